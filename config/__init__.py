@@ -1,0 +1,1 @@
+"""The runnable console: settings, addresses and entry points. Not part of the wheel."""

@@ -1,0 +1,111 @@
+"""What every way of running the console shares."""
+
+from config.environment import BASE_DIR, env
+from config.settings.databases import database
+from config.settings.security import CSP_DIRECTIVES, CSP_MIDDLEWARE
+
+# Applications. Ours come first, so that their templates and commands win.
+
+INSTALLED_APPS = [
+    "billing",
+    "teams",
+    "permissions",
+    "guardian",
+    # Without autodiscovery: the console and the operator site register what they show.
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    CSP_MIDDLEWARE,
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Data
+
+DATABASES = {
+    "default": database(env.str("DATABASE_URL", "sqlite:///db.sqlite3"), base_dir=BASE_DIR),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# People and what they may do. Our backend answers first and finally; Django's signs in.
+
+AUTHENTICATION_BACKENDS = [
+    "permissions.backend.PermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Nobody is not a person who could be given something.
+ANONYMOUS_USER_NAME = None
+# guardian.W001 asks for guardian's own backend; ours reads its grants instead.
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
+LOGIN_URL = "console:login"
+LOGIN_REDIRECT_URL = "console:index"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# Language and time
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
+
+# Security, on from the first page. What needs HTTPS is in prod.
+
+SECURE_CSP = CSP_DIRECTIVES
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": CSP_DIRECTIVES}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# Where people reach the console: scheme, host and port. For links that leave it.
+CONSOLE_ORIGIN = env.str("CONSOLE_ORIGIN", "http://127.0.0.1:8000")

@@ -1,0 +1,9 @@
+"""Development: runs from a bare clone, with nothing configured."""
+
+from config.environment import env
+from config.settings.base import *
+
+DEBUG = env.bool("DEBUG", True)
+# Known to everybody, so that a bare clone starts. Production refuses it.
+SECRET_KEY = env.str("SECRET_KEY", "insecure-development-key-that-production-refuses-to-use")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

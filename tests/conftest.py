@@ -1,0 +1,42 @@
+"""What every test shares: Hypothesis's profile, and the system's Chromium for browser tests."""
+
+import os
+import shutil
+from typing import Any
+
+import hypothesis
+import pytest
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+# Without these Chromium spends its first seconds on connections to its maker.
+CHROMIUM_ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+# On two busy cores a deadline measures the neighbours.
+hypothesis.settings.register_profile("shared", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("shared")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the Chromium of the system; Playwright's own would have to be downloaded."""
+    executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if executable is None:
+        pytest.skip("no Chromium")
+    # Playwright's synchronous interface runs an event loop in the test's own thread, in
+    # which Django would refuse its database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    # Chromium's sandbox does not start as root.
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    return {
+        **browser_type_launch_args,
+        "executable_path": executable,
+        "args": [*CHROMIUM_ARGUMENTS, *sandbox],
+    }
