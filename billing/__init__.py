@@ -1,0 +1,1 @@
+"""What an account pays for and how much of it is used."""

@@ -1,0 +1,285 @@
+"""The two questions everything asks: may this person do that here, and where may they at all.
+
+``can`` decides about one object, ``visible`` filters a queryset; both answer from the same access
+profile, so they agree. A profile is loaded once per unit of work (a request, a batch of a job);
+outside of one nothing is kept, and within a transaction that changed rights nothing is kept either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db import connection, models, transaction
+from django.db.models import Q
+
+from permissions.lookups import NEVER, any_of
+from permissions.policy import TOP, Denial, Scope, Source
+from permissions.profile import Profile
+from permissions.resources import Resource, registry
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An answer with its justification.
+
+    ``reason`` is ``"allowed"`` or a ``Denial`` code; ``sources`` are all grants that justify the
+    right; ``missing`` names the permission that would have to be held (with what it depends on).
+    """
+
+    allowed: bool
+    reason: str
+    sources: tuple[Source, ...] = ()
+    missing: tuple[str, ...] = ()
+    detail: str = ""
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+@dataclass(slots=True)
+class _Unit:
+    profiles: dict[Any, Profile] = field(default_factory=dict)
+    is_dirty: bool = False
+
+
+_unit: ContextVar[_Unit | None] = ContextVar("permissions_unit", default=None)
+_load: Callable[[Any], Profile] | None = None
+
+
+def use(loader: Callable[[Any], Profile]) -> None:
+    """Name the function that loads a person's profile; ``teams`` does when it starts."""
+    global _load  # noqa: PLW0603  (set once at start-up, like the resource registry)
+    _load = loader
+
+
+def open_unit(**_: Any) -> None:
+    """Begin a unit of work; connected to ``request_started``."""
+    _unit.set(_Unit())
+
+
+def close_unit(**_: Any) -> None:
+    """Forget everything; connected to ``request_finished``."""
+    _unit.set(None)
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """Keep profiles for the length of the block: one batch of a job, one command."""
+    token = _unit.set(_Unit())
+    try:
+        yield
+    finally:
+        _unit.reset(token)
+
+
+def forget() -> None:
+    """Drop what is kept, because rights have just been written.
+
+    Until the transaction ends nothing is stored again: a rollback would leave a profile wider
+    than the truth.
+    """
+    unit = _unit.get()
+    if unit is not None:
+        unit.profiles.clear()
+        if connection.in_atomic_block:
+            unit.is_dirty = True
+            transaction.on_commit(_clean)
+
+
+def _clean() -> None:
+    unit = _unit.get()
+    if unit is not None:
+        unit.profiles.clear()
+        unit.is_dirty = False
+
+
+def profile_of(user: Any, *, fresh: bool = False) -> Profile:
+    """Return the access profile of ``user``; ``fresh`` reads it anew and keeps nothing.
+
+    An anonymous or inactive user has an empty one.
+    """
+    if not getattr(user, "is_active", False) or user.pk is None:
+        return Profile(person=None, tenants={})
+    unit = _unit.get()
+    if unit is not None and not connection.in_atomic_block:
+        unit.is_dirty = False  # a transaction that was rolled back never told
+    if unit is None or unit.is_dirty or fresh:
+        return _load_profile(user)
+    profile = unit.profiles.get(user.pk)
+    if profile is None:
+        profile = unit.profiles[user.pk] = _load_profile(user)
+    return profile
+
+
+def _load_profile(user: Any) -> Profile:
+    if _load is None:
+        raise RuntimeError("No application hands over facts; add 'teams' to INSTALLED_APPS.")
+    return _load(user)
+
+
+def can(user: Any, permission: str, obj: models.Model) -> Decision:
+    """Say whether ``user`` may do what ``permission`` names with ``obj``, and why.
+
+    Being a superuser plays no part. Unknown permissions and unguarded objects are denied.
+    """
+    if registry.catalogue is None or permission not in registry.catalogue:
+        return Decision(False, Denial.UNKNOWN)
+    missing = (permission,)
+    if type(obj) not in registry:
+        return Decision(False, Denial.UNKNOWN, missing=missing)
+    if not getattr(user, "is_active", False):
+        return Decision(False, Denial.INACTIVE, missing=missing)
+    outcome = profile_of(user).decide(permission, registry.of(obj), obj)
+    if outcome.denial is not None:
+        return Decision(False, outcome.denial, missing=missing, detail=outcome.detail)
+    return Decision(True, "allowed", sources=outcome.sources)
+
+
+def allows(user: Any, permission: str, obj: models.Model) -> bool:
+    """Answer ``can`` with yes or no only; the quickest way to ask."""
+    if type(obj) not in registry or registry.catalogue is None:
+        return False
+    if permission not in registry.catalogue:
+        return False
+    return profile_of(user).allows(permission, registry.of(obj), obj)
+
+
+def visible(queryset: models.QuerySet[M], user: Any, permission: str) -> models.QuerySet[M]:
+    """Return the objects of ``queryset`` on which ``user`` holds ``permission``.
+
+    Exactly those for which ``can`` says yes. The filter holds literal identifiers only, so that
+    the database plans it like one written by hand. Raises KeyError for an unguarded model.
+    """
+    resource = registry.of(queryset.model)
+    return queryset.filter(visible_q(resource, profile_of(user), permission))
+
+
+def visible_q(resource: Resource, profile: Profile, permission: str, prefix: str = "") -> Q:
+    """Return the condition ``visible`` filters by; ``prefix`` leads to the model ("lists__")."""
+    if registry.catalogue is None or permission not in registry.catalogue:
+        return NEVER
+    branches: list[Q] = []
+    for key in profile.tenants:
+        branches += _branches(resource, profile, key, permission, prefix)
+    branches += _guest_branches(resource, profile, permission, prefix)
+    if not branches:
+        return NEVER
+    condition = branches[0]
+    for branch in branches[1:]:
+        condition |= branch
+    return condition
+
+
+def _branches(
+    resource: Resource, profile: Profile, key: Any, permission: str, prefix: str
+) -> list[Q]:
+    scope = profile.scope(key, permission)
+    if resource.place_path is None:
+        return [Q(**{f"{prefix}pk": key})] if scope.top else []
+    if not (scope.everywhere or scope.places):
+        return []
+    limited = _limits(resource, profile, key)
+    if not limited:
+        return [_within(resource, key, scope, prefix)]
+    free = profile.scope(key, limited[0][1].unlimited_by)
+    branches = []
+    if unrestricted := intersection(scope, free):
+        branches.append(_within(resource, key, unrestricted, prefix))
+    if restricted := intersection(scope, complement(free)):
+        condition = _within(resource, key, restricted, prefix)
+        for path, target in limited:
+            shared = any_of(f"{prefix}{path}", profile.shared(target))
+            condition &= shared | Q(**{f"{prefix}{path}__isnull": True}) if path != "pk" else shared
+        branches.append(condition)
+    return branches
+
+
+def _limits(resource: Resource, profile: Profile, key: Any) -> list[tuple[str, Resource]]:
+    """Return the fields of ``resource`` that teams limit in this root, with what they lead to."""
+    limits = profile.tenants[key].limits
+    found = [("pk", resource)] if resource.limited and resource.limited in limits else []
+    for name in resource.follows:
+        target_field = resource.model._meta.get_field(name)
+        target = registry.of(target_field.related_model)  # type: ignore[arg-type]
+        if target.limited and target.limited in limits:
+            found.append((target_field.attname, target))  # type: ignore[union-attr]
+    return found
+
+
+def _guest_branches(resource: Resource, profile: Profile, permission: str, prefix: str) -> list[Q]:
+    keys = [
+        resource.model._meta.pk.to_python(pk)
+        for (label, pk), given in profile.guests.items()
+        if label == resource.label and permission in given
+    ]
+    if not keys or resource.place_path is None:
+        return []
+    live = Q()
+    for root, tenant in profile.tenants.items():
+        if permission in tenant.root.levels and permission not in tenant.root.withheld:
+            live |= _within(
+                resource, root, Scope(everywhere=True, places=tenant.root.archived), prefix
+            )
+    return [any_of(f"{prefix}pk", keys) & live] if live else []
+
+
+def _within(resource: Resource, root: Any, scope: Scope, prefix: str) -> Q:
+    place_path = f"{prefix}{resource.place_path}"
+    if not scope.everywhere:
+        return any_of(place_path, scope.places)
+    condition = Q(**{f"{prefix}{resource.root_path}": root})
+    return condition & ~any_of(place_path, scope.places) if scope.places else condition
+
+
+def complement(scope: Scope) -> Scope:
+    """Return every place that is not in ``scope``."""
+    return Scope(everywhere=not scope.everywhere, places=scope.places)
+
+
+def intersection(one: Scope, other: Scope) -> Scope:
+    """Return the places in both; the top plays no part."""
+    if one.everywhere and other.everywhere:
+        return Scope(everywhere=True, places=one.places | other.places)
+    if one.everywhere:
+        return Scope(places=other.places - one.places)
+    if other.everywhere:
+        return Scope(places=one.places - other.places)
+    return Scope(places=one.places & other.places)
+
+
+def reachable_places(profile: Profile) -> Q:
+    """Return the condition on the place model for those where the person holds anything."""
+    resource = registry.of(registry.place)  # type: ignore[arg-type]
+    condition = NEVER
+    for key, tenant in profile.tenants.items():
+        for holding in tenant.standing.holdings:
+            reach = holding.reach.places
+            scope = (
+                Scope(everywhere=True, places=tenant.root.archived)
+                if reach is None
+                else Scope(places=reach - tenant.root.archived)
+            )
+            condition |= _within(resource, key, scope, "")
+    return condition
+
+
+__all__ = [
+    "TOP",
+    "Decision",
+    "allows",
+    "can",
+    "forget",
+    "profile_of",
+    "reachable_places",
+    "unit_of_work",
+    "use",
+    "visible",
+    "visible_q",
+]

@@ -1,0 +1,236 @@
+"""The only door to django-guardian: what one person or one team may do on one object.
+
+guardian stores a grant in a table with a foreign key to the object where such a table exists (ours
+have one) and in its generic table otherwise (a host's models). Rights inherited from a role are
+*not* here; ask ``permissions.access`` for what somebody may really do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission as PermissionRow
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from guardian.models import (
+    GroupObjectPermission,
+    GroupObjectPermissionBase,
+    UserObjectPermission,
+    UserObjectPermissionBase,
+)
+from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
+
+from permissions.catalogue import ACCOUNT
+from permissions.resources import Registry, registry
+
+
+class Given(models.Model):
+    """Who gave something, when, and until when."""
+
+    granted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("given by"),
+    )
+    granted_at = models.DateTimeField(_("given at"), default=timezone.now)
+    ends_at = models.DateTimeField(_("ends at"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class UserGrant(Given, UserObjectPermissionBase):
+    """Abstract table of grants to one person; a subclass adds ``content_object``."""
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = True
+
+
+class GroupGrant(Given, GroupObjectPermissionBase):
+    """Abstract table of grants to one team's group; a subclass adds ``content_object``."""
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        abstract = True
+
+
+def user_table(model: Any) -> type[models.Model]:
+    """Return the table that holds grants to people on objects of ``model``."""
+    return get_user_obj_perms_model(model)
+
+
+def group_table(model: Any) -> type[models.Model]:
+    """Return the table that holds grants to teams on objects of ``model``."""
+    return get_group_obj_perms_model(model)
+
+
+def is_direct(table: type[models.Model]) -> bool:
+    """Say whether ``table`` has a foreign key to its object, so that the database keeps it clean."""
+    return table not in (UserObjectPermission, GroupObjectPermission)
+
+
+def permission_row(permission: str, model: type[models.Model]) -> PermissionRow:
+    """Return the row guardian needs for ``permission`` on ``model``; never kept, ids may change."""
+    content_type = ContentType.objects.get_for_model(model, for_concrete_model=True)
+    return PermissionRow.objects.get(codename=permission, content_type=content_type)
+
+
+def _key(table: type[models.Model], obj: models.Model) -> dict[str, Any]:
+    if is_direct(table):
+        return {"content_object": obj}
+    return {
+        "content_type": ContentType.objects.get_for_model(obj, for_concrete_model=True),
+        "object_pk": str(obj.pk),
+    }
+
+
+def give(
+    *,
+    permission: str,
+    obj: models.Model,
+    user: Any = None,
+    group: Any = None,
+    **extra: Any,
+) -> models.Model:
+    """Record a grant to ``user`` or ``group``, exactly one of them; repeating it changes nothing.
+
+    ``extra`` are further columns of a direct table (granted_by, ends_at, membership).
+    """
+    who = {"user": user} if group is None else {"group": group}
+    table = user_table(obj) if group is None else group_table(obj)
+    given = extra if is_direct(table) else {}
+    row, _created = table._default_manager.get_or_create(
+        permission=permission_row(permission, type(obj)),
+        **who,
+        **_key(table, obj),
+        defaults=given,
+    )
+    return row
+
+
+def withdraw(*, permission: str, obj: models.Model, user: Any = None, group: Any = None) -> int:
+    """Delete a grant; return how many rows there were (0 or 1)."""
+    table = user_table(obj) if group is None else group_table(obj)
+    who = {"user": user} if group is None else {"group": group}
+    count, _by_model = table._default_manager.filter(
+        permission__codename=permission, **who, **_key(table, obj)
+    ).delete()
+    return count
+
+
+def grants_on(obj: models.Model) -> QuerySet[Any]:
+    """Return the recorded grants to people on ``obj``."""
+    table = user_table(obj)
+    return table._default_manager.filter(**_key(table, obj)).select_related("permission", "user")
+
+
+def groups_on(obj: models.Model) -> QuerySet[Any]:
+    """Return the recorded grants to teams on ``obj``."""
+    table = group_table(obj)
+    return table._default_manager.filter(**_key(table, obj)).select_related("permission", "group")
+
+
+def active(now: Any) -> Q:
+    """Return the condition that a grant has not ended at ``now``."""
+    return Q(ends_at__isnull=True) | Q(ends_at__gt=now)
+
+
+def shared_keys(model: type[models.Model], groups: Collection[int]) -> QuerySet[Any]:
+    """Return the keys of the objects of ``model`` on which one of ``groups`` has a grant."""
+    table = group_table(model)
+    field = "content_object_id" if is_direct(table) else "object_pk"
+    rows = table._default_manager.filter(group_id__in=groups)
+    if not is_direct(table):
+        rows = rows.filter(content_type=ContentType.objects.get_for_model(model))
+    return rows.values_list(field, flat=True)
+
+
+def generic_rows(user: Any) -> QuerySet[Any]:
+    """Return (id, codename, "app.model:pk") of what ``user`` was given on a host's own models."""
+    return UserObjectPermission.objects.filter(user=user).annotate(
+        codename=F("permission__codename"),
+        target=Concat(
+            Cast("content_type__app_label", TextField()),
+            Value("."),
+            Cast("content_type__model", TextField()),
+            Value(":"),
+            Cast("object_pk", TextField()),
+            output_field=TextField(),
+        ),
+    )
+
+
+def create_permission_rows(using: str, resources: Registry = registry) -> int:
+    """Create, once, the rows guardian refers to: each permission on the models it is asked on.
+
+    Returns how many were missing. Called after ``migrate`` rather than declared in
+    ``Meta.permissions``, so that a host's own catalogue never writes a migration into our apps.
+    """
+    catalogue = resources.catalogue
+    if catalogue is None:
+        return 0
+    wanted: list[PermissionRow] = []
+    for resource in resources:
+        content_type = ContentType.objects.db_manager(using).get_for_model(resource.model)
+        is_root = resource.place_path is None
+        known = set(
+            PermissionRow.objects.using(using)
+            .filter(content_type=content_type)
+            .values_list("codename", flat=True)
+        )
+        for permission in catalogue:
+            # an account-level membership carries its toggles on the account, of both levels
+            if permission not in known and (is_root or permission.level != ACCOUNT):
+                wanted.append(
+                    PermissionRow(
+                        content_type=content_type,
+                        codename=str(permission),
+                        name=str(permission.label)[:255],
+                    )
+                )
+    PermissionRow.objects.using(using).bulk_create(wanted, ignore_conflicts=True)
+    return len(wanted)
+
+
+def purge_generic(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+    """Delete the generic grants of a host's object that has just been deleted."""
+    if sender not in registry:
+        return
+    for table, generic in (
+        (user_table(sender), UserObjectPermission),
+        (group_table(sender), GroupObjectPermission),
+    ):
+        if table is generic:
+            content_type = ContentType.objects.db_manager(using).get_for_model(sender)
+            generic.objects.using(using).filter(
+                content_type=content_type, object_pk=str(instance.pk)
+            ).delete()
+
+
+def withdraw_all(*, user: Any, root: models.Model) -> int:
+    """Delete every grant to ``user`` on any guarded object of ``root``; return how many."""
+    count = 0
+    for resource in registry:
+        table = user_table(resource.model)
+        rows = table._default_manager.filter(user=user)
+        if is_direct(table):
+            path = "pk" if resource.place_path is None else resource.root_path
+            rows = rows.filter(**{f"content_object__{path}": root.pk})
+        else:
+            inside = resource.model._default_manager.filter(**{resource.root_path: root.pk})
+            rows = rows.filter(
+                content_type=ContentType.objects.get_for_model(resource.model),
+                object_pk__in=inside.annotate(
+                    key_text=Cast("pk", models.CharField(max_length=255))
+                ).values("key_text"),
+            )
+        count += rows.delete()[0]
+    return count

@@ -1,0 +1,120 @@
+"""Everything the rules need to know about one person, loaded once per unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from permissions.policy import (
+    Denial,
+    Outcome,
+    PlaceId,
+    Root,
+    Scope,
+    Source,
+    Standing,
+    decide,
+    held_at,
+)
+from permissions.resources import Resource, registry
+
+ObjectKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One person's standing in one root, and which team modes limit what they see there."""
+
+    root: Root
+    standing: Standing
+    limits: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Profile:
+    """One person's facts in every root they belong to.
+
+    ``guests`` maps (model label, primary key as text) to the permissions given on that one
+    object. ``groups`` are the groups of the person's teams. ``load_shared`` returns the keys of a
+    model's objects that are shared with such groups or were created by the person; it is asked at
+    most once per model.
+    """
+
+    person: Hashable
+    tenants: Mapping[Hashable, Tenant]
+    guests: Mapping[ObjectKey, Mapping[str, Source]] = field(default_factory=dict)
+    groups: frozenset[int] = frozenset()
+    load_shared: Callable[[Resource, Profile], frozenset[Any]] | None = None
+    _scopes: dict[tuple[Hashable, str], Scope] = field(default_factory=dict)
+    _shared: dict[str, frozenset[Any]] = field(default_factory=dict)
+
+    def scope(self, root: Hashable, permission: str) -> Scope:
+        """Return every place of ``root`` where the person holds ``permission``."""
+        key = (root, permission)
+        found = self._scopes.get(key)
+        if found is None:
+            tenant = self.tenants.get(root)
+            found = held_at(tenant.standing, tenant.root, permission) if tenant else Scope()
+            self._scopes[key] = found
+        return found
+
+    def shared(self, resource: Resource) -> frozenset[Any]:
+        """Return the keys of the objects of ``resource`` that teams or authorship make visible."""
+        found = self._shared.get(resource.label)
+        if found is None:
+            found = self.load_shared(resource, self) if self.load_shared else frozenset()
+            self._shared[resource.label] = found
+        return found
+
+    def is_limited(self, resource: Resource, root: Hashable, place: PlaceId) -> bool:
+        """Say whether teams limit which objects of ``resource`` the person sees at ``place``."""
+        tenant = self.tenants.get(root)
+        return (
+            tenant is not None
+            and bool(resource.limited)
+            and resource.limited in tenant.limits
+            and place not in self.scope(root, resource.unlimited_by)
+        )
+
+    def sees(self, resource: Resource, obj: Any, root: Hashable, place: PlaceId) -> bool:
+        """Say whether teams leave ``obj`` visible, and everything it is made of."""
+        if self.is_limited(resource, root, place) and obj.pk not in self.shared(resource):
+            return False
+        for name in resource.follows:
+            target_field = resource.model._meta.get_field(name)
+            key = getattr(obj, target_field.attname)  # type: ignore[union-attr]
+            target = registry.of(target_field.related_model)  # type: ignore[arg-type]
+            if (
+                key is not None
+                and self.is_limited(target, root, place)
+                and key not in self.shared(target)
+            ):
+                return False
+        return True
+
+    def decide(self, permission: str, resource: Resource, obj: Any) -> Outcome:
+        """Say whether the person holds ``permission`` on ``obj``, and from where."""
+        root_key, place = resource.locate(obj)
+        tenant = self.tenants.get(root_key)
+        if tenant is None:
+            return Outcome(denial=Denial.STRANGER)
+        outcome = decide(tenant.standing, tenant.root, permission, place)
+        guest = self.guests.get((resource.label, str(obj.pk)), {}).get(permission)
+        if guest is not None and outcome.denial in (None, Denial.NOT_HELD, Denial.CONDITION):
+            return Outcome(sources=(*outcome.sources, guest))
+        if outcome.allowed and not self.sees(resource, obj, root_key, place):
+            return Outcome(denial=Denial.NOT_VISIBLE)
+        return outcome
+
+    def allows(self, permission: str, resource: Resource, obj: Any) -> bool:
+        """Answer ``decide`` with yes or no, from what is remembered where possible."""
+        root_key, place = resource.locate(obj)
+        if place in self.scope(root_key, permission):
+            if not (resource.limited or resource.follows):
+                return True
+            if self.sees(resource, obj, root_key, place):
+                return True
+        if not self.guests:
+            return False
+        return self.decide(permission, resource, obj).allowed

@@ -1,0 +1,199 @@
+"""Which models the permissions guard, and how each object finds its place and root.
+
+An application registers its models in ``AppConfig.ready()``; the registry is frozen when the
+project has started. Everything that is asked of an object (``can``, ``visible``, the admin) finds
+here which permission an action needs and which foreign keys lead to its subaccount and account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import models
+
+from permissions.catalogue import Catalogue
+from permissions.policy import TOP, PlaceId
+
+Key = Hashable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A guarded model.
+
+    ``place_path`` and ``root_path`` are ORM paths that end in the identifier of the place and the
+    root ("subaccount_id", "board__subaccount__account_id"); ``place_path`` is None for the root
+    model itself. ``limited`` names the team mode under which objects are shown only to the teams
+    they are shared with, unless the person holds ``unlimited_by``; ``follows`` are foreign keys to
+    such objects, of which all must be visible. ``guest`` are the permissions that guest access to
+    one object may carry.
+    """
+
+    model: type[models.Model]
+    label: str
+    root_path: str
+    place_path: str | None
+    actions: Mapping[str, str] = field(default_factory=dict)
+    guest: frozenset[str] = frozenset()
+    limited: str = ""
+    unlimited_by: str = ""
+    created_by: str = ""
+    follows: tuple[str, ...] = ()
+
+    def locate(self, obj: models.Model) -> tuple[Key, PlaceId]:
+        """Return the root and the place of ``obj``."""
+        root = _follow(obj, self.root_path)
+        place = TOP if self.place_path is None else _follow(obj, self.place_path)
+        return root, place
+
+
+def _follow(obj: Any, path: str) -> Any:
+    for name in path.split("__"):
+        if obj is None:
+            return None
+        obj = getattr(obj, name)
+    return obj
+
+
+class Registry:
+    """All guarded models of a project."""
+
+    def __init__(self) -> None:
+        self._resources: dict[type[models.Model], Resource] = {}
+        self.frozen = False
+        self.catalogue: Catalogue | None = None
+        self.root: type[models.Model] | None = None
+        self.place: type[models.Model] | None = None
+        self.place_to_root = ""
+
+    def use_catalogue(self, catalogue: Catalogue) -> None:
+        """Name the project's catalogue; there is one. Raises ImproperlyConfigured for a second."""
+        if self.catalogue not in (None, catalogue):
+            raise ImproperlyConfigured("A second catalogue: declare all permissions in one.")
+        self.catalogue = catalogue
+
+    def use_tenancy(
+        self,
+        *,
+        root: str,
+        place: str,
+        place_to_root: str,
+        place_guest: frozenset[str] = frozenset(),
+    ) -> None:
+        """Say which model is the root, which the place, and the foreign key between them.
+
+        ``place_guest`` are the permissions that guest access to a whole place may carry.
+        """
+        self.root = apps.get_model(root)
+        self.place = apps.get_model(place)
+        self.place_to_root = place_to_root
+        self._resources[self.root] = Resource(
+            model=self.root, label=root.lower(), root_path="pk", place_path=None
+        )
+        self._resources[self.place] = Resource(
+            model=self.place,
+            label=place.lower(),
+            root_path=f"{place_to_root}_id",
+            place_path="pk",
+            guest=place_guest,
+        )
+
+    def register(
+        self,
+        model: str | type[models.Model],
+        *,
+        parent: str,
+        actions: Mapping[str, str] | None = None,
+        guest: frozenset[str] = frozenset(),
+        limited: str = "",
+        unlimited_by: str = "",
+        created_by: str = "",
+        follows: tuple[str, ...] = (),
+    ) -> Resource:
+        """Guard ``model``; ``parent`` is the foreign-key path that leads to its subaccount.
+
+        ``actions`` maps what is done with an object ("view", "delete", …) to the permission it
+        needs. Raises ImproperlyConfigured, naming the remedy, for a late or repeated registration,
+        a path that does not lead to a subaccount, and a permission the catalogue does not have.
+        """
+        model_class = apps.get_model(model) if isinstance(model, str) else model
+        name = model_class._meta.label
+        if self.frozen:
+            raise ImproperlyConfigured(
+                f"{name} is registered too late; call resources.register() in AppConfig.ready()."
+            )
+        if model_class in self._resources:
+            raise ImproperlyConfigured(f"{name} is registered twice; remove one of the calls.")
+        if self.place is None or self.catalogue is None:
+            raise ImproperlyConfigured(
+                f"{name} is registered before there is a tenancy; list 'teams' in INSTALLED_APPS "
+                "before the app that registers it."
+            )
+        own_root = self._check_path(model_class, parent)
+        for permission in {*(actions or {}).values(), *guest, *filter(None, [unlimited_by])}:
+            if permission not in self.catalogue:
+                raise ImproperlyConfigured(
+                    f"{name} names {permission!r}, which the catalogue does not declare."
+                )
+        resource = self._resources[model_class] = Resource(
+            model=model_class,
+            label=model_class._meta.label_lower,
+            root_path=own_root or f"{parent}__{self.place_to_root}_id",
+            place_path=f"{parent}_id",
+            actions=dict(actions or {}),
+            guest=guest,
+            limited=limited,
+            unlimited_by=unlimited_by,
+            created_by=created_by,
+            follows=follows,
+        )
+        return resource
+
+    def _check_path(self, model: type[models.Model], path: str) -> str:
+        """Follow ``path`` to the place; return the model's own key to the root, if it has one."""
+        here: Any = model
+        for part in path.split("__"):
+            try:
+                here = here._meta.get_field(part).related_model
+            except (FieldDoesNotExist, AttributeError):
+                here = None
+            if here is None:
+                raise ImproperlyConfigured(
+                    f"{model._meta.label}: parent={path!r} leads nowhere at {part!r}; name the "
+                    "foreign keys from the model to its subaccount, joined by '__'."
+                )
+        if here is not self.place:
+            raise ImproperlyConfigured(
+                f"{model._meta.label}: parent={path!r} ends at {here._meta.label}, not at "
+                f"{self.place._meta.label if self.place else 'a subaccount'}."
+            )
+        for candidate in model._meta.concrete_fields:
+            if candidate.name == self.place_to_root and candidate.related_model is self.root:
+                return f"{self.place_to_root}_id"
+        return ""
+
+    def of(self, model: type[models.Model] | models.Model) -> Resource:
+        """Return the resource of a model or object. Raises KeyError if it is not guarded."""
+        model_class = model if isinstance(model, type) else type(model)
+        resource = self._resources.get(model_class)
+        if resource is None:
+            resource = self._resources[model_class._meta.concrete_model or model_class]
+        return resource
+
+    def __iter__(self) -> Any:
+        return iter(self._resources.values())
+
+    def __contains__(self, model: object) -> bool:
+        return model in self._resources
+
+    def freeze(self) -> None:
+        """Refuse every later registration."""
+        self.frozen = True
+
+
+registry = Registry()
+register = registry.register

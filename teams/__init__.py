@@ -1,0 +1,1 @@
+"""Who belongs where with which role, and what they own."""

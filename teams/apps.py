@@ -1,0 +1,23 @@
+"""Start-up of the teams app: hands permissions the facts and the guarded models."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TeamsConfig(AppConfig):
+    """Registers our own models with the calls a host uses for its own."""
+
+    name = "teams"
+    verbose_name = _("Teams")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Declare tenancy, catalogue and resources."""
+        from permissions import access  # models must be loaded first
+        from permissions.resources import registry
+        from teams import guarded, provider
+
+        guarded.register(registry)
+        access.use(provider.load_profile)

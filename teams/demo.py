@@ -1,0 +1,284 @@
+"""Demo data: an account of every edition with somebody in every role, and a rival of each.
+
+Everything is granted through the services by the owner, so the demo's rights have the same history
+as real ones. What exists already is left as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from teams import services
+from teams.editions import EDITIONS
+from teams.editions.spec import Edition
+from teams.factories import (
+    PASSWORD,
+    AccountFactory,
+    CampaignFactory,
+    ContactFactory,
+    MailingListFactory,
+    MessageTemplateFactory,
+    SubaccountFactory,
+    UserFactory,
+)
+from teams.models import Account, Campaign, ListMembership, Membership, Subaccount
+from teams.models.account import TeamMode
+
+COMPANIES = {
+    "constant_contact": ("Harvest Partners", "Juniper Agency"),
+    "emma_corporate": ("Corbel & Finch", "Quarry Street Media"),
+    "emma_enterprise": ("Meridian Group", "Saltmarsh Communications"),
+    "emma_hq": ("Harbor & Pine", "Lowland Creative"),
+    "sailthru": ("Brightwater Retail", "Tallgrass Commerce"),
+}
+CLIENTS = {
+    "north": ("Northwind Coffee", "Norfolk Pottery"),
+    "south": ("Southbank Theatre", "Solent Boats"),
+    "east": ("Eastside Cycles", "Estuary Foods"),
+    "west": ("Westgate Tours", "Welland Garden Centre"),
+}
+ARCHIVED = "west"
+NORTH = "north"
+HOME = "partner"
+
+PEOPLE = [
+    ("Maria", "Lopez"),
+    ("Tom", "Becker"),
+    ("Priya", "Nair"),
+    ("Ana", "Ruiz"),
+    ("Leo", "Brandt"),
+    ("Noah", "Whitfield"),
+    ("Sara", "Lindqvist"),
+    ("Grace", "Okafor"),
+    ("Daniel", "Cho"),
+    ("Ines", "Carvalho"),
+]
+READERS = [
+    ("Oliver", "Grant"),
+    ("Fatima", "Zahra"),
+    ("Henrik", "Olsen"),
+    ("Yuki", "Tanaka"),
+    ("Vera", "Rossi"),
+    ("Clara", "Dubois"),
+]
+LISTS = {"newsletter": "Newsletter", "customers": "Shop customers"}
+TEMPLATES = {"monthly": "Monthly letter", "announcement": "Announcement"}
+CAMPAIGNS = {
+    "spring-sale": ("Spring sale", "newsletter", "monthly", Campaign.Status.SENT),
+    "welcome": ("Welcome aboard", "customers", "announcement", Campaign.Status.DRAFT),
+}
+TEAMS = {"Loyalty": ("newsletter", "monthly"), "Acquisition": ("customers", "announcement")}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A demo login and what it stands for."""
+
+    username: str
+    person: str
+    account: str
+    role: str
+
+
+def seed() -> list[Login]:
+    """Create what is missing of the demo data and return all its logins."""
+    logins: list[Login] = []
+    for edition in EDITIONS.values():
+        logins += _seed_account(edition, rival=False)
+        logins += _seed_account(edition, rival=True)
+    _operator()
+    return logins
+
+
+def _slug(edition: Edition, *, rival: bool) -> str:
+    return edition.codename.replace("_", "-") + ("-rival" if rival else "")
+
+
+def _seed_account(edition: Edition, *, rival: bool) -> list[Login]:
+    slug = _slug(edition, rival=rival)
+    if not Account.objects.filter(slug=slug).exists():
+        with transaction.atomic():
+            _create_account(edition, slug, rival=rival)
+    return _logins(edition, rival=rival)
+
+
+def _person(edition: Edition, role: str, number: int) -> Any:
+    """Return the login ``<edition>.<role>``, creating it if need be."""
+    username = f"{edition.codename}.{role}"
+    found = get_user_model()._default_manager.filter(username=username).first()
+    if found is not None:
+        return found
+    first, last = PEOPLE[number % len(PEOPLE)]
+    return UserFactory(
+        username=username,
+        first_name=first,
+        last_name=last,
+        email=f"{username}@{edition.codename.replace('_', '-')}.example",
+    )
+
+
+def _create_account(edition: Edition, slug: str, *, rival: bool) -> None:
+    owner = _person(edition, "rival_owner" if rival else edition.owner, 9 if rival else 0)
+    account = AccountFactory(
+        slug=slug,
+        name=COMPANIES[edition.codename][rival],
+        edition=edition.codename,
+        owner=owner,
+        team_mode=TeamMode.LISTS_AND_TEMPLATES if edition.has_teams else TeamMode.OFF,
+    )
+    if edition.has_home:
+        home = SubaccountFactory(account=account, slug=HOME, name=account.name, is_home=True)
+        _fill(home)
+    places = {}
+    for place_slug, names in CLIENTS.items():
+        places[place_slug] = services.create_subaccount(
+            actor=owner, account=account, name=names[rival], slug=place_slug
+        )
+        _fill(places[place_slug])
+    services.archive_subaccount(actor=owner, subaccount=places[ARCHIVED])
+    if not rival:
+        _add_people(edition, account, places)
+    if edition.has_teams:
+        _add_teams(edition, account)
+
+
+def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount]) -> None:
+    owner, north = account.owner, places[NORTH]
+    home = Subaccount.objects.filter(account=account, is_home=True).first()
+    for number, role in enumerate(edition.roles, start=1):
+        code = role.codename
+        if role.subaccount_level and not (edition.has_teams and code == "account_admin"):
+            services.add_member(
+                actor=owner,
+                account=account,
+                user=_person(edition, code, number),
+                role=code,
+                subaccount=north,
+            )
+        if not role.account_level:
+            continue
+        if "some" in role.reaches:
+            services.add_member(
+                actor=owner,
+                account=account,
+                user=_person(edition, code, number),
+                role=code,
+                managed=[north],
+            )
+            everything = f"{code}_all"
+        else:
+            everything = code
+        if home is not None and "home" in role.reaches:
+            services.add_member(
+                actor=owner,
+                account=account,
+                user=_person(edition, f"home_{code}", number + 4),
+                role=code,
+                managed=[home],
+            )
+        elif code == everything.removesuffix("_all") and "all" in role.reaches:
+            if not edition.has_teams or code == "account_admin":
+                services.add_member(
+                    actor=owner,
+                    account=account,
+                    user=_person(edition, everything, number + 7),
+                    role=code,
+                    all_subaccounts=True,
+                )
+    if edition.has_primary_contact:
+        contact = services.add_member(
+            actor=owner,
+            account=account,
+            user=_person(edition, "primary_contact", 5),
+            role="full",
+            subaccount=north,
+        )
+        services.set_primary_contact(actor=owner, subaccount=north, membership=contact)
+
+
+def _fill(subaccount: Subaccount) -> None:
+    """Put lists, templates, contacts and campaigns into a subaccount."""
+    owner = subaccount.account.owner
+    shared = {"subaccount": subaccount, "created_by": owner}
+    lists = {s: MailingListFactory(slug=s, name=n, **shared) for s, n in LISTS.items()}
+    templates = {s: MessageTemplateFactory(slug=s, name=n, **shared) for s, n in TEMPLATES.items()}
+    for slug, (name, list_slug, template_slug, status) in CAMPAIGNS.items():
+        CampaignFactory(
+            slug=slug,
+            name=name,
+            subject=f"{name} at {subaccount.name}",
+            status=status,
+            mailing_list=lists[list_slug],
+            template=templates[template_slug],
+            **shared,
+        )
+    host = f"{subaccount.slug}.{subaccount.account.slug}.example"
+    for number, (first, last) in enumerate(READERS):
+        contact = ContactFactory(
+            subaccount=subaccount,
+            first_name=first,
+            last_name=last,
+            email=f"{first.lower()}.{last.lower()}@{host}",
+        )
+        for position, mailing_list in enumerate(lists.values()):
+            if number % 2 >= position:
+                ListMembership.objects.create(
+                    subaccount=subaccount, contact=contact, mailing_list=mailing_list
+                )
+
+
+def _add_teams(edition: Edition, account: Account) -> None:
+    owner = account.owner
+    for name, (list_slug, template_slug) in TEAMS.items():
+        team = services.create_team(actor=owner, account=account, name=name)
+        for subaccount in account.subaccounts.filter(archived_at=None):
+            for obj in (
+                subaccount.mailinglists.get(slug=list_slug),
+                subaccount.messagetemplates.get(slug=template_slug),
+            ):
+                services.share_with_team(actor=owner, team=team, obj=obj)
+        limited = Membership.objects.filter(account=account, role="marketer_limited").first()
+        if limited is not None and name == "Loyalty":
+            services.add_to_team(actor=owner, team=team, user=limited.user)
+
+
+def _logins(edition: Edition, *, rival: bool) -> list[Login]:
+    account = Account.objects.select_related("owner").get(slug=_slug(edition, rival=rival))
+    found = [_login(account.owner, account, str(edition.owner_label))]
+    members = Membership.objects.filter(
+        account=account, user__username__startswith=f"{edition.codename}."
+    )
+    for m in members.select_related("user", "subaccount").order_by("pk"):
+        label = str(edition.role(m.role).label) if m.role else str(m.custom_role)
+        if m.subaccount is not None:
+            where = m.subaccount.name
+        elif m.all_subaccounts:
+            where = "all subaccounts"
+        else:
+            names = Subaccount.objects.filter(managing_memberships=m).values_list("name", flat=True)
+            where = ", ".join(names)
+        found.append(_login(m.user, account, f"{label} of {where}"))
+    return found
+
+
+def _login(user: Any, account: Account, role: str) -> Login:
+    return Login(user.get_username(), user.get_full_name(), account.name, role)
+
+
+def _operator() -> None:
+    """Create the platform's own demo login."""
+    if not get_user_model()._default_manager.filter(username="operator").exists():
+        UserFactory(
+            username="operator",
+            first_name="Olga",
+            last_name="Petrov",
+            email="operator@platform.example",
+            is_staff=True,
+        )
+
+
+__all__ = ["PASSWORD", "Login", "seed"]

@@ -1,0 +1,159 @@
+"""The shape of an edition: roles, toggles, conditions and limits as data.
+
+Nothing here decides; ``teams.provider`` turns a role into what the pure policy understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from permissions.catalogue import Label, Permission
+
+# conditions under which a role holds something: symbols, looked at only when a right is used
+SINGLE_BILL = "single_bill"
+RESELLER = "reseller"
+ALL_SUBACCOUNTS = "all_subaccounts"
+
+# preconditions of an act: they bind everybody, the owner included, at the moment of the act
+HAS_PRIMARY_CONTACT = "has_primary_contact"
+HAS_ADMINISTRATOR = "has_administrator"
+
+# how far a role held at account level may reach
+SOME = "some"
+ALL = "all"
+AT_HOME = "home"
+
+Set = frozenset[Permission]
+NOTHING: Set = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSpec:
+    """One built-in role.
+
+    ``holds`` are the permissions held unconditionally, ``when`` those held while a condition is
+    true, ``optional`` those off until somebody switches the toggle on for that person. Account
+    permissions count on the account (only for memberships held at account level), the others in
+    each subaccount the membership reaches. ``at_home`` replaces ``holds`` and ``when`` for the
+    account's own workspace, where an edition has one (Constant Contact's partner account).
+
+    ``account_level`` and ``subaccount_level`` say where the role may be held, ``reaches`` how far
+    one held at account level may reach: ``SOME`` chosen subaccounts, ``ALL`` current and future
+    ones, or the account's own workspace (``AT_HOME``). ``rank`` orders
+    people: higher manages lower (None: the edition has no ranks, coverage alone decides);
+    ``peer`` is the permission that lets equals manage each other. ``toggled_by`` names the roles
+    whose holders may switch this role's toggles. ``contact_adds`` is what being the primary
+    contact of the subaccount adds.
+    """
+
+    codename: str
+    label: Label
+    rank: int | None
+    account_level: bool = False
+    subaccount_level: bool = False
+    reaches: frozenset[str] = frozenset()
+    holds: Set = NOTHING
+    when: Mapping[str, Set] = field(default_factory=dict)
+    at_home: RoleSpec | None = None
+    optional: Mapping[str, Set] = field(default_factory=dict)
+    toggled_by: frozenset[str] = frozenset()
+    peer: Permission | None = None
+    contact_adds: Set = NOTHING
+    needs_teams: bool = False
+
+    def toggle_of(self, permission: str) -> str | None:
+        """Return the toggle that switches ``permission`` on for this role, if there is one."""
+        for toggle, permissions in self.optional.items():
+            if permission in permissions:
+                return toggle
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToggleSpec:
+    """A switch: its name in the truth table, and how people read it."""
+
+    codename: str
+    label: Label
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomRoles:
+    """What a custom role may be made of.
+
+    ``tickable`` are the permissions somebody may tick, ``always`` those every role has, and
+    ``follows`` maps each permission the document does not speak of to the ones it follows: it is
+    held when all of them are. A permission whose ``implies`` are not ticked does not count.
+    """
+
+    tickable: Set
+    always: Set
+    follows: Mapping[Permission, Set]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of the role and permission matrix.
+
+    ``role`` is a role's codename; ``contact`` asks for the same role as primary contact;
+    ``place`` is where somebody is looked at: ``"role"`` where the role is held, ``"home"`` the
+    account's own workspace, ``"client"`` any other subaccount.
+    """
+
+    name: str
+    role: str
+    contact: bool = False
+    place: str = "role"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One published role system.
+
+    ``permissions`` is all that exists in it; the owner holds all of those, the ones in
+    ``owner_when`` only while the condition is true. ``owner`` names the top role. ``teams_only``
+    exist only while the account has teams switched on. ``changes_account`` and ``changes_subaccount`` are the permissions needed (all of
+    them) to change who holds what at account level and in a subaccount; ``gives_roles`` what is
+    needed besides to choose somebody's role. ``roles_add_up``: a person may hold several roles in
+    one place. ``max_active_subaccounts`` counts those not archived.
+    """
+
+    codename: str
+    label: Label
+    permissions: Set
+    owner: str
+    owner_label: Label
+    owner_when: Mapping[str, Set] = field(default_factory=dict)
+    teams_only: Set = NOTHING
+    roles: tuple[RoleSpec, ...]
+    toggles: tuple[ToggleSpec, ...] = ()
+    columns: tuple[Column, ...]
+    changes_account: Set
+    changes_subaccount: Set
+    gives_roles: Set = NOTHING
+    roles_add_up: bool = False
+    custom_roles: CustomRoles | None = None
+    preconditions: Mapping[Permission, str] = field(default_factory=dict)
+    max_active_subaccounts: int | None = None
+    has_home: bool = False
+    has_teams: bool = False
+    has_primary_contact: bool = False
+    subaccount_scope: str = "subaccount"
+    area_labels: Mapping[str, Label] = field(default_factory=dict)
+
+    def role(self, codename: str) -> RoleSpec:
+        """Return the built-in role ``codename``. Raises KeyError naming the roles there are."""
+        for role in self.roles:
+            if role.codename == codename:
+                return role
+        known = ", ".join(role.codename for role in self.roles)
+        raise KeyError(f"{self.codename} has no role {codename!r}; it has {known}")
+
+    def toggle(self, codename: str) -> ToggleSpec:
+        """Return the toggle ``codename``. Raises KeyError naming the toggles there are."""
+        for toggle in self.toggles:
+            if toggle.codename == codename:
+                return toggle
+        known = ", ".join(toggle.codename for toggle in self.toggles) or "none"
+        raise KeyError(f"{self.codename} has no toggle {codename!r}; it has: {known}")

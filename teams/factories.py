@@ -1,0 +1,188 @@
+"""Factories for tests and demo data: rows as they are stored, no rights checked.
+
+Needs the ``demo`` extra (factory-boy). Names are believable and deterministic; everything that is
+unique is numbered.
+"""
+
+from __future__ import annotations
+
+import uuid
+from functools import cache
+from typing import Any
+
+import factory
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from factory.django import DjangoModelFactory
+
+from teams.editions import get
+from teams.models import (
+    Account,
+    Campaign,
+    Contact,
+    MailingList,
+    Membership,
+    MessageTemplate,
+    Role,
+    Subaccount,
+    Team,
+    TeamMembership,
+)
+
+PASSWORD = "demo"  # noqa: S105  (demo and tests only; seed_demo refuses to run in production)
+
+
+class UserFactory(DjangoModelFactory[Any]):
+    """A login with the password ``demo``."""
+
+    class Meta:
+        model = get_user_model()
+
+    username = factory.Sequence(lambda n: f"person{n}")
+    email = factory.LazyAttribute(lambda o: f"{o.username}@people.example")
+    first_name = "Kim"
+    last_name = factory.Sequence(lambda n: f"Person {n}")
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        kwargs["password"] = _hashed(kwargs.get("password", PASSWORD))
+        return super()._create(model_class, *args, **kwargs)
+
+
+@cache
+def _hashed(password: str) -> str:
+    """Return the hash of a demo password, made once: hashing is slow on purpose."""
+    return make_password(password)
+
+
+class AccountFactory(DjangoModelFactory[Account]):
+    """An account of Emma HQ unless told otherwise."""
+
+    class Meta:
+        model = Account
+
+    slug = factory.Sequence(lambda n: f"account-{n}")
+    name = factory.Sequence(lambda n: f"Account {n}")
+    edition = "emma_hq"
+    owner = factory.SubFactory(UserFactory)
+
+
+class SubaccountFactory(DjangoModelFactory[Subaccount]):
+    """An active subaccount."""
+
+    class Meta:
+        model = Subaccount
+
+    account = factory.SubFactory(AccountFactory)
+    slug = factory.Sequence(lambda n: f"subaccount-{n}")
+    name = factory.Sequence(lambda n: f"Subaccount {n}")
+
+
+class MembershipFactory(DjangoModelFactory[Membership]):
+    """A membership; pass ``subaccount`` or leave it out for the account level.
+
+    ``reach`` lists the subaccounts one at account level manages.
+    """
+
+    class Meta:
+        model = Membership
+        skip_postgeneration_save = True
+
+    account = factory.SubFactory(AccountFactory)
+    user = factory.SubFactory(UserFactory)
+    role = "full"
+    exclusive = factory.LazyAttribute(lambda o: not get(o.account.edition).roles_add_up)
+
+    @factory.post_generation
+    def reaching(self: Any, create: bool, extracted: Any, **_: Any) -> None:
+        """Add the managed subaccounts."""
+        for subaccount in extracted or ():
+            self.reach.create(subaccount=subaccount, account=self.account)
+
+
+class RoleFactory(DjangoModelFactory[Role]):
+    """A custom role without any permission."""
+
+    class Meta:
+        model = Role
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Role {n}")
+    permissions = factory.LazyFunction(list)
+
+
+class TeamFactory(DjangoModelFactory[Team]):
+    """An empty team with its group."""
+
+    class Meta:
+        model = Team
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Team {n}")
+    group = factory.LazyFunction(lambda: Group.objects.create(name=f"team:{uuid.uuid4()}"))
+
+
+class TeamMembershipFactory(DjangoModelFactory[TeamMembership]):
+    """One person in one team."""
+
+    class Meta:
+        model = TeamMembership
+
+    team = factory.SubFactory(TeamFactory)
+    user = factory.SubFactory(UserFactory)
+
+
+def _account_of(subaccount: Subaccount) -> Account:
+    return subaccount.account
+
+
+class InSubaccountFactory(DjangoModelFactory[Any]):
+    """What everything in a subaccount shares."""
+
+    class Meta:
+        abstract = True
+
+    subaccount = factory.SubFactory(SubaccountFactory)
+    account = factory.LazyAttribute(lambda o: _account_of(o.subaccount))
+
+
+class MailingListFactory(InSubaccountFactory):
+    """A primary list."""
+
+    class Meta:
+        model = MailingList
+
+    slug = factory.Sequence(lambda n: f"list-{n}")
+    name = factory.Sequence(lambda n: f"List {n}")
+
+
+class MessageTemplateFactory(InSubaccountFactory):
+    """A template."""
+
+    class Meta:
+        model = MessageTemplate
+
+    slug = factory.Sequence(lambda n: f"template-{n}")
+    name = factory.Sequence(lambda n: f"Template {n}")
+
+
+class CampaignFactory(InSubaccountFactory):
+    """A draft."""
+
+    class Meta:
+        model = Campaign
+
+    slug = factory.Sequence(lambda n: f"campaign-{n}")
+    name = factory.Sequence(lambda n: f"Campaign {n}")
+
+
+class ContactFactory(InSubaccountFactory):
+    """A subscriber."""
+
+    class Meta:
+        model = Contact
+
+    email = factory.Sequence(lambda n: f"contact{n}@readers.example")
+    first_name = "Robin"
+    last_name = factory.Sequence(lambda n: f"Reader {n}")

@@ -1,0 +1,111 @@
+"""A company and the clients it works for."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import validate_slug
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from permissions.constraints import CompositeForeignKey
+
+
+class TeamMode(models.TextChoices):
+    """What teams limit: nothing, mailing lists, or mailing lists and message templates."""
+
+    OFF = "off", _("Off")
+    LISTS = "lists", _("For lists")
+    LISTS_AND_TEMPLATES = "lists_and_templates", _("For lists and templates")
+
+
+class Account(models.Model):
+    """A company with exactly one owner, run by one edition's rules.
+
+    ``single_bill`` and ``reseller`` are conditions that some roles depend on.
+    """
+
+    slug = models.SlugField(_("short name"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    edition = models.CharField(_("edition"), max_length=40)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="owned_accounts",
+        verbose_name=_("owner"),
+    )
+    team_mode = models.CharField(
+        _("teams"), max_length=20, choices=TeamMode.choices, default=TeamMode.OFF
+    )
+    single_bill = models.BooleanField(_("single bill"), default=False)
+    reseller = models.BooleanField(_("reseller"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(team_mode__in=TeamMode.values), name="account_team_mode_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subaccount(models.Model):
+    """One client's workspace, or the account's own (``is_home``, where the edition has one)."""
+
+    account = models.ForeignKey(
+        Account, models.CASCADE, related_name="subaccounts", verbose_name=_("account")
+    )
+    slug = models.CharField(_("short name"), max_length=60, validators=[validate_slug])
+    name = models.CharField(_("name"), max_length=120)
+    is_home = models.BooleanField(_("own workspace"), default=False)
+    billed_directly = models.BooleanField(_("billed directly"), default=False)
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("subaccount")
+        verbose_name_plural = _("subaccounts")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "id"], name="subaccount_account_id"),
+            models.UniqueConstraint(fields=["account", "slug"], name="subaccount_account_slug"),
+            models.UniqueConstraint("account", Lower("name"), name="subaccount_account_name"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(is_home=True), name="subaccount_one_home"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_home=False) | Q(archived_at__isnull=True),
+                name="subaccount_home_not_archived",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_archived(self) -> bool:
+        """Say whether the subaccount is inert."""
+        return self.archived_at is not None
+
+
+def same_account(table: str, *, key: str, name: str) -> CompositeForeignKey:
+    """Return the constraint that (account, ``key``) is a row of ``table`` in that account."""
+    return CompositeForeignKey(
+        fields=("account", key), to_table=table, to_columns=("account_id", "id"), name=name
+    )
+
+
+def same_subaccount(table: str, *, key: str, name: str) -> CompositeForeignKey:
+    """Return the constraint that (subaccount, ``key``) is a row of ``table`` in that subaccount."""
+    return CompositeForeignKey(
+        fields=("subaccount", key), to_table=table, to_columns=("subaccount_id", "id"), name=name
+    )

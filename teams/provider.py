@@ -1,0 +1,407 @@
+"""Loads a person's access profile: one query, whoever the person is.
+
+Each kind of fact is one branch of a UNION with the same columns; the rows are then put together
+into standings. Nothing decides here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf
+from django.utils import timezone
+
+from permissions import grants
+from permissions.policy import Holding, Reach, Root, Source, Standing
+from permissions.profile import Profile, Tenant
+from permissions.resources import Resource, registry
+from teams.editions import EDITIONS, get
+from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Edition
+from teams.models import (
+    Account,
+    AccountUserGrant,
+    ManagedSubaccount,
+    Membership,
+    Subaccount,
+    SubaccountUserGrant,
+    TeamMembership,
+)
+from teams.models.account import TeamMode
+from teams.rights import (
+    HOME,
+    admits,
+    custom_bundle,
+    levels,
+    owner_bundle,
+    role_bundle,
+    toggle_bundle,
+)
+
+TEAMS_OFF = "teams_off"
+
+_LIMITS = {
+    TeamMode.OFF: frozenset[str](),
+    TeamMode.LISTS: frozenset({"lists"}),
+    TeamMode.LISTS_AND_TEMPLATES: frozenset({"lists", "templates"}),
+}
+
+
+class Row(NamedTuple):
+    """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``."""
+
+    kind: str
+    root: int | None
+    place: int | None
+    ref: int | None
+    name: str | None
+    text: str | None
+    one: bool | None
+    two: bool | None
+    three: bool | None
+
+
+def _branch(
+    queryset: QuerySet[Any],
+    kind: Any,
+    *,
+    root: Any = None,
+    place: Any = None,
+    ref: Any = None,
+    name: Any = None,
+    text: Any = None,
+    one: Any = None,
+    two: Any = None,
+    three: Any = None,
+) -> QuerySet[Any]:
+    """Bring ``queryset`` into the columns of ``Row``; a string names a field."""
+
+    def column(value: Any, output: Any) -> Any:
+        if value is None:
+            return Cast(Value(None), output)
+        return Cast(F(value) if isinstance(value, str) else value, output)
+
+    number, flag = BigIntegerField(), BooleanField()
+    return queryset.order_by().values_list(
+        Value(kind, TextField()) if isinstance(kind, str) else kind,
+        column(root, number),
+        column(place, number),
+        column(ref, number),
+        column(name, TextField()),
+        column(text, TextField()),
+        column(one, flag),
+        column(two, flag),
+        column(three, flag),
+    )
+
+
+def _facts(user: Any, now: Any) -> QuerySet[Any]:
+    active = Q(status=Membership.Status.ACTIVE) & grants.active(now)
+    mine = Membership.objects.filter(active, user=user)
+    accounts = Account.objects.filter(Q(owner=user) | Exists(mine.filter(account=OuterRef("pk"))))
+    with_condition = [
+        edition.codename
+        for edition in EDITIONS.values()
+        if any(ALL_SUBACCOUNTS in role.when for role in edition.roles)
+    ]
+    others = Subaccount.objects.filter(account=OuterRef("account"), archived_at=None)
+    reached = ManagedSubaccount.objects.filter(
+        membership=OuterRef(OuterRef("pk")), subaccount=OuterRef("pk")
+    )
+    covers_all = Case(
+        When(all_subaccounts=True, then=Value(True)),
+        When(
+            Q(subaccount=None, account__edition__in=with_condition)
+            & Exists(others)
+            & ~Exists(others.exclude(Exists(reached))),
+            then=Value(True),
+        ),
+        default=Value(False),
+    )
+    toggles = Q(membership__in=mine) & grants.active(now)
+    branches = [
+        _branch(
+            Account.objects.filter(pk__in=accounts.values("pk")),
+            Case(When(owner=user, then=Value("owned")), default=Value("account")),
+            root="pk",
+            name="edition",
+            text="team_mode",
+            one="single_bill",
+            two="reseller",
+        ),
+        _branch(
+            mine,
+            "membership",
+            root="account_id",
+            place="subaccount_id",
+            ref="pk",
+            name=Coalesce(NullIf("role", Value("")), Concat(Value("custom:"), "custom_role__name")),
+            text=Cast("custom_role__permissions", TextField()),
+            one="all_subaccounts",
+            two="is_primary_contact",
+            three=covers_all,
+        ),
+        _branch(
+            ManagedSubaccount.objects.filter(membership__in=mine),
+            "reach",
+            root="account_id",
+            place="subaccount_id",
+            ref="membership_id",
+        ),
+        _branch(
+            AccountUserGrant.objects.filter(toggles),
+            "toggle",
+            root="content_object_id",
+            ref="membership_id",
+            name="permission__codename",
+        ),
+        _branch(
+            SubaccountUserGrant.objects.filter(toggles),
+            "toggle",
+            root="content_object__account_id",
+            ref="membership_id",
+            name="permission__codename",
+        ),
+        _branch(
+            SubaccountUserGrant.objects.filter(grants.active(now), user=user, membership=None),
+            "guest",
+            root="content_object__account_id",
+            place="content_object_id",
+            ref="pk",
+            name="permission__codename",
+        ),
+        _branch(
+            TeamMembership.objects.filter(grants.active(now), user=user),
+            "team",
+            root="team__account_id",
+            ref="team__group_id",
+        ),
+        _branch(
+            Subaccount.objects.filter(account__in=accounts).filter(
+                Q(is_home=True)
+                | Q(archived_at__isnull=False)
+                | Q(billed_directly=True, account__single_bill=True)
+            ),
+            "place",
+            root="account_id",
+            place="pk",
+            one=Q(archived_at__isnull=False),
+            two="is_home",
+            three="billed_directly",
+        ),
+    ]
+    for resource in registry:
+        table = grants.user_table(resource.model)
+        if resource.guest and resource.place_path != "pk" and grants.is_direct(table):
+            branches.append(
+                _branch(
+                    table._default_manager.filter(grants.active(now), user=user),
+                    "guest_object",
+                    ref="pk",
+                    name="permission__codename",
+                    text=Concat(
+                        Value(f"{resource.label}:"), Cast("content_object_id", TextField())
+                    ),
+                )
+            )
+    branches.append(
+        _branch(grants.generic_rows(user), "guest_object", ref="pk", name="codename", text="target")
+    )
+    return branches[0].union(*branches[1:], all=True)
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The rows of one person, by what they are about."""
+
+    accounts: dict[int, Row] = field(default_factory=dict)
+    memberships: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    reach: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    toggles: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    guests: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    guest_objects: list[Row] = field(default_factory=list)
+    places: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    groups: set[int] = field(default_factory=set)
+
+
+def _sort(rows: Iterable[Row]) -> _Sorted:
+    found = _Sorted()
+    for row in rows:
+        match row.kind:
+            case "owned" | "account":
+                found.accounts[row.root] = row  # type: ignore[index]
+            case "membership":
+                found.memberships[row.root].append(row)  # type: ignore[index]
+            case "reach":
+                found.reach[row.ref].add(row.place)  # type: ignore[index,arg-type]
+            case "toggle":
+                found.toggles[row.ref].append(row.name)  # type: ignore[index,arg-type]
+            case "guest":
+                found.guests[row.root].append(row)  # type: ignore[index]
+            case "guest_object":
+                found.guest_objects.append(row)
+            case "place":
+                found.places[row.root].append(row)  # type: ignore[index]
+            case "team":
+                found.groups.add(row.ref)  # type: ignore[arg-type]
+    return found
+
+
+def load_profile(user: Any) -> Profile:
+    """Return everything the rules need to know about ``user``, with one query."""
+    found = _sort(Row(*row) for row in _facts(user, timezone.now()))
+    tenants = {
+        key: _tenant(user, account, found)
+        for key, account in found.accounts.items()
+        if account.name in EDITIONS
+    }
+    return Profile(
+        person=user.pk,
+        tenants=tenants,
+        guests=_guests(found.guest_objects) if tenants else {},
+        groups=frozenset(found.groups),
+        load_shared=load_shared,
+    )
+
+
+def root_of(account: Row, places: Iterable[Row]) -> Root:
+    """Return what is true of an account, whoever asks."""
+    edition = get(str(account.name))
+    archived = frozenset(row.place for row in places if row.one)
+    kinds = {row.place: HOME for row in places if row.two}
+    direct = frozenset(row.place for row in places if row.three and not row.two)
+    conditions = {SINGLE_BILL} if account.one else set()
+    if account.two:
+        conditions.add(RESELLER)
+    withheld = dict.fromkeys(map(str, edition.teams_only), TEAMS_OFF)
+    return Root(
+        key=account.root,
+        levels=levels(edition.codename),
+        withheld=withheld if account.text == TeamMode.OFF else {},
+        kinds=kinds,
+        archived=archived,
+        conditions=frozenset(conditions),
+        except_at={SINGLE_BILL: direct} if direct else {},
+    )
+
+
+def _tenant(user: Any, account: Row, found: _Sorted) -> Tenant:
+    key = account.root
+    assert key is not None  # every account row has one
+    edition = get(str(account.name))
+    holdings: list[Holding] = []
+    if account.kind == "owned":
+        holdings.append(
+            Holding(
+                source=Source("owner", edition.owner, str(edition.owner_label), ("account", key)),
+                rights=owner_bundle(edition.codename),
+                reach=Reach(top=True, places=None),
+            )
+        )
+    for row in found.memberships.get(key, ()):
+        holdings += membership_holdings(
+            edition, row, found.reach.get(row.ref or 0, set()), found.toggles.get(row.ref or 0, [])
+        )
+    if holdings:
+        holdings += [_guest_holding(row) for row in found.guests.get(key, ())]
+    limits = _LIMITS[TeamMode(account.text)] if edition.has_teams else frozenset[str]()
+    return Tenant(
+        root=root_of(account, found.places.get(key, ())),
+        standing=Standing(user.pk, tuple(holdings), is_owner=account.kind == "owned"),
+        limits=limits,
+    )
+
+
+def membership_holdings(
+    edition: Edition, row: Row, managed: set[int], toggles: Iterable[str]
+) -> list[Holding]:
+    """Return what one membership amounts to: its role, and each toggle the role admits."""
+    reach = (
+        Reach(top=True, places=None if row.one else frozenset(managed))
+        if row.place is None
+        else Reach(top=False, places=frozenset({row.place}))
+    )
+    met = frozenset({ALL_SUBACCOUNTS}) if row.three else frozenset[str]()
+    name = str(row.name)
+    if row.text is not None:
+        source = Source("role", "", name.removeprefix("custom:"), ("membership", row.ref))
+        rights = custom_bundle(edition.codename, row.text)
+        return [Holding(source=source, rights=rights, reach=reach, met=met)]
+    role = edition.role(name)
+    source = Source("role", name, str(role.label), ("membership", row.ref))
+    rights = role_bundle(edition.codename, name, bool(row.two) and edition.has_primary_contact)
+    holdings = [Holding(source=source, rights=rights, reach=reach, rank=role.rank, met=met)]
+    for permission in toggles:
+        if admits(edition, name, permission):
+            toggle = edition.toggle(str(role.toggle_of(permission)))
+            holdings.append(
+                Holding(
+                    source=Source(
+                        "toggle", toggle.codename, str(toggle.label), ("membership", row.ref)
+                    ),
+                    rights=toggle_bundle(permission),
+                    reach=reach,
+                    met=met,
+                )
+            )
+    return holdings
+
+
+def _guest_holding(row: Row) -> Holding:
+    grantable = registry.of(Subaccount).guest
+    return Holding(
+        source=Source("guest", ref=("subaccountusergrant", row.ref)),
+        rights=toggle_bundle(str(row.name)) if row.name in grantable else {},
+        reach=Reach(top=False, places=frozenset({row.place})),
+    )
+
+
+def _guests(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Source]]:
+    grantable = {resource.label: resource.guest for resource in registry}
+    guests: dict[tuple[str, str], dict[str, Source]] = defaultdict(dict)
+    for row in rows:
+        label, _, key = str(row.text).partition(":")
+        if row.name in grantable.get(label, ()):
+            guests[label, key][str(row.name)] = Source(
+                "guest", ref=(f"{label}usergrant".split(".")[-1], row.ref)
+            )
+    return guests
+
+
+def load_shared(resource: Resource, profile: Profile) -> frozenset[Any]:
+    """Return the keys of the objects that share a team with the person, or that are theirs.
+
+    Something nobody's team has belongs to its creator, and a creator without any team sees what
+    they created (decided: see "Decisions taken" in the architecture).
+    """
+    shared = grants.shared_keys(resource.model, profile.groups)
+    visible = Q(pk__in=shared)
+    if resource.created_by:
+        own = Q(**{resource.created_by: profile.person})
+        if profile.groups:
+            table = grants.group_table(resource.model)
+            own &= ~Exists(table._default_manager.filter(content_object=OuterRef("pk")))
+        visible |= own
+    return frozenset(resource.model._default_manager.filter(visible).values_list("pk", flat=True))
+
+
+def active_subaccounts(account: Account) -> int:
+    """Return how many subaccounts of ``account`` count towards its limit."""
+    found = Subaccount.objects.filter(account=account, archived_at=None, is_home=False)
+    return int(found.aggregate(n=Count("pk"))["n"])

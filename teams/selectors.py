@@ -1,0 +1,259 @@
+"""Every read: nouns, scoped to what the person asking may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+
+from permissions import access
+from permissions.catalogue import Area, Permission
+from permissions.lookups import NEVER, any_of
+from permissions.policy import TOP, Denial, Outcome, PlaceId, Scope, Source, decide
+from permissions.profile import Profile, Tenant
+from permissions.resources import registry
+from teams.catalogue import (
+    ARCHIVE_SUBACCOUNTS,
+    CATALOGUE,
+    MANAGE_MANAGERS,
+    MANAGE_MEMBERS,
+    MANAGE_ROLES,
+    MANAGE_TEAMS,
+    VIEW_PARENT_USERS,
+)
+from teams.editions import get
+from teams.editions.spec import Edition
+from teams.models import Account, Membership, Subaccount
+
+#: whoever holds one of these in a subaccount sees the people in it
+SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
+
+
+def accounts_of(user: Any) -> QuerySet[Account]:
+    """Return the accounts ``user`` owns or has an active membership in, by name."""
+    return Account.objects.filter(pk__in=list(access.profile_of(user).tenants)).order_by("name")
+
+
+def subaccounts_of(user: Any) -> QuerySet[Subaccount]:
+    """Return the subaccounts ``user`` works in, and archived ones they may restore."""
+    profile = access.profile_of(user)
+    condition = access.reachable_places(profile)
+    resource = registry.of(Subaccount)
+    for key in profile.tenants:
+        if profile.scope(key, ARCHIVE_SUBACCOUNTS).top:
+            for scope in _reach(profile.tenants[key]):
+                condition |= access._within(resource, key, scope, "") & Q(archived_at__isnull=False)
+    return Subaccount.objects.filter(condition)
+
+
+def _reach(tenant: Tenant) -> Iterator[Scope]:
+    for holding in tenant.standing.holdings:
+        if holding.source.kind in ("owner", "role"):
+            places = holding.reach.places
+            yield Scope(everywhere=True) if places is None else Scope(places=places)
+
+
+def people_places(profile: Profile, key: Any) -> Scope:
+    """Return the subaccounts of account ``key`` whose people this person sees.
+
+    Where they manage people; with the parent account's Users tab, everywhere they reach.
+    """
+    tenant = profile.tenants[key]
+    scopes = [profile.scope(key, permission) for permission in SEES_PEOPLE]
+    if profile.scope(key, VIEW_PARENT_USERS).top:
+        scopes += _reach(tenant)
+    result = Scope()
+    for scope in scopes:
+        result = union(result, scope)
+    return result
+
+
+def union(one: Scope, other: Scope) -> Scope:
+    """Return the places in either; the top plays no part."""
+    both = access.intersection(access.complement(one), access.complement(other))
+    return access.complement(both)
+
+
+def sees_account_people(profile: Profile, key: Any) -> bool:
+    """Say whether people at account level (managers and the like) are shown to this person."""
+    tenant = profile.tenants[key]
+    edition_level = {str(p) for p in (MANAGE_MANAGERS, VIEW_PARENT_USERS)}
+    everywhere = profile.scope(key, MANAGE_MEMBERS).everywhere
+    held = any(profile.scope(key, permission).top for permission in edition_level)
+    return tenant.standing.is_owner or held or everywhere
+
+
+def memberships_of(user: Any) -> QuerySet[Membership]:
+    """Return the memberships ``user`` may see: of people they manage, and their own."""
+    profile = access.profile_of(user)
+    return Membership.objects.filter(membership_condition(profile, user))
+
+
+def membership_condition(profile: Profile, user: Any) -> Q:
+    """Return the condition on memberships that ``memberships_of`` filters by."""
+    condition = Q(user=user)
+    for key in profile.tenants:
+        scope = people_places(profile, key)
+        if scope.everywhere:
+            inside = Q(account=key, subaccount__isnull=False)
+            condition |= inside & ~any_of("subaccount_id", scope.places) if scope.places else inside
+        elif scope.places:
+            condition |= any_of("subaccount_id", scope.places)
+        if sees_account_people(profile, key):
+            condition |= Q(account=key, subaccount__isnull=True)
+    return condition
+
+
+def people_of(user: Any) -> QuerySet[Any]:
+    """Return the logins of everybody whose membership ``user`` may see, owners they work for, and
+    ``user``. One row a person."""
+    profile = access.profile_of(user)
+    owners = [key for key in profile.tenants if sees_account_people(profile, key)]
+    people = Q(pk=user.pk) | Q(pk__in=memberships_of(user).values("user_id"))
+    if owners:
+        people |= Q(pk__in=Account.objects.filter(pk__in=owners).values("owner_id"))
+    return get_user_model()._default_manager.filter(people)
+
+
+def sees_people(user: Any) -> bool:
+    """Say whether ``user`` sees anybody but themselves: whether there is a People page for them."""
+    profile = access.profile_of(user)
+    return any(
+        people_places(profile, key) or sees_account_people(profile, key) for key in profile.tenants
+    )
+
+
+# effective permissions, with their source
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One permission of one person at one place: held or not, and where from or why not."""
+
+    permission: Permission
+    outcome: Outcome
+    why: str
+
+    @property
+    def allowed(self) -> bool:
+        """Say whether the permission is held."""
+        return self.outcome.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The lines of one area."""
+
+    area: Area
+    label: str
+    lines: tuple[Line, ...]
+
+    @property
+    def held(self) -> int:
+        """Return how many of them are held."""
+        return sum(line.allowed for line in self.lines)
+
+
+def effective(person: Any, account: Account, place: PlaceId = TOP) -> list[Group]:
+    """Return what ``person`` holds at ``place`` of ``account``, by area, leaving out what the
+    edition does not have or asks elsewhere."""
+    tenant = access.profile_of(person).tenants.get(account.pk)
+    edition = get(account.edition)
+    groups = []
+    for area in CATALOGUE.areas:
+        lines = [
+            _line(edition, tenant, permission, place)
+            for permission in area.permissions
+            if permission in edition.permissions and (permission.level == TOP) == (place == TOP)
+        ]
+        if lines:
+            label = str(edition.area_labels.get(area.codename, area.label))
+            groups.append(Group(area, label, tuple(lines)))
+    return groups
+
+
+def _line(
+    edition: Edition, tenant: Tenant | None, permission: Permission, place: PlaceId
+) -> Line:
+    if tenant is None:
+        return Line(permission, Outcome(denial=Denial.STRANGER), "No active place in this account")
+    outcome = decide(tenant.standing, tenant.root, permission, place)
+    if outcome.allowed:
+        why = "; ".join(dict.fromkeys(source_text(source) for source in outcome.sources))
+    else:
+        why = denial_text(edition, outcome, permission)
+    return Line(permission, outcome, why)
+
+
+def source_text(source: Source) -> str:
+    """Return where a right comes from, in words."""
+    match source.kind:
+        case "owner":
+            return f"{source.label} of the account"
+        case "toggle":
+            return f"Switched on: {source.label}"
+        case "guest":
+            return "Guest access"
+        case _:
+            return f"Role {source.label}"
+
+
+_CONDITIONS = {
+    "single_bill": "Only while billed on the account's single bill",
+    "reseller": "Only for reseller partners",
+    "all_subaccounts": "Only for managers who reach all subaccounts",
+}
+
+
+def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
+    """Return why a right is not held, in words."""
+    match outcome.denial:
+        case Denial.STRANGER:
+            return "No active place in this account"
+        case Denial.ABSENT:
+            return f"{edition.label} does not have this"
+        case Denial.WITHHELD:
+            return "Teams are switched off in this account"
+        case Denial.WRONG_LEVEL:
+            where = "the account" if outcome.detail == TOP else "a subaccount"
+            return f"Is asked of {where}, not here"
+        case Denial.ARCHIVED:
+            return "The subaccount is archived"
+        case Denial.CONDITION:
+            return _CONDITIONS.get(outcome.detail, outcome.detail)
+        case Denial.NOT_VISIBLE:
+            return "Not shared with any of their teams"
+        case Denial.INACTIVE:
+            return "The login is switched off"
+        case _:
+            return _needs(edition, permission)
+
+
+def _needs(edition: Edition, permission: str) -> str:
+    holders = [str(r.label) for r in edition.roles if permission in r.holds]
+    toggles = [str(r.label) for r in edition.roles if r.toggle_of(permission)]
+    if toggles:
+        return f"Can be switched on for {_or(toggles)}"
+    return f"Needs {_or(holders)}" if holders else f"Only the {edition.owner_label} holds it"
+
+
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+__all__ = [
+    "NEVER",
+    "Group",
+    "Line",
+    "accounts_of",
+    "denial_text",
+    "effective",
+    "memberships_of",
+    "people_of",
+    "sees_people",
+    "source_text",
+    "subaccounts_of",
+]

@@ -1,0 +1,48 @@
+"""Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
+
+from teams.services.guests import give_guest_access, withdraw_guest_access
+from teams.services.people import (
+    add_member,
+    change_role,
+    reactivate_member,
+    remove_member,
+    set_manager_reach,
+    set_primary_contact,
+    suspend_member,
+)
+from teams.services.places import (
+    archive_subaccount,
+    create_subaccount,
+    rename_subaccount,
+    restore_subaccount,
+)
+from teams.services.sharing import (
+    add_to_team,
+    create_team,
+    remove_from_team,
+    share_with_team,
+    unshare_with_team,
+)
+from teams.services.toggles import toggle_permission
+
+__all__ = [
+    "add_member",
+    "add_to_team",
+    "archive_subaccount",
+    "change_role",
+    "create_subaccount",
+    "create_team",
+    "give_guest_access",
+    "reactivate_member",
+    "remove_from_team",
+    "remove_member",
+    "rename_subaccount",
+    "restore_subaccount",
+    "set_manager_reach",
+    "set_primary_contact",
+    "share_with_team",
+    "suspend_member",
+    "toggle_permission",
+    "unshare_with_team",
+    "withdraw_guest_access",
+]

@@ -1,0 +1,322 @@
+"""What every service does the same way: lock, load, judge the effect, record.
+
+A change of rights is carried out inside the transaction and then judged by what it did: the
+effective rights of everybody it touches are compared before and after, and the transaction is
+rolled back if the actor does not hold what was added. So a service cannot forget a case.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+from django.contrib.auth import get_user_model
+from django.db import connection, models, transaction
+
+from permissions import access, audit
+from permissions.errors import (
+    Invalid,
+    Missing,
+    NotFound,
+    OutOfScope,
+    OwnerRequired,
+    OwnRights,
+    RankTooHigh,
+    Refused,
+)
+from permissions.policy import (
+    FUTURE,
+    TOP,
+    Atoms,
+    PlaceId,
+    Refusal,
+    Root,
+    Standing,
+    added_atoms,
+    atoms,
+    covers,
+    may_grant,
+    may_manage,
+    rank_at,
+    sources_at,
+)
+from permissions.policy.delegate import Code
+from permissions.profile import Profile
+from teams.catalogue import CATALOGUE
+from teams.editions import get
+from teams.editions.spec import Edition
+from teams.models import Account, Subaccount
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M", bound=models.Model)
+log = logging.getLogger("teams.refused")
+
+
+def service(function: Callable[P, T]) -> Callable[P, T]:
+    """Run ``function`` in one transaction, and record a refusal after it has been rolled back.
+
+    Inside a transaction of the caller the refusal is left to the caller to record (see
+    ``record_refused``): it would be rolled back with everything else.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        nested = connection.in_atomic_block
+        try:
+            with transaction.atomic():
+                return function(*args, **kwargs)
+        except Refused as refusal:
+            access.forget()
+            if not nested:
+                record_refused(kwargs["actor"], refusal, verb=function.__name__)
+            raise
+        except Invalid:
+            access.forget()
+            raise
+
+    return run
+
+
+def record_refused(actor: Any, refusal: Refused, *, verb: str) -> None:
+    """Record a refused write in the actor's own account, never in the one that was attacked."""
+    tenants = access.profile_of(actor, fresh=True).tenants
+    attempted = getattr(refusal, "account", None)
+    key = attempted.pk if attempted is not None and attempted.pk in tenants else None
+    if key is None:
+        key = next(iter(sorted(tenants, key=str)), None)
+    if key is None:
+        log.warning("refused %s of %s: %s", verb, audit.ref_of(actor), refusal.code)
+        return
+    account = Account.objects.get(pk=key)
+    audit.record_refusal(
+        root=root_key(account), actor=actor, subject=account, refusal=refusal, verb=verb
+    )
+
+
+def root_key(account: Account) -> str:
+    """Return the name of the account's audit chain."""
+    return audit.ref_of(account)
+
+
+def expect(value: Any, model: type[M], what: str) -> M:
+    """Return ``value`` if it is a stored ``model``. Raises Invalid naming what is wrong."""
+    if not isinstance(value, model) or value.pk is None:
+        raise Invalid(
+            f"{what} must be a stored {model._meta.verbose_name}, not {type(value).__name__}.",
+            code="WRONG_TYPE",
+        )
+    return value
+
+
+def expect_user(value: Any, what: str) -> Any:
+    """Return ``value`` if it is a stored, active login. Raises Invalid otherwise."""
+    user = expect(value, get_user_model(), what)
+    if not user.is_active:
+        raise Invalid(f"The login of {audit.label_of(user)} is switched off.", code="INACTIVE")
+    if user.is_staff or user.is_superuser:
+        raise Invalid(
+            f"{what} is a login of the platform's staff, who have no place inside an account.",
+            code="OPERATOR",
+        )
+    return user
+
+
+def clean_text(value: Any, what: str, *, limit: int) -> str:
+    """Return ``value`` trimmed. Raises Invalid if it is empty, too long, or not plain text."""
+    if not isinstance(value, str):
+        raise Invalid(f"{what} must be text, not {type(value).__name__}.", code="WRONG_TYPE")
+    text = value.strip()
+    if not text:
+        raise Invalid(f"{what} is empty. Give it a name.", code="EMPTY")
+    if any(not c.isprintable() for c in text):
+        raise Invalid(f"{what} has control characters in it. Type it again.", code="NOT_TEXT")
+    if len(text) > limit:
+        raise Invalid(
+            f"{what} has {len(text)} characters; at most {limit} are allowed.", code="TOO_LONG"
+        )
+    return text
+
+
+@dataclass(slots=True)
+class Change:
+    """One change inside one account, from the lock to the verdict."""
+
+    actor: Any
+    account: Account
+    edition: Edition
+    root: Root
+    standing: Standing
+    profile: Profile
+    names: Mapping[PlaceId, str]
+    people: list[Any] = field(default_factory=list)
+    before: dict[Any, Atoms] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, actor: Any, account: Account, profile: Profile) -> Change | None:
+        """Return the change ``actor`` would make in ``account``; None if they have nothing there."""
+        tenant = profile.tenants.get(account.pk)
+        if tenant is None or not tenant.standing.holdings:
+            return None
+        names = Subaccount.objects.filter(account=account).values_list("pk", "name")
+        return cls(
+            actor=actor,
+            account=account,
+            edition=get(account.edition),
+            root=tenant.root,
+            standing=tenant.standing,
+            profile=profile,
+            names=dict(names),
+        )
+
+    @property
+    def universe(self) -> frozenset[PlaceId]:
+        """Return every place of the account there is."""
+        return frozenset(self.names)
+
+    # what is asked before anything is written
+
+    def require(self, permission: str, places: frozenset[PlaceId], act: str) -> None:
+        """Refuse unless the actor holds ``permission`` at all of ``places``, ceilings aside."""
+        lacking = frozenset(
+            p for p in places if not sources_at(self.standing, self.root, permission, p)
+        )
+        if lacking:
+            self.refuse(Refusal(Code.OUT_OF_SCOPE, {(permission, ""): lacking}), act)
+
+    def require_managing(
+        self, target: Any, places: frozenset[PlaceId], act: str, *, rank: int = 0, peer: str = ""
+    ) -> None:
+        """Refuse unless the actor may touch what ``target`` has, or is about to get, there.
+
+        ``rank`` and ``peer`` are those of the role at stake.
+        """
+        standing = self.standing_of(target)
+        ranked = any(role.rank is not None for role in self.edition.roles)
+        theirs = max(rank, rank_at(standing.holdings, places))
+        peers = {role.peer for role in self.edition.roles if role.rank == theirs and role.peer}
+        is_peer = bool(peers) and all(
+            sources_at(self.standing, self.root, permission, place)
+            for permission in peers
+            for place in places
+        )
+        refusal = may_manage(
+            self.standing,
+            standing,
+            places=places,
+            root=self.root,
+            universe=self.universe,
+            ranked=ranked,
+            rank=theirs,
+            peer=is_peer,
+        )
+        if refusal is not None:
+            self.refuse(refusal, act, person=target)
+
+    def standing_of(self, person: Any) -> Standing:
+        """Return what ``person`` has in this account right now."""
+        tenant = access.profile_of(person, fresh=True).tenants.get(self.account.pk)
+        standing = tenant.standing if tenant else Standing(person.pk)
+        # the owner is the owner even while their login is switched off
+        is_owner = self.account.owner_id == person.pk
+        return Standing(person.pk, standing.holdings, is_owner=is_owner)
+
+    # what is judged afterwards
+
+    def atoms_of(self, person: Any) -> Atoms:
+        """Return what ``person`` effectively holds in this account right now."""
+        return atoms(self.standing_of(person).holdings, self.root, self.universe)
+
+    def judge(self, act: str) -> None:
+        """Refuse, and so roll back, if anybody gained what the actor does not hold."""
+        for person in self.people:
+            gained = added_atoms(self.before[person.pk], self.atoms_of(person))
+            if gained and person.pk == self.actor.pk and not self.standing.is_owner:
+                self.refuse(Refusal(Code.OWN_RIGHTS, gained), act)
+            refusal = may_grant(self.standing, gained, root=self.root, universe=self.universe)
+            if refusal is not None:
+                self.refuse(refusal, act)
+
+    def judge_atoms(self, gained: Atoms, act: str) -> None:
+        """Refuse if ``gained`` holds anything the actor does not hold."""
+        missing = covers(atoms(self.standing.holdings, self.root, self.universe), gained)
+        if missing:
+            self.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+
+    # how it is said
+
+    def refuse(self, refusal: Refusal, act: str, *, person: Any = None) -> None:
+        """Raise the refusal as a sentence: the act, what is missing, and where."""
+        missing = self.missing(refusal.missing)
+        who = audit.label_of(person) if person is not None else "that person"
+        error: Refused
+        match refusal.code:
+            case Code.OWN_RIGHTS:
+                error = OwnRights(f"You cannot {act}: nobody changes their own rights.")
+            case Code.OWNER_REQUIRED:
+                error = OwnerRequired(f"You cannot {act}: nobody touches the owner's rights.")
+            case Code.RANK_TOO_HIGH:
+                rest = f" They hold {_listed(missing)}, which you do not." if missing else ""
+                error = RankTooHigh(
+                    f"You cannot {act}: {who} is not below you there.{rest}", missing=missing
+                )
+            case _:
+                error = OutOfScope(
+                    f"You cannot {act}: it needs {_listed(missing)}, which you do not hold there.",
+                    missing=missing,
+                )
+        error.account = self.account  # type: ignore[attr-defined]
+        raise error
+
+    def missing(self, lacking: Atoms) -> list[Missing]:
+        """Return ``lacking`` with labels and names of places, one line per permission and place."""
+        names = {**self.names, TOP: self.account.name, FUTURE: "every future subaccount"}
+        found = {
+            (str(CATALOGUE[permission].label), permission, names.get(place, ""))
+            for (permission, _condition), places in lacking.items()
+            for place in places
+        }
+        return [Missing(code, label, place) for label, code, place in sorted(found)]
+
+    def record(self, action: str, subject: Any, **data: Any) -> None:
+        """Append the event to the account's chain and forget what was known before."""
+        audit.record(
+            root=root_key(self.account),
+            actor=self.actor,
+            action=action,
+            subject=subject,
+            data=data,
+        )
+        access.forget()
+
+
+def _listed(missing: Sequence[Missing]) -> str:
+    shown = [f"{m.label} in {m.place}" for m in missing[:3]]
+    more = len(missing) - len(shown)
+    return " and ".join([", ".join(shown), f"{more} more"] if more else shown)
+
+
+@contextmanager
+def changing(actor: Any, account: Any, *people: Any, act: str) -> Iterator[Change]:
+    """Lock the account, yield the change, and judge what it did to ``people``.
+
+    ``act`` completes the sentence "You cannot …". Raises NotFound for an actor who has nothing in
+    this account: a foreign account looks like a missing one.
+    """
+    actor = expect_user(actor, "The actor")
+    account = expect(account, Account, "The account")
+    people = tuple(expect(person, get_user_model(), "The person") for person in people)
+    locked = Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
+    change = None
+    if locked is not None:
+        change = Change.open(actor, locked, access.profile_of(actor, fresh=True))
+    if change is None:
+        raise NotFound("There is no such account among yours.")
+    change.people = list(people)
+    change.before = {person.pk: change.atoms_of(person) for person in people}
+    yield change
+    change.judge(act)

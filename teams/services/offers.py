@@ -1,0 +1,208 @@
+"""What the console may offer: the services' own gates, asked without writing.
+
+A control that leads to a refusal is a bug, so the pages ask the same functions that will judge the
+write. A locked control shows the sentence found here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from permissions import access
+from permissions.errors import ServiceError
+from permissions.policy import Reach, covers
+from permissions.policy import atoms as atoms_of
+from permissions.policy.terms import Holding, Source
+from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.editions.spec import RoleSpec, ToggleSpec
+from teams.models import Account, Membership, Role, Subaccount
+from teams.rights import custom_permissions, role_bundle, toggle_bundle
+from teams.services import people
+from teams.services.base import Change
+from teams.services.places import require_archiving
+from teams.services.toggles import _named
+
+__all__ = ["Offers", "Switch", "offers_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One toggle of one membership: on or off, and the sentence that says why it is locked."""
+
+    toggle: ToggleSpec
+    permissions: tuple[str, ...]
+    is_on: bool
+    locked: str
+
+
+@dataclass(slots=True)
+class Offers:
+    """What ``actor`` may do inside ``account`` at this moment."""
+
+    change: Change
+
+    def refusal(self, membership: Membership) -> str:
+        """Return why the actor may not touch this membership; empty if they may."""
+        try:
+            people._gate_membership(self.change, membership, "change this")
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def switches(self, membership: Membership) -> list[Switch]:
+        """Return every toggle of the edition for this membership, locked ones with the reason."""
+        if not membership.role or membership.account_id != self.change.account.pk:
+            return []
+        spec = self.change.edition.role(membership.role)
+        table = (
+            membership.account_toggles if membership.is_account_level else membership.subaccount_toggles
+        )
+        on = set(table.values_list("permission__codename", flat=True))
+        refusal = self.refusal(membership)
+        return [
+            Switch(
+                toggle=toggle,
+                permissions=tuple(sorted(spec.optional[toggle.codename])),
+                is_on=bool(on & spec.optional[toggle.codename]),
+                locked=refusal or self._switch_refusal(membership, spec, toggle, on),
+            )
+            for toggle in self.change.edition.toggles
+            if toggle.codename in spec.optional
+        ]
+
+    def _switch_refusal(
+        self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
+    ) -> str:
+        permissions = spec.optional[toggle.codename]
+        if on & permissions:
+            return ""  # off by whoever may manage that person
+        try:
+            _named(self.change, membership, spec, f"switch on {toggle.label}")
+            self.change.judge_atoms(
+                atoms_of(
+                    [
+                        Holding(Source("toggle"), toggle_bundle(p), _reach_of(membership))
+                        for p in permissions
+                    ],
+                    self.change.root,
+                    self.change.universe,
+                ),
+                f"switch on {toggle.label}",
+            )
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def roles(
+        self, *, subaccount: Subaccount | None, person: Any = None, reach: Reach | None = None
+    ) -> list[tuple[str, str]]:
+        """Return (value, label) of the roles the actor may give there; custom ones as "custom:pk".
+
+        Without ``person``, to somebody who has nothing there yet.
+        """
+        level = subaccount is None
+        reach = reach or (
+            Reach(top=True, places=None)
+            if subaccount is None
+            else Reach(top=False, places=frozenset({subaccount.pk}))
+        )
+        found = []
+        for spec in self.change.edition.roles:
+            if self._may_give(spec.codename, level, person, reach):
+                found.append((spec.codename, str(spec.label)))
+        if self.change.edition.custom_roles is not None:
+            for role in Role.objects.filter(account=self.change.account).order_by("name"):
+                if self._may_give(role, level, person, reach):
+                    found.append((f"custom:{role.pk}", role.name))
+        return found
+
+    def _may_give(self, role: str | Role, level: bool, person: Any, reach: Reach) -> bool:
+        try:
+            chosen = people._choose(self.change, role, account_level=level)
+            if level and people.ALL not in chosen.reaches and reach.places is None:
+                # what counts is the narrowest reach the role may have
+                reach = Reach(top=True, places=frozenset(self._home_ids() if people.SOME not in chosen.reaches else ()))
+            places = people._places(level, self.change, reach.places or (), reach.places is None)
+            if person is None:
+                needed = (
+                    self.change.edition.changes_account
+                    if level
+                    else self.change.edition.changes_subaccount
+                ) | self.change.edition.gives_roles
+                for permission in sorted(needed):
+                    self.change.require(permission, places, "give this role")
+                self.change.require_managing(
+                    _Nobody(), places, "give this role", rank=chosen.rank
+                )
+            else:
+                people._gate(
+                    self.change, person, account_level=level, places=places, act="", chosen=chosen
+                )
+        except ServiceError:
+            return False
+        return not self._missing(chosen, reach)
+
+    def _home_ids(self) -> set[Any]:
+        return {place for place in self.change.universe if self.change.root.kind(place) == "home"}
+
+    def _missing(self, chosen: people._Chosen, reach: Reach) -> bool:
+        edition = self.change.edition
+        if chosen.custom is None:
+            rights = role_bundle(edition.codename, chosen.codename)
+        else:
+            custom = edition.custom_roles
+            ticked = custom_permissions(custom, chosen.custom.permissions) if custom else ()
+            rights = {"account": {}, "subaccount": {}, "home": {}}
+            for permission in ticked:
+                for kind, held in toggle_bundle(permission).items():
+                    rights[kind].update(held)
+        holding = Holding(Source("role"), rights, reach)
+        root, universe = self.change.root, self.change.universe
+        own = atoms_of(self.change.standing.holdings, root, universe)
+        return bool(covers(own, atoms_of([holding], root, universe)))
+
+    # places
+
+    def may_create_subaccount(self) -> bool:
+        """Say whether the actor may create subaccounts here."""
+        return self.change.profile.scope(self.change.account.pk, CREATE_SUBACCOUNTS).top
+
+    def may_rename(self, subaccount: Subaccount) -> bool:
+        """Say whether the actor may rename this subaccount."""
+        scope = self.change.profile.scope(self.change.account.pk, MANAGE_SUBACCOUNT_SETTINGS)
+        return subaccount.pk in scope
+
+    def may_archive(self, subaccount: Subaccount) -> bool:
+        """Say whether the actor may archive or restore this subaccount."""
+        try:
+            require_archiving(self.change, subaccount, "archive")
+        except ServiceError:
+            return False
+        return not subaccount.is_home
+
+    def may_manage_people(self, subaccount: Subaccount | None) -> bool:
+        """Say whether the actor may add anybody there."""
+        return bool(self.roles(subaccount=subaccount))
+
+
+class _Nobody:
+    """Stands for a person who has nothing yet."""
+
+    pk = None
+    is_active = False
+
+
+def _reach_of(membership: Membership) -> Reach:
+    if membership.subaccount_id is not None:
+        return Reach(top=False, places=frozenset({membership.subaccount_id}))
+    if membership.all_subaccounts:
+        return Reach(top=True, places=None)
+    ids = frozenset(membership.reach.values_list("subaccount_id", flat=True))
+    return Reach(top=True, places=ids)
+
+
+def offers_for(actor: Any, account: Account) -> Offers | None:
+    """Return what ``actor`` may do in ``account``; None if they have nothing in it."""
+    change = Change.open(actor, account, access.profile_of(actor))
+    return Offers(change) if change is not None else None

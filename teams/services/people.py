@@ -1,0 +1,461 @@
+"""Who works where, as what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from permissions import grants
+from permissions.audit import label_of
+from permissions.errors import AlreadyUsed, Invalid, NotFound
+from permissions.policy import FUTURE, TOP, PlaceId
+from teams.catalogue import CATALOGUE
+from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec
+from teams.models import Account, ManagedSubaccount, Membership, Role, Subaccount
+from teams.models.account import TeamMode
+from teams.services.base import Change, changing, expect, expect_user, service
+
+RoleLike = str | Role
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A role as a membership stores it, with what the rules need to know of it."""
+
+    codename: str
+    custom: Role | None
+    label: str
+    spec: RoleSpec | None
+
+    @property
+    def rank(self) -> int:
+        return (self.spec.rank or 0) if self.spec else 0
+
+    @property
+    def reaches(self) -> frozenset[str]:
+        return self.spec.reaches if self.spec else frozenset({ALL})
+
+
+def _choose(change: Change, role: RoleLike, *, account_level: bool) -> _Chosen:
+    """Return the role, if this account has it and it may be held at that level."""
+    if isinstance(role, Role):
+        custom = expect(role, Role, "The role")
+        if custom.account_id != change.account.pk or change.edition.custom_roles is None:
+            raise NotFound("There is no such role in this account.")
+        return _Chosen("", custom, custom.name, None)
+    known = {spec.codename: spec for spec in change.edition.roles}
+    spec = known.get(role) if isinstance(role, str) else None
+    if spec is None:
+        raise Invalid(
+            f"{change.edition.label} has no role {role!r}; choose one of {', '.join(known)}.",
+            code="UNKNOWN_ROLE",
+        )
+    if spec.needs_teams and change.account.team_mode == TeamMode.OFF:
+        raise Invalid(
+            f"{spec.label} exists only while teams are switched on.", code="ROLE_NOT_AVAILABLE"
+        )
+    if not (spec.account_level if account_level else spec.subaccount_level):
+        where = "in a subaccount" if account_level else "on the whole account"
+        raise Invalid(f"{spec.label} is held {where} only.", code="WRONG_LEVEL")
+    return _Chosen(spec.codename, None, str(spec.label), spec)
+
+
+def _places(
+    account_level: bool, change: Change, reach: Iterable[Any], every: bool
+) -> frozenset[PlaceId]:
+    """Return the places whose permission to manage people a membership needs.
+
+    An edition whose permission is asked of the account (managers) is asked there; one without
+    such a permission (Sailthru) is asked in every place the membership reaches.
+    """
+    if not account_level:
+        return frozenset(reach)
+    if all(CATALOGUE[p].level == TOP for p in change.edition.changes_account):
+        return frozenset({TOP})
+    return frozenset(change.universe | {FUTURE}) if every else frozenset(reach)
+
+
+def _gate(
+    change: Change,
+    target: Any,
+    *,
+    account_level: bool,
+    places: frozenset[PlaceId],
+    act: str,
+    chosen: _Chosen | None = None,
+) -> None:
+    """Refuse unless the actor may change memberships there and is above all that is at stake."""
+    needed = change.edition.changes_account if account_level else change.edition.changes_subaccount
+    if chosen is not None:
+        needed |= change.edition.gives_roles
+    for permission in sorted(needed):
+        change.require(permission, places, act)
+    change.require_managing(target, places, act, rank=chosen.rank if chosen else 0)
+
+
+def _gate_membership(
+    change: Change, membership: Membership, act: str, chosen: _Chosen | None = None
+) -> None:
+    reach = (
+        [membership.subaccount_id]
+        if membership.subaccount_id
+        else list(membership.reach.values_list("subaccount_id", flat=True))
+    )
+    level = membership.is_account_level
+    places = _places(level, change, reach, membership.all_subaccounts)
+    _gate(change, membership.user, account_level=level, places=places, act=act, chosen=chosen)
+
+
+def _check_reach(
+    change: Change, chosen: _Chosen, subaccounts: Iterable[Any], every: Any
+) -> list[Subaccount]:
+    """Return the subaccounts an account-level role may reach. Raises Invalid."""
+    if not isinstance(every, bool):
+        raise Invalid("all_subaccounts must be true or false.", code="WRONG_TYPE")
+    if isinstance(subaccounts, str) or not isinstance(subaccounts, Iterable):
+        raise Invalid("Name the subaccounts as a list.", code="WRONG_TYPE")
+    found = {expect(s, Subaccount, "A subaccount").pk: s for s in subaccounts}
+    if any(s.account_id != change.account.pk for s in found.values()):
+        raise NotFound("There is no such subaccount in this account.")
+    if every and found:
+        raise Invalid("Choose either all subaccounts or some, not both.", code="REACH")
+    home = [s for s in found.values() if s.is_home]
+    if every:
+        kind = ALL
+    elif home and len(found) == 1 and change.edition.has_home:
+        kind = AT_HOME
+    else:
+        kind = SOME
+    if kind not in chosen.reaches:
+        may = {ALL: "all subaccounts", SOME: "chosen subaccounts", AT_HOME: "the own workspace"}
+        allowed = " or ".join(may[k] for k in sorted(chosen.reaches)) or "nothing at this level"
+        raise Invalid(f"{chosen.label} reaches {allowed}.", code="REACH")
+    return list(found.values())
+
+
+def _not_archived(subaccount: Subaccount) -> None:
+    if subaccount.is_archived:
+        raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
+
+
+def _clean_end(ends_at: Any) -> datetime | None:
+    if ends_at is None:
+        return None
+    if not isinstance(ends_at, datetime) or timezone.is_naive(ends_at):
+        raise Invalid("The end must be a date and time with a time zone.", code="WRONG_TYPE")
+    if ends_at <= timezone.now():
+        raise Invalid("The end lies in the past. Choose a later one.", code="ENDED")
+    return ends_at
+
+
+@service
+def add_member(
+    *,
+    actor: Any,
+    account: Account,
+    user: Any,
+    role: RoleLike,
+    subaccount: Subaccount | None = None,
+    managed: Iterable[Subaccount] = (),
+    all_subaccounts: bool = False,
+    ends_at: datetime | None = None,
+) -> Membership:
+    """Give ``user`` a role in ``subaccount``, or at account level if that is None.
+
+    ``role`` is the codename of a built-in role or a custom ``Role``; ``managed`` or
+    ``all_subaccounts`` say how far one held at account level reaches. Raises Refused
+    (OUT_OF_SCOPE, RANK_TOO_HIGH, OWN_RIGHTS, OWNER_REQUIRED) or Invalid (ALREADY_USED,
+    UNKNOWN_ROLE, WRONG_LEVEL, REACH, ARCHIVED, …).
+    """
+    user = expect_user(user, "The person")
+    act = f"add {label_of(user)}"
+    with changing(actor, account, user, act=act) as change:
+        account_level = subaccount is None
+        chosen = _choose(change, role, account_level=account_level)
+        act = f"make {label_of(user)} {chosen.label}"
+        if change.account.owner_id == user.pk:
+            raise Invalid("The owner holds everything already.", code="OWNER")
+        reach: list[Subaccount] = []
+        if subaccount is None:
+            reach = _check_reach(change, chosen, managed, all_subaccounts)
+            for place in reach:
+                _not_archived(place)
+        else:
+            subaccount = _own(change, subaccount)
+            if all_subaccounts or list(managed):
+                raise Invalid("A role in one subaccount reaches just that.", code="REACH")
+            _not_archived(subaccount)
+            if subaccount.is_home:
+                raise Invalid(
+                    f"People of {subaccount.name} are added to the account, reaching it.",
+                    code="WRONG_LEVEL",
+                )
+        ids = [subaccount.pk] if subaccount else [place.pk for place in reach]
+        places = _places(account_level, change, ids, all_subaccounts)
+        _gate(change, user, account_level=account_level, places=places, act=act, chosen=chosen)
+        taken = Membership.objects.filter(user=user, account=change.account, subaccount=subaccount)
+        if change.edition.roles_add_up:
+            taken = taken.filter(role=chosen.codename, custom_role=chosen.custom)
+        if taken.exists():
+            place_name = subaccount.name if subaccount else change.account.name
+            raise AlreadyUsed(
+                f"{label_of(user)} has a role in {place_name} already. Change that one instead."
+            )
+        membership = Membership.objects.create(
+            user=user,
+            account=change.account,
+            subaccount=subaccount,
+            role=chosen.codename,
+            custom_role=chosen.custom,
+            all_subaccounts=all_subaccounts,
+            exclusive=not change.edition.roles_add_up,
+            ends_at=_clean_end(ends_at),
+            added_by=change.actor,
+        )
+        _set_reach(membership, reach)
+        change.record("member.added", membership, **_described(membership))
+    return membership
+
+
+def _own(change: Change, subaccount: Any) -> Subaccount:
+    """Return the subaccount as stored, if it is of this account. Raises NotFound."""
+    found = Subaccount.objects.filter(
+        pk=expect(subaccount, Subaccount, "The subaccount").pk, account=change.account
+    ).first()
+    if found is None:
+        raise NotFound("There is no such subaccount in this account.")
+    return found
+
+
+def _stored(membership: Any) -> Membership:
+    """Return ``membership`` as it is now. Raises NotFound if it is gone."""
+    found = (
+        Membership.objects.select_related("account", "user", "subaccount", "custom_role")
+        .filter(pk=expect(membership, Membership, "The membership").pk)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such membership any more.")
+    return found
+
+
+def _described(membership: Membership) -> dict[str, Any]:
+    """Return what the audit keeps of a membership: enough to rebuild it."""
+    return {
+        "user": str(membership.user_id),
+        "person": label_of(membership.user),
+        "subaccount": membership.subaccount_id,
+        "role": membership.role,
+        "custom_role": membership.custom_role_id,
+        "all_subaccounts": membership.all_subaccounts,
+        "managed": sorted(membership.reach.values_list("subaccount_id", flat=True)),
+        "primary_contact": membership.is_primary_contact,
+        "status": membership.status,
+        "ends_at": membership.ends_at,
+    }
+
+
+def _set_reach(membership: Membership, subaccounts: Iterable[Subaccount]) -> None:
+    membership.reach.all().delete()
+    ManagedSubaccount.objects.bulk_create(
+        ManagedSubaccount(membership=membership, subaccount=s, account_id=membership.account_id)
+        for s in subaccounts
+    )
+
+
+@service
+def remove_member(*, actor: Any, membership: Membership) -> None:
+    """Take a membership away, with its toggles; repeating it is an error (NOT_FOUND).
+
+    Guest access and teams of somebody who is left without any place in the account go too, so
+    that they start from nothing should they come back.
+    """
+    stored = _stored(membership)
+    act = f"remove {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = _stored(membership)
+        _gate_membership(change, stored, act)
+        described = _described(stored)
+        change.record("member.removed", stored, before=described)
+        stored.delete()
+        _clean_up_after(change, stored.user)
+
+
+def _clean_up_after(change: Change, user: Any) -> None:
+    """Withdraw what is meaningless, and must not revive, once ``user`` has no place here."""
+    if Membership.objects.filter(account=change.account, user=user).exists():
+        return
+    user.team_memberships.filter(team__account=change.account).delete()
+    grants.withdraw_all(user=user, root=change.account)
+
+
+@service
+def suspend_member(*, actor: Any, membership: Membership) -> Membership:
+    """Switch a membership off, keeping it as it is. Raises Refused; Invalid if it is off."""
+    stored = _stored(membership)
+    act = f"suspend {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = _stored(membership)
+        _gate_membership(change, stored, act)
+        return _set_status(change, stored, Membership.Status.SUSPENDED, "member.suspended")
+
+
+@service
+def reactivate_member(*, actor: Any, membership: Membership) -> Membership:
+    """Switch a suspended membership on again: a grant of all it holds, judged as one."""
+    stored = _stored(membership)
+    act = f"reactivate {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = _stored(membership)
+        chosen = _choose(
+            change, stored.custom_role or stored.role, account_level=stored.is_account_level
+        )
+        _gate_membership(change, stored, act, chosen)
+        return _set_status(change, stored, Membership.Status.ACTIVE, "member.reactivated")
+
+
+def _set_status(change: Change, membership: Membership, status: str, action: str) -> Membership:
+    if membership.status == status:
+        raise Invalid(f"{label_of(membership.user)} is {status} already.", code="ALREADY_SO")
+    before = membership.status
+    membership.status = status
+    membership.save(update_fields=["status"])
+    change.record(action, membership, before=before, after=status)
+    return membership
+
+
+@service
+def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Membership:
+    """Give ``membership`` another role, if ``actor`` may; toggles the new role lacks are dropped.
+
+    Raises OutOfScope (with the missing permissions), RankTooHigh, OwnRights or Invalid.
+    """
+    stored = _stored(membership)
+    act = f"change the role of {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = _stored(membership)
+        chosen = _choose(change, role, account_level=stored.is_account_level)
+        act = f"make {label_of(stored.user)} {chosen.label}"
+        _gate_membership(change, stored, act, chosen)
+        if (stored.role, stored.custom_role) == (chosen.codename, chosen.custom):
+            raise Invalid(f"{label_of(stored.user)} is {chosen.label} already.", code="ALREADY_SO")
+        if stored.is_account_level:
+            _check_reach(
+                change,
+                chosen,
+                Subaccount.objects.filter(managing_memberships=stored),
+                stored.all_subaccounts,
+            )
+        clash = Membership.objects.filter(
+            Q(user=stored.user, account=change.account, subaccount=stored.subaccount),
+            role=chosen.codename,
+            custom_role=chosen.custom,
+        )
+        if clash.exists():
+            raise AlreadyUsed(f"{label_of(stored.user)} is {chosen.label} there already.")
+        before = _described(stored)
+        stored.role, stored.custom_role = chosen.codename, chosen.custom
+        stored.save(update_fields=["role", "custom_role"])
+        admitted = (
+            {p for permissions in chosen.spec.optional.values() for p in permissions}
+            if chosen.spec
+            else set()
+        )
+        for table in (stored.account_toggles, stored.subaccount_toggles):
+            table.exclude(permission__codename__in=admitted).delete()
+        change.record("role.changed", stored, before=before, after=_described(stored))
+    return stored
+
+
+@service
+def set_manager_reach(
+    *,
+    actor: Any,
+    membership: Membership,
+    subaccounts: Iterable[Subaccount] = (),
+    all_subaccounts: bool = False,
+) -> Membership:
+    """Say which subaccounts an account-level membership reaches: these, or all, also new ones."""
+    stored = _stored(membership)
+    act = f"change which subaccounts {label_of(stored.user)} manages"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = _stored(membership)
+        if not stored.is_account_level:
+            raise Invalid(
+                f"{label_of(stored.user)} has a role in one subaccount, which is all it reaches.",
+                code="WRONG_LEVEL",
+            )
+        chosen = _choose(change, stored.custom_role or stored.role, account_level=True)
+        reach = _check_reach(change, chosen, subaccounts, all_subaccounts)
+        _gate_membership(change, stored, act)
+        before = _described(stored)
+        stored.all_subaccounts = all_subaccounts
+        stored.save(update_fields=["all_subaccounts"])
+        _set_reach(stored, reach)
+        change.record("reach.changed", stored, before=before, after=_described(stored))
+    return stored
+
+
+@service
+def set_primary_contact(
+    *, actor: Any, subaccount: Subaccount, membership: Membership | None
+) -> None:
+    """Make ``membership`` the primary contact of its subaccount; None leaves it without one.
+
+    Source: Enterprise, "Subaccount Primary Contact": one per subaccount, a grant of export and
+    purge to a Full member. Raises Invalid where the edition has no such thing.
+    """
+    subaccount = expect(subaccount, Subaccount, "The subaccount")
+    stored = None if membership is None else _stored(membership)
+    holder = _contact_of(subaccount)
+    people = {m.user_id: m.user for m in (stored, holder) if m is not None}
+    act = f"choose the primary contact of {subaccount.name}"
+    with changing(actor, subaccount.account, *people.values(), act=act) as change:
+        own = _own(change, subaccount)
+        if not change.edition.has_primary_contact:
+            raise Invalid(
+                f"{change.edition.label} knows no primary contact.", code="NOT_IN_EDITION"
+            )
+        _not_archived(own)
+        holder = _contact_of(own)
+        places = frozenset({own.pk})
+        if stored is not None:
+            stored = _stored(stored)
+            if stored.subaccount_id != own.pk or stored.account_id != change.account.pk:
+                raise Invalid(
+                    f"{label_of(stored.user)} is no member of {own.name}.", code="NOT_A_MEMBER"
+                )
+            if stored.is_primary_contact:
+                raise Invalid(
+                    f"{label_of(stored.user)} is the primary contact already.", code="ALREADY_SO"
+                )
+        for person in (holder, stored):
+            if person is not None:
+                _gate(change, person.user, account_level=False, places=places, act=act)
+        if holder is None and stored is None:
+            raise Invalid(f"{own.name} has no primary contact.", code="ALREADY_SO")
+        if holder is not None:
+            holder.is_primary_contact = False
+            holder.save(update_fields=["is_primary_contact"])
+        if stored is not None:
+            stored.is_primary_contact = True
+            stored.save(update_fields=["is_primary_contact"])
+        change.record(
+            "contact.changed",
+            own,
+            before=str(holder.user_id) if holder else None,
+            after=str(stored.user_id) if stored else None,
+        )
+
+
+def _contact_of(subaccount: Subaccount) -> Membership | None:
+    return (
+        Membership.objects.select_related("user")
+        .filter(subaccount=subaccount, is_primary_contact=True)
+        .first()
+    )

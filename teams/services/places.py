@@ -1,0 +1,151 @@
+"""Subaccounts: create, rename, archive, restore."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.text import slugify
+
+from permissions.errors import AlreadyUsed, Invalid, LimitReached
+from permissions.policy import TOP
+from teams.catalogue import ARCHIVE_SUBACCOUNTS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.models import Account, ManagedSubaccount, Membership, Subaccount
+from teams.provider import active_subaccounts
+from teams.services.base import Change, changing, clean_text, expect, service
+from teams.services.people import _not_archived, _own
+
+NAME_LIMIT = 120
+SLUG_LIMIT = 60
+
+
+def _check_limit(change: Change) -> None:
+    """Refuse one more active subaccount than the edition allows; the account is locked by now."""
+    limit = change.edition.max_active_subaccounts
+    if limit is not None and active_subaccounts(change.account) >= limit:
+        raise LimitReached(
+            f"{change.account.name} has {limit} active subaccounts, as many as "
+            f"{change.edition.label} allows. Archive one first."
+        )
+
+
+def _check_name(change: Change, name: str, *, but: int | None = None) -> None:
+    same = Subaccount.objects.filter(account=change.account, name__iexact=name).exclude(pk=but)
+    if same.exists():
+        raise AlreadyUsed(f"There is a subaccount {name} already. Choose another name.")
+
+
+@service
+def create_subaccount(
+    *, actor: Any, account: Account, name: str, slug: str | None = None
+) -> Subaccount:
+    """Create a subaccount; a manager of chosen subaccounts manages it from then on.
+
+    ``slug`` is made from the name if not given. Raises Refused, LimitReached (ten active ones in
+    Emma Corporate), AlreadyUsed or Invalid.
+    """
+    act = "create a subaccount"
+    with changing(actor, account, act=act) as change:
+        change.require(CREATE_SUBACCOUNTS, frozenset({TOP}), act)
+        name = clean_text(name, "The name", limit=NAME_LIMIT)
+        slug = _clean_slug(slug if slug is not None else slugify(name)[:SLUG_LIMIT])
+        _check_limit(change)
+        _check_name(change, name)
+        if Subaccount.objects.filter(account=change.account, slug=slug).exists():
+            raise AlreadyUsed(f"The short name {slug} is taken. Choose another one.")
+        subaccount = Subaccount.objects.create(
+            account=change.account, name=name, slug=slug, created_by=change.actor
+        )
+        change.record("subaccount.created", subaccount, name=name, slug=slug)
+        _let_creator_manage(change, subaccount)
+    return subaccount
+
+
+def _clean_slug(value: Any) -> str:
+    slug = clean_text(value, "The short name", limit=SLUG_LIMIT)
+    if slug != slugify(slug):
+        raise Invalid(
+            "The short name may hold lower-case letters, digits and hyphens.", code="NOT_A_SLUG"
+        )
+    return slug
+
+
+def _let_creator_manage(change: Change, subaccount: Subaccount) -> None:
+    """Extend the reach of the creator's membership at account level that covers some places.
+
+    The documented exception to "nobody changes their own rights": what one has just created.
+    """
+    membership = Membership.objects.filter(
+        user=change.actor,
+        account=change.account,
+        subaccount=None,
+        all_subaccounts=False,
+        status=Membership.Status.ACTIVE,
+    ).first()
+    if membership is not None and not change.standing.is_owner:
+        ManagedSubaccount.objects.create(
+            membership=membership, subaccount=subaccount, account=change.account
+        )
+        change.record("reach.changed", membership, added=subaccount.pk, because="created it")
+
+
+@service
+def rename_subaccount(*, actor: Any, subaccount: Subaccount, name: str) -> Subaccount:
+    """Give a subaccount another name; its short name stays."""
+    subaccount = expect(subaccount, Subaccount, "The subaccount")
+    act = f"rename {subaccount.name}"
+    with changing(actor, subaccount.account, act=act) as change:
+        own = _own(change, subaccount)
+        change.require(MANAGE_SUBACCOUNT_SETTINGS, frozenset({own.pk}), act)
+        _not_archived(own)
+        name = clean_text(name, "The name", limit=NAME_LIMIT)
+        _check_name(change, name, but=own.pk)
+        before, own.name = own.name, name
+        own.save(update_fields=["name"])
+        change.record("subaccount.renamed", own, before=before, after=name)
+    return own
+
+
+def require_archiving(change: Change, subaccount: Subaccount, act: str) -> None:
+    """Refuse unless the actor may archive, and the subaccount is within their own reach."""
+    change.require(ARCHIVE_SUBACCOUNTS, frozenset({TOP}), act)
+    change.require(MANAGE_SUBACCOUNT_SETTINGS, frozenset({subaccount.pk}), act)
+
+
+@service
+def archive_subaccount(*, actor: Any, subaccount: Subaccount) -> Subaccount:
+    """Make a subaccount inert; people, lists and grants stay as they are for a restore."""
+    subaccount = expect(subaccount, Subaccount, "The subaccount")
+    act = f"archive {subaccount.name}"
+    with changing(actor, subaccount.account, act=act) as change:
+        own = _own(change, subaccount)
+        require_archiving(change, own, act)
+        if own.is_home:
+            raise Invalid("The account's own workspace cannot be archived.", code="HOME")
+        if own.is_archived:
+            raise Invalid(f"{own.name} is archived already.", code="ALREADY_SO")
+        own.archived_at = timezone.now()
+        own.save(update_fields=["archived_at"])
+        change.record("subaccount.archived", own)
+    return own
+
+
+@service
+def restore_subaccount(*, actor: Any, subaccount: Subaccount) -> Subaccount:
+    """Bring an archived subaccount back, with everybody who still belongs to it.
+
+    Whoever may archive may restore, if the limit allows: the roles in it were granted before and
+    have not been withdrawn since.
+    """
+    subaccount = expect(subaccount, Subaccount, "The subaccount")
+    act = f"restore {subaccount.name}"
+    with changing(actor, subaccount.account, act=act) as change:
+        own = _own(change, subaccount)
+        require_archiving(change, own, act)
+        if not own.is_archived:
+            raise Invalid(f"{own.name} is not archived.", code="ALREADY_SO")
+        _check_limit(change)
+        own.archived_at = None
+        own.save(update_fields=["archived_at"])
+        change.record("subaccount.restored", own)
+    return own

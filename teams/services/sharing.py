@@ -1,0 +1,225 @@
+"""Teams: who is in one, and what is shared with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import models
+
+from permissions import access, grants
+from permissions.audit import label_of
+from permissions.errors import AlreadyUsed, Invalid, NotFound
+from permissions.policy import FUTURE, Atoms, PlaceId, sources_at
+from permissions.policy.delegate import Code, Refusal
+from permissions.profile import Profile
+from permissions.resources import Resource, registry
+from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
+from teams.models import Account, Team, TeamMembership
+from teams.services.base import Change, changing, clean_text, expect, expect_user, service
+from teams.services.people import _clean_end
+
+NAME_LIMIT = 80
+
+
+def _require_teams(change: Change) -> None:
+    if not change.edition.has_teams:
+        raise Invalid(f"{change.edition.label} has no teams.", code="NOT_IN_EDITION")
+
+
+def _own_team(team: Any) -> Team:
+    found = (
+        Team.objects.select_related("account", "group")
+        .filter(pk=expect(team, Team, "The team").pk)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such team any more.")
+    return found
+
+
+@service
+def create_team(*, actor: Any, account: Account, name: str) -> Team:
+    """Create an empty team, which gives nobody anything yet."""
+    act = "create a team"
+    with changing(actor, account, act=act) as change:
+        _require_teams(change)
+        places = _places_with(change, MANAGE_TEAMS)
+        if not places:
+            missing = {(str(MANAGE_TEAMS), ""): change.universe or frozenset({FUTURE})}
+            change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+        name = clean_text(name, "The name", limit=NAME_LIMIT)
+        if Team.objects.filter(account=change.account, name__iexact=name).exists():
+            raise AlreadyUsed(f"There is a team {name} already. Choose another name.")
+        group = Group.objects.create(name=f"team:{uuid.uuid4()}")
+        team = Team.objects.create(account=change.account, name=name, group=group)
+        change.record("team.created", team, name=name)
+    return team
+
+
+def _places_with(change: Change, permission: str) -> frozenset[PlaceId]:
+    return frozenset(
+        place
+        for place in change.universe | {FUTURE}
+        if sources_at(change.standing, change.root, permission, place)
+    )
+
+
+def _gate(change: Change, user: Any, act: str) -> None:
+    """Refuse unless the actor may put ``user`` into teams, somewhere the person works."""
+    reached = frozenset(
+        place
+        for holding in change.standing_of(user).holdings
+        for place in change.universe | {FUTURE}
+        if place in holding.reach
+    )
+    if not reached:
+        raise Invalid(
+            f"{label_of(user)} has no active place in {change.account.name}.", code="NOT_A_MEMBER"
+        )
+    shared = reached & _places_with(change, MANAGE_TEAMS)
+    if not shared:
+        change.refuse(Refusal(Code.OUT_OF_SCOPE, {(str(MANAGE_TEAMS), ""): reached}), act)
+    change.require_managing(user, shared, act)
+
+
+@service
+def add_to_team(
+    *, actor: Any, team: Team, user: Any, ends_at: datetime | None = None
+) -> TeamMembership:
+    """Put ``user`` into ``team``: a grant of everything they may then do with what it is given.
+
+    Raises Refused (nobody adds themselves), AlreadyUsed or Invalid.
+    """
+    team = _own_team(team)
+    user = expect_user(user, "The person")
+    act = f"put {label_of(user)} into {team.name}"
+    with changing(actor, team.account, user, act=act) as change:
+        _require_teams(change)
+        _gate(change, user, act)
+        if TeamMembership.objects.filter(team=team, user=user).exists():
+            raise AlreadyUsed(f"{label_of(user)} is in {team.name} already.")
+        before = access.profile_of(user, fresh=True)
+        for resource in registry:
+            if resource.limited:
+                before.shared(resource)  # what they saw before the write below
+        row = TeamMembership.objects.create(
+            team=team, user=user, ends_at=_clean_end(ends_at), added_by=change.actor
+        )
+        _judge_sight(change, [(before, user)], act)
+        change.record(
+            "team.joined", team, user=str(user.pk), person=label_of(user), ends_at=row.ends_at
+        )
+    return row
+
+
+@service
+def remove_from_team(*, actor: Any, team: Team, user: Any) -> None:
+    """Take ``user`` out of ``team``. Raises NotFound if they are not in it."""
+    team = _own_team(team)
+    act = f"take {label_of(user)} out of {team.name}"
+    with changing(actor, team.account, user, act=act) as change:
+        _require_teams(change)
+        _gate(change, user, act)
+        count, _ = TeamMembership.objects.filter(team=team, user=user).delete()
+        if not count:
+            raise NotFound(f"{label_of(user)} is not in {team.name}.")
+        change.record("team.left", team, user=str(user.pk), person=label_of(user))
+
+
+def _shareable(obj: Any) -> Resource:
+    """Return the resource of an object teams can limit. Raises Invalid."""
+    if not isinstance(obj, models.Model) or type(obj) not in registry or obj.pk is None:
+        raise Invalid("Only a stored list or template is shared with a team.", code="WRONG_TYPE")
+    resource = registry.of(obj)
+    if not resource.limited:
+        raise Invalid(f"A {obj._meta.verbose_name} is not shared with teams.", code="NOT_SHAREABLE")
+    return resource
+
+
+def _require_sharing(change: Change, resource: Resource, obj: models.Model, act: str) -> None:
+    root, place = resource.locate(obj)
+    if root != change.account.pk:
+        raise NotFound("There is no such thing in the team's account.")
+    for permission in (ASSIGN_TEAM_RESOURCES, resource.actions["view"]):
+        if not change.profile.decide(permission, resource, obj).allowed:
+            missing = {(str(permission), ""): frozenset({place})}
+            change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+
+
+@service
+def share_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
+    """Let ``team`` see a list or template: a grant to everybody in it who could not before."""
+    team = _own_team(team)
+    resource = _shareable(obj)
+    act = f"share {obj} with {team.name}"
+    with changing(actor, team.account, act=act) as change:
+        _require_teams(change)
+        _require_sharing(change, resource, obj, act)
+        if grants.groups_on(obj).filter(group=team.group).exists():
+            raise AlreadyUsed(f"{team.name} sees {obj} already.")
+        people = [m.user for m in team.memberships.select_related("user")]
+        before = [(access.profile_of(person, fresh=True), person) for person in people]
+        for profile, _person in before:
+            profile.shared(resource)  # what they saw before the write below
+        grants.give(
+            permission=resource.actions["view"],
+            obj=obj,
+            group=team.group,
+            granted_by=change.actor,
+        )
+        _judge_sight(change, before, act)
+        change.record("team.given", obj, team=team.pk, name=team.name)
+
+
+@service
+def unshare_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
+    """Hide a list or template from ``team`` again. Raises NotFound if it was not shared."""
+    team = _own_team(team)
+    resource = _shareable(obj)
+    act = f"stop sharing {obj} with {team.name}"
+    with changing(actor, team.account, act=act) as change:
+        _require_teams(change)
+        _require_sharing(change, resource, obj, act)
+        if not grants.withdraw(permission=resource.actions["view"], obj=obj, group=team.group):
+            raise NotFound(f"{team.name} does not see {obj}.")
+        change.record("team.withdrawn", obj, team=team.pk, name=team.name)
+
+
+def _judge_sight(change: Change, before: Iterable[tuple[Profile, Any]], act: str) -> None:
+    """Refuse if somebody comes to see an object with rights on it that the actor lacks there.
+
+    Teams give no permission of their own, they lift a limit: what somebody gains is what their
+    roles already allow in that subaccount, now also on that object. So the actor must hold all of
+    it there and see the object.
+    """
+    for earlier, person in before:
+        now = access.profile_of(person, fresh=True)
+        tenant = now.tenants.get(change.account.pk)
+        if tenant is None:
+            continue
+        for resource in registry:
+            if not resource.limited or resource.limited not in tenant.limits:
+                continue
+            for obj in resource.model._default_manager.filter(
+                pk__in=now.shared(resource) - earlier.shared(resource)
+            ):
+                root, place = resource.locate(obj)
+                if root != change.account.pk or not now.is_limited(resource, root, place):
+                    continue
+                theirs = change.atoms_of(person)
+                gained: Atoms = {
+                    key: frozenset({place}) for key, places in theirs.items() if place in places
+                }
+                change.judge_atoms(gained, act)
+                if gained and not change.profile.sees(resource, obj, root, place):
+                    change.refuse(
+                        Refusal(
+                            Code.OUT_OF_SCOPE,
+                            {(str(resource.actions["view"]), ""): frozenset({place})},
+                        ),
+                        act,
+                    )

@@ -1,0 +1,101 @@
+"""Optional permissions, switched on and off for one person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from permissions import grants
+from permissions.audit import label_of
+from permissions.errors import Invalid, NotToggleable, OutOfScope
+from permissions.policy import TOP
+from teams.editions.spec import RoleSpec
+from teams.models import AccountUserGrant, Membership, SubaccountUserGrant
+from teams.services.base import Change, changing, service
+from teams.services.people import _clean_end, _gate_membership, _not_archived, _stored
+
+
+@service
+def toggle_permission(
+    *,
+    actor: Any,
+    membership: Membership,
+    toggle: str,
+    on: bool,
+    ends_at: datetime | None = None,
+) -> Membership:
+    """Switch ``toggle`` for ``membership`` on (until ``ends_at``) or off.
+
+    All permissions of the toggle go together. On only by those the edition names, within what they
+    hold; off by whoever may manage that person. A toggle the role does not admit is refused to
+    everybody (NotToggleable). Source: "Who toggles" in ``tests/truth/README.md``.
+    """
+    stored = _stored(membership)
+    name = label_of(stored.user)
+    act = f"switch {toggle} {'on' if on else 'off'} for {name}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = _stored(membership)
+        if not isinstance(on, bool):
+            raise Invalid("A toggle is switched on or off: true or false.", code="WRONG_TYPE")
+        spec, label = _admitted(change, stored, toggle)
+        act = f"switch {label} {'on' if on else 'off'} for {name}"
+        table = AccountUserGrant if stored.is_account_level else SubaccountUserGrant
+        target = change.account if stored.is_account_level else stored.subaccount
+        assert target is not None  # a membership is held at one of the two levels
+        rows = table._default_manager.filter(
+            membership=stored, permission__codename__in=spec.optional[toggle]
+        )
+        before = rows.exists()
+        _gate_membership(change, stored, act)
+        if on:
+            if stored.subaccount is not None:
+                _not_archived(stored.subaccount)
+            _named(change, stored, spec, act)
+            ends_at = _clean_end(ends_at)
+            rows.delete()
+            for permission in sorted(spec.optional[toggle]):
+                grants.give(
+                    permission=permission,
+                    obj=target,
+                    user=stored.user,
+                    membership=stored,
+                    granted_by=change.actor,
+                    ends_at=ends_at,
+                )
+        else:
+            rows.delete()
+        change.record(
+            "permission.toggled", stored, toggle=toggle, before=before, after=on, ends_at=ends_at
+        )
+    return stored
+
+
+def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[RoleSpec, str]:
+    """Return the role and the toggle's label. Raises NotToggleable if the role does not admit it."""
+    known = {t.codename: t for t in change.edition.toggles}
+    if not isinstance(toggle, str) or toggle not in known:
+        names = ", ".join(known) or "none"
+        raise Invalid(
+            f"{change.edition.label} has no toggle {toggle!r}; it has {names}.",
+            code="UNKNOWN_TOGGLE",
+        )
+    label = str(known[toggle].label)
+    spec = change.edition.role(membership.role) if membership.role else None
+    if spec is None or toggle not in spec.optional:
+        role = spec.label if spec else membership.custom_role
+        able = [str(r.label) for r in change.edition.roles if toggle in r.optional]
+        raise NotToggleable(
+            f"{label} cannot be switched on for {role}. Roles that admit it: {', '.join(able)}."
+        )
+    return spec, label
+
+
+def _named(change: Change, membership: Membership, spec: RoleSpec, act: str) -> None:
+    """Refuse unless the actor has one of the roles that may switch this role's toggles there."""
+    place = TOP if membership.is_account_level else membership.subaccount_id
+    roles = {h.source.name for h in change.standing.holdings if place in h.reach}
+    if not roles & spec.toggled_by:
+        named = ", ".join(sorted(spec.toggled_by))
+        error = OutOfScope(f"You cannot {act}: only {named} may.")
+        error.account = change.account  # type: ignore[attr-defined]
+        raise error
