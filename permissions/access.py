@@ -7,20 +7,20 @@ outside of one nothing is kept, and within a transaction that changed rights not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from permissions.lookups import NEVER, any_of
 from permissions.policy import TOP, Denial, Scope, Source
 from permissions.profile import Profile
 from permissions.resources import Resource, registry
-
 
 M = TypeVar("M", bound=models.Model)
 
@@ -50,13 +50,36 @@ class _Unit:
 
 
 _unit: ContextVar[_Unit | None] = ContextVar("permissions_unit", default=None)
-_load: Callable[[Any], Profile] | None = None
 
 
-def use(loader: Callable[[Any], Profile]) -> None:
-    """Name the function that loads a person's profile; ``teams`` does when it starts."""
-    global _load  # noqa: PLW0603  (set once at start-up, like the resource registry)
-    _load = loader
+class Facts(Protocol):
+    """What the application above hands over: who belongs where is its business alone."""
+
+    def load_profile(self, user: Any) -> Profile:
+        """Return everything the rules need to know about ``user``."""
+
+    def candidates(self, obj: models.Model) -> QuerySet[Any]:
+        """Return the logins that could hold anything at all on ``obj``."""
+
+
+_facts: Facts | None = None
+
+
+def use(facts: Facts) -> None:
+    """Name where the facts come from; ``teams`` does when it starts."""
+    global _facts  # noqa: PLW0603  (set once at start-up, like the resource registry)
+    _facts = facts
+
+
+def _source_of_facts() -> Facts:
+    if _facts is None:
+        raise ImproperlyConfigured("Nobody hands over facts; add 'teams' to INSTALLED_APPS.")
+    return _facts
+
+
+def candidates(obj: models.Model) -> QuerySet[Any]:
+    """Return the logins that could hold anything on ``obj``: to be asked one by one."""
+    return _source_of_facts().candidates(obj)
 
 
 def open_unit(**_: Any) -> None:
@@ -111,17 +134,11 @@ def profile_of(user: Any, *, fresh: bool = False) -> Profile:
     if unit is not None and not connection.in_atomic_block:
         unit.is_dirty = False  # a transaction that was rolled back never told
     if unit is None or unit.is_dirty or fresh:
-        return _load_profile(user)
+        return _source_of_facts().load_profile(user)
     profile = unit.profiles.get(user.pk)
     if profile is None:
-        profile = unit.profiles[user.pk] = _load_profile(user)
+        profile = unit.profiles[user.pk] = _source_of_facts().load_profile(user)
     return profile
-
-
-def _load_profile(user: Any) -> Profile:
-    if _load is None:
-        raise RuntimeError("No application hands over facts; add 'teams' to INSTALLED_APPS.")
-    return _load(user)
 
 
 def can(user: Any, permission: str, obj: models.Model) -> Decision:

@@ -7,6 +7,7 @@ constants; the permission rows that django-guardian needs follow from it after `
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Self
 
@@ -142,8 +143,6 @@ class Catalogue:
         try:
             return self._permissions[codename]
         except KeyError:
-            from difflib import get_close_matches  # only needed to phrase the error
-
             near = get_close_matches(codename, self._permissions, n=3)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
             raise KeyError(f"no permission {codename!r} in the catalogue{hint}") from None

@@ -42,7 +42,7 @@ class CompositeForeignKey(models.BaseConstraint):
         """Return the clause for ``CREATE TABLE``."""
         return self._body(model, schema_editor)
 
-    def create_sql(self, model: Any, schema_editor: Any) -> Statement:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         """Return the statement that adds the constraint to a table that exists."""
         return Statement(
             "ALTER TABLE %(table)s ADD %(body)s",

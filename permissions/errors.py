@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 
@@ -42,6 +43,8 @@ class Refused(ServiceError, PermissionDenied):
     """The actor may not do this; ``missing`` names what they would have to hold, and where."""
 
     code = "REFUSED"
+    #: the account in which it was attempted, for the record
+    account: Any = None
 
     def __init__(
         self, message: str, *, code: str | None = None, missing: Sequence[Missing] = ()

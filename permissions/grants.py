@@ -73,7 +73,7 @@ def group_table(model: Any) -> type[models.Model]:
 
 
 def is_direct(table: type[models.Model]) -> bool:
-    """Say whether ``table`` has a foreign key to its object, so that the database keeps it clean."""
+    """Say whether ``table`` has a foreign key to its object, so that none is left behind."""
     return table not in (UserObjectPermission, GroupObjectPermission)
 
 
@@ -186,16 +186,16 @@ def create_permission_rows(using: str, resources: Registry = registry) -> int:
             .filter(content_type=content_type)
             .values_list("codename", flat=True)
         )
-        for permission in catalogue:
-            # an account-level membership carries its toggles on the account, of both levels
-            if permission not in known and (is_root or permission.level != ACCOUNT):
-                wanted.append(
-                    PermissionRow(
-                        content_type=content_type,
-                        codename=str(permission),
-                        name=str(permission.label)[:255],
-                    )
-                )
+        # an account-level membership carries its toggles on the account, of both levels
+        wanted += [
+            PermissionRow(
+                content_type=content_type,
+                codename=str(permission),
+                name=str(permission.label)[:255],
+            )
+            for permission in catalogue
+            if permission not in known and (is_root or permission.level != ACCOUNT)
+        ]
     PermissionRow.objects.using(using).bulk_create(wanted, ignore_conflicts=True)
     return len(wanted)
 
@@ -225,12 +225,14 @@ def withdraw_all(*, user: Any, root: models.Model) -> int:
             path = "pk" if resource.place_path is None else resource.root_path
             rows = rows.filter(**{f"content_object__{path}": root.pk})
         else:
-            inside = resource.model._default_manager.filter(**{resource.root_path: root.pk})
+            rows = rows.filter(content_type=ContentType.objects.get_for_model(resource.model))
+            # Not compared in the database: its text of a UUID may not be ours.
+            given = rows.values_list("object_pk", flat=True)
+            inside = resource.model._base_manager.filter(
+                pk__in=list(given), **{resource.root_path: root.pk}
+            )
             rows = rows.filter(
-                content_type=ContentType.objects.get_for_model(resource.model),
-                object_pk__in=inside.annotate(
-                    key_text=Cast("pk", models.CharField(max_length=255))
-                ).values("key_text"),
+                object_pk__in=[str(key) for key in inside.values_list("pk", flat=True)]
             )
         count += rows.delete()[0]
     return count

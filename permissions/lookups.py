@@ -27,10 +27,11 @@ class InArray(Func):
         self.ids = sorted(ids)
         super().__init__(F(lhs))
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """Compile for SQLite and any other database with ``json_each``."""
         lhs, params = compiler.compile(self.source_expressions[0])
-        return f"{lhs} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.ids)]
+        statement = f"{lhs} IN (SELECT value FROM json_each(%s))"  # noqa: S608  (lhs is a compiled column)
+        return statement, [*params, json.dumps(self.ids)]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
         """Compile for PostgreSQL."""

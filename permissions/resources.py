@@ -1,24 +1,24 @@
 """Which models the permissions guard, and how each object finds its place and root.
 
-An application registers its models in ``AppConfig.ready()``; the registry is frozen when the
-project has started. Everything that is asked of an object (``can``, ``visible``, the admin) finds
+An application registers its models in ``AppConfig.ready()``; the registry is frozen when Django
+has run the last of them, so that no process decides by half of it. Everything that is asked of an object (``can``, ``visible``, the admin) finds
 here which permission an action needs and which foreign keys lead to its subaccount and account.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
+from django.apps.registry import Apps
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
 
 from permissions.catalogue import Catalogue
-from permissions.policy import TOP, PlaceId
-
-Key = Hashable
+from permissions.constraints import CompositeForeignKey
+from permissions.policy import TOP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Resource:
     created_by: str = ""
     follows: tuple[str, ...] = ()
 
-    def locate(self, obj: models.Model) -> tuple[Key, PlaceId]:
+    def locate(self, obj: models.Model) -> tuple[Any, Any]:
         """Return the root and the place of ``obj``."""
         root = _follow(obj, self.root_path)
         place = TOP if self.place_path is None else _follow(obj, self.place_path)
@@ -60,11 +60,15 @@ def _follow(obj: Any, path: str) -> Any:
 
 
 class Registry:
-    """All guarded models of a project."""
+    """All guarded models of a project.
 
-    def __init__(self) -> None:
+    It is frozen as soon as ``until`` has started up; without ``until``, by ``freeze`` only.
+    """
+
+    def __init__(self, *, until: Apps | None = None) -> None:
         self._resources: dict[type[models.Model], Resource] = {}
-        self.frozen = False
+        self._until = until
+        self._is_frozen = False
         self.catalogue: Catalogue | None = None
         self.root: type[models.Model] | None = None
         self.place: type[models.Model] | None = None
@@ -88,6 +92,9 @@ class Registry:
 
         ``place_guest`` are the permissions that guest access to a whole place may carry.
         """
+        self._refuse_late("The tenancy")
+        # Begun anew: Django runs ready() again where a test overrides INSTALLED_APPS.
+        self._resources = {}
         self.root = apps.get_model(root)
         self.place = apps.get_model(place)
         self.place_to_root = place_to_root
@@ -122,10 +129,7 @@ class Registry:
         """
         model_class = apps.get_model(model) if isinstance(model, str) else model
         name = model_class._meta.label
-        if self.frozen:
-            raise ImproperlyConfigured(
-                f"{name} is registered too late; call resources.register() in AppConfig.ready()."
-            )
+        self._refuse_late(name)
         if model_class in self._resources:
             raise ImproperlyConfigured(f"{name} is registered twice; remove one of the calls.")
         if self.place is None or self.catalogue is None:
@@ -137,7 +141,8 @@ class Registry:
         for permission in {*(actions or {}).values(), *guest, *filter(None, [unlimited_by])}:
             if permission not in self.catalogue:
                 raise ImproperlyConfigured(
-                    f"{name} names {permission!r}, which the catalogue does not declare."
+                    f"{name} names {str(permission)!r}, which the catalogue does not declare; "
+                    "correct the name, or declare it before registering what needs it."
                 )
         resource = self._resources[model_class] = Resource(
             model=model_class,
@@ -154,11 +159,16 @@ class Registry:
         return resource
 
     def _check_path(self, model: type[models.Model], path: str) -> str:
-        """Follow ``path`` to the place; return the model's own key to the root, if it has one."""
+        """Follow ``path`` to the place; return the model's own key to the root, if it is safe.
+
+        It is where a composite key holds it equal to the root of the place.
+        """
         here: Any = model
         for part in path.split("__"):
             try:
-                here = here._meta.get_field(part).related_model
+                step = here._meta.get_field(part)
+                is_key = step.concrete and (step.many_to_one or step.one_to_one)
+                here = step.related_model if is_key else None
             except (FieldDoesNotExist, AttributeError):
                 here = None
             if here is None:
@@ -171,8 +181,12 @@ class Registry:
                 f"{model._meta.label}: parent={path!r} ends at {here._meta.label}, not at "
                 f"{self.place._meta.label if self.place else 'a subaccount'}."
             )
-        for candidate in model._meta.concrete_fields:
-            if candidate.name == self.place_to_root and candidate.related_model is self.root:
+        for constraint in model._meta.constraints:
+            if (
+                isinstance(constraint, CompositeForeignKey)
+                and constraint.fields == (self.place_to_root, path)
+                and constraint.to_table == self.place._meta.db_table
+            ):
                 return f"{self.place_to_root}_id"
         return ""
 
@@ -184,16 +198,30 @@ class Registry:
             resource = self._resources[model_class._meta.concrete_model or model_class]
         return resource
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())
 
     def __contains__(self, model: object) -> bool:
-        return model in self._resources
+        if model in self._resources:
+            return True
+        meta = getattr(model, "_meta", None)
+        return meta is not None and meta.concrete_model in self._resources
+
+    @property
+    def frozen(self) -> bool:
+        """Say whether registrations are refused by now."""
+        return self._is_frozen or (self._until is not None and self._until.ready)
 
     def freeze(self) -> None:
         """Refuse every later registration."""
-        self.frozen = True
+        self._is_frozen = True
+
+    def _refuse_late(self, name: str) -> None:
+        if self.frozen:
+            raise ImproperlyConfigured(
+                f"{name} is registered too late; call resources.register() in AppConfig.ready()."
+            )
 
 
-registry = Registry()
+registry = Registry(until=apps)
 register = registry.register

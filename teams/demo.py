@@ -14,7 +14,7 @@ from django.db import transaction
 
 from teams import services
 from teams.editions import EDITIONS
-from teams.editions.spec import Edition
+from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
     PASSWORD,
     AccountFactory,
@@ -147,48 +147,31 @@ def _create_account(edition: Edition, slug: str, *, rival: bool) -> None:
 
 
 def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount]) -> None:
+    """Add somebody in every role: in north, and at account level as far as the role reaches."""
     owner, north = account.owner, places[NORTH]
     home = Subaccount.objects.filter(account=account, is_home=True).first()
     for number, role in enumerate(edition.roles, start=1):
         code = role.codename
-        if role.subaccount_level and not (edition.has_teams and code == "account_admin"):
+        held: list[tuple[str, int, dict[str, Any]]] = []
+        # Sailthru's roles may be held at both levels; its Account Admin runs the account
+        runs_account = code == "account_admin"
+        if role.subaccount_level and not runs_account:
+            held.append((code, number, {"subaccount": north}))
+        if SOME in role.reaches:
+            held.append((code, number, {"managed": [north]}))
+            held.append((f"{code}_all", number + 7, {"all_subaccounts": True}))
+        elif ALL in role.reaches and (runs_account or not role.subaccount_level):
+            held.append((code, number + 7, {"all_subaccounts": True}))
+        if AT_HOME in role.reaches and home is not None:
+            held.append((f"home_{code}", number + 4, {"managed": [home]}))
+        for login, name, where in held:
             services.add_member(
                 actor=owner,
                 account=account,
-                user=_person(edition, code, number),
+                user=_person(edition, login, name),
                 role=code,
-                subaccount=north,
+                **where,
             )
-        if not role.account_level:
-            continue
-        if "some" in role.reaches:
-            services.add_member(
-                actor=owner,
-                account=account,
-                user=_person(edition, code, number),
-                role=code,
-                managed=[north],
-            )
-            everything = f"{code}_all"
-        else:
-            everything = code
-        if home is not None and "home" in role.reaches:
-            services.add_member(
-                actor=owner,
-                account=account,
-                user=_person(edition, f"home_{code}", number + 4),
-                role=code,
-                managed=[home],
-            )
-        elif code == everything.removesuffix("_all") and "all" in role.reaches:
-            if not edition.has_teams or code == "account_admin":
-                services.add_member(
-                    actor=owner,
-                    account=account,
-                    user=_person(edition, everything, number + 7),
-                    role=code,
-                    all_subaccounts=True,
-                )
     if edition.has_primary_contact:
         contact = services.add_member(
             actor=owner,

@@ -32,9 +32,13 @@ from teams.models import Account, Membership, Subaccount
 SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
 
 
+def _keys(user: Any) -> list[Any]:
+    return list(access.profile_of(user).tenants)
+
+
 def accounts_of(user: Any) -> QuerySet[Account]:
     """Return the accounts ``user`` owns or has an active membership in, by name."""
-    return Account.objects.filter(pk__in=list(access.profile_of(user).tenants)).order_by("name")
+    return Account.objects.filter(pk__in=_keys(user)).order_by("name")
 
 
 def subaccounts_of(user: Any) -> QuerySet[Subaccount]:
@@ -111,7 +115,7 @@ def people_of(user: Any) -> QuerySet[Any]:
     """Return the logins of everybody whose membership ``user`` may see, owners they work for, and
     ``user``. One row a person."""
     profile = access.profile_of(user)
-    owners = [key for key in profile.tenants if sees_account_people(profile, key)]
+    owners: list[Any] = [key for key in profile.tenants if sees_account_people(profile, key)]
     people = Q(pk=user.pk) | Q(pk__in=memberships_of(user).values("user_id"))
     if owners:
         people |= Q(pk__in=Account.objects.filter(pk__in=owners).values("owner_id"))
@@ -175,9 +179,7 @@ def effective(person: Any, account: Account, place: PlaceId = TOP) -> list[Group
     return groups
 
 
-def _line(
-    edition: Edition, tenant: Tenant | None, permission: Permission, place: PlaceId
-) -> Line:
+def _line(edition: Edition, tenant: Tenant | None, permission: Permission, place: PlaceId) -> Line:
     if tenant is None:
         return Line(permission, Outcome(denial=Denial.STRANGER), "No active place in this account")
     outcome = decide(tenant.standing, tenant.root, permission, place)

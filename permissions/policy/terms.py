@@ -41,7 +41,7 @@ class Source:
     """Where a right comes from.
 
     ``kind`` is owner, role, toggle or guest; ``name`` is the codename of the role or toggle and
-    ``label`` what people call it; ``ref`` points at the stored fact, such as ``("membership", 12)``.
+    ``label`` what people call it; ``ref`` points at the stored fact: ``("membership", 12)``.
     """
 
     kind: str

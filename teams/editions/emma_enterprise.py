@@ -32,9 +32,9 @@ from teams.editions.groups import (
 )
 from teams.editions.spec import (
     ALL,
-    SOME,
     ALL_SUBACCOUNTS,
     HAS_PRIMARY_CONTACT,
+    SOME,
     Column,
     Edition,
     RoleSpec,

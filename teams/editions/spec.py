@@ -40,11 +40,11 @@ class RoleSpec:
 
     ``account_level`` and ``subaccount_level`` say where the role may be held, ``reaches`` how far
     one held at account level may reach: ``SOME`` chosen subaccounts, ``ALL`` current and future
-    ones, or the account's own workspace (``AT_HOME``). ``rank`` orders
-    people: higher manages lower (None: the edition has no ranks, coverage alone decides);
-    ``peer`` is the permission that lets equals manage each other. ``toggled_by`` names the roles
-    whose holders may switch this role's toggles. ``contact_adds`` is what being the primary
-    contact of the subaccount adds.
+    ones, or the account's own workspace (``AT_HOME``). ``rank`` orders people: higher manages
+    lower (None: the edition has no ranks, coverage alone decides); ``peer`` is the permission that
+    lets equals manage each other. ``toggled_by`` names the roles whose holders may switch this
+    role's toggles. ``contact_adds`` is what being the primary contact of the subaccount adds;
+    ``needs_teams`` says that the role exists only while teams are on.
     """
 
     codename: str
@@ -113,9 +113,10 @@ class Edition:
 
     ``permissions`` is all that exists in it; the owner holds all of those, the ones in
     ``owner_when`` only while the condition is true. ``owner`` names the top role. ``teams_only``
-    exist only while the account has teams switched on. ``changes_account`` and ``changes_subaccount`` are the permissions needed (all of
-    them) to change who holds what at account level and in a subaccount; ``gives_roles`` what is
-    needed besides to choose somebody's role. ``roles_add_up``: a person may hold several roles in
+    exist only while the account has teams switched on. ``changes_account`` and
+    ``changes_subaccount`` are the permissions needed (all of them) to change who holds what at
+    account level and in a subaccount; ``gives_roles`` what is needed besides to choose somebody's
+    role. ``roles_add_up``: a person may hold several roles in
     one place. ``max_active_subaccounts`` counts those not archived.
     """
 

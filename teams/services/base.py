@@ -85,8 +85,8 @@ def service(function: Callable[P, T]) -> Callable[P, T]:
 def record_refused(actor: Any, refusal: Refused, *, verb: str) -> None:
     """Record a refused write in the actor's own account, never in the one that was attacked."""
     tenants = access.profile_of(actor, fresh=True).tenants
-    attempted = getattr(refusal, "account", None)
-    key = attempted.pk if attempted is not None and attempted.pk in tenants else None
+    attempted = refusal.account
+    key: Any = attempted.pk if attempted is not None and attempted.pk in tenants else None
     if key is None:
         key = next(iter(sorted(tenants, key=str)), None)
     if key is None:
@@ -158,7 +158,7 @@ class Change:
 
     @classmethod
     def open(cls, actor: Any, account: Account, profile: Profile) -> Change | None:
-        """Return the change ``actor`` would make in ``account``; None if they have nothing there."""
+        """Return the change ``actor`` would make there; None if they have nothing in it."""
         tenant = profile.tenants.get(account.pk)
         if tenant is None or not tenant.standing.holdings:
             return None
@@ -269,7 +269,7 @@ class Change:
                     f"You cannot {act}: it needs {_listed(missing)}, which you do not hold there.",
                     missing=missing,
                 )
-        error.account = self.account  # type: ignore[attr-defined]
+        error.account = self.account
         raise error
 
     def missing(self, lacking: Atoms) -> list[Missing]:

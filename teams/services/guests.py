@@ -16,7 +16,7 @@ from permissions.policy.delegate import Code, Refusal
 from permissions.resources import registry
 from teams.models import Account, Membership, Subaccount
 from teams.services.base import Change, changing, expect_user, service
-from teams.services.people import _clean_end
+from teams.services.gates import clean_end
 
 
 def _located(obj: Any) -> tuple[Account, Subaccount]:
@@ -93,7 +93,7 @@ def give_guest_access(
             if not profile.decide(name, registry.of(obj), obj).allowed:
                 missing = {(name, ""): frozenset({subaccount.pk})}
                 change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
-        ends_at = _clean_end(ends_at)
+        ends_at = clean_end(ends_at)
         for name in names:
             grants.withdraw(permission=name, obj=obj, user=user)
             grants.give(

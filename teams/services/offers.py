@@ -6,6 +6,7 @@ write. A locked control shows the sentence found here.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +16,19 @@ from permissions.policy import Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.terms import Holding, Source
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.editions.spec import RoleSpec, ToggleSpec
+from teams.editions.spec import ALL, SOME, RoleSpec, ToggleSpec
 from teams.models import Account, Membership, Role, Subaccount
-from teams.rights import custom_permissions, role_bundle, toggle_bundle
-from teams.services import people
+from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
+from teams.services.gates import (
+    ChosenRole,
+    choose_role,
+    gate,
+    gate_membership,
+    places_of,
+)
 from teams.services.places import require_archiving
-from teams.services.toggles import _named
+from teams.services.toggles import require_named
 
 __all__ = ["Offers", "Switch", "offers_for"]
 
@@ -45,7 +52,7 @@ class Offers:
     def refusal(self, membership: Membership) -> str:
         """Return why the actor may not touch this membership; empty if they may."""
         try:
-            people._gate_membership(self.change, membership, "change this")
+            gate_membership(self.change, membership, "change this")
         except ServiceError as error:
             return error.message
         return ""
@@ -56,7 +63,9 @@ class Offers:
             return []
         spec = self.change.edition.role(membership.role)
         table = (
-            membership.account_toggles if membership.is_account_level else membership.subaccount_toggles
+            membership.account_toggles
+            if membership.is_account_level
+            else membership.subaccount_toggles
         )
         on = set(table.values_list("permission__codename", flat=True))
         refusal = self.refusal(membership)
@@ -78,7 +87,7 @@ class Offers:
         if on & permissions:
             return ""  # off by whoever may manage that person
         try:
-            _named(self.change, membership, spec, f"switch on {toggle.label}")
+            require_named(self.change, membership, spec, f"switch on {toggle.label}")
             self.change.judge_atoms(
                 atoms_of(
                     [
@@ -107,23 +116,28 @@ class Offers:
             if subaccount is None
             else Reach(top=False, places=frozenset({subaccount.pk}))
         )
-        found = []
-        for spec in self.change.edition.roles:
-            if self._may_give(spec.codename, level, person, reach):
-                found.append((spec.codename, str(spec.label)))
+        offered: list[tuple[str, str, str | Role]] = [
+            (spec.codename, str(spec.label), spec.codename) for spec in self.change.edition.roles
+        ]
         if self.change.edition.custom_roles is not None:
-            for role in Role.objects.filter(account=self.change.account).order_by("name"):
-                if self._may_give(role, level, person, reach):
-                    found.append((f"custom:{role.pk}", role.name))
-        return found
+            custom = Role.objects.filter(account=self.change.account).order_by("name")
+            offered += [(f"custom:{role.pk}", role.name, role) for role in custom]
+        return [
+            (value, label)
+            for value, label, role in offered
+            if self._may_give(role, level, person, reach)
+        ]
 
     def _may_give(self, role: str | Role, level: bool, person: Any, reach: Reach) -> bool:
         try:
-            chosen = people._choose(self.change, role, account_level=level)
-            if level and people.ALL not in chosen.reaches and reach.places is None:
+            chosen = choose_role(self.change, role, account_level=level)
+            if level and ALL not in chosen.reaches and reach.places is None:
                 # what counts is the narrowest reach the role may have
-                reach = Reach(top=True, places=frozenset(self._home_ids() if people.SOME not in chosen.reaches else ()))
-            places = people._places(level, self.change, reach.places or (), reach.places is None)
+                reach = Reach(
+                    top=True,
+                    places=frozenset(self._home_ids() if SOME not in chosen.reaches else ()),
+                )
+            places = places_of(level, self.change, reach.places or (), reach.places is None)
             if person is None:
                 needed = (
                     self.change.edition.changes_account
@@ -132,13 +146,9 @@ class Offers:
                 ) | self.change.edition.gives_roles
                 for permission in sorted(needed):
                     self.change.require(permission, places, "give this role")
-                self.change.require_managing(
-                    _Nobody(), places, "give this role", rank=chosen.rank
-                )
+                self.change.require_managing(_Nobody(), places, "give this role", rank=chosen.rank)
             else:
-                people._gate(
-                    self.change, person, account_level=level, places=places, act="", chosen=chosen
-                )
+                gate(self.change, person, account_level=level, places=places, act="", chosen=chosen)
         except ServiceError:
             return False
         return not self._missing(chosen, reach)
@@ -146,17 +156,12 @@ class Offers:
     def _home_ids(self) -> set[Any]:
         return {place for place in self.change.universe if self.change.root.kind(place) == "home"}
 
-    def _missing(self, chosen: people._Chosen, reach: Reach) -> bool:
+    def _missing(self, chosen: ChosenRole, reach: Reach) -> bool:
         edition = self.change.edition
         if chosen.custom is None:
             rights = role_bundle(edition.codename, chosen.codename)
         else:
-            custom = edition.custom_roles
-            ticked = custom_permissions(custom, chosen.custom.permissions) if custom else ()
-            rights = {"account": {}, "subaccount": {}, "home": {}}
-            for permission in ticked:
-                for kind, held in toggle_bundle(permission).items():
-                    rights[kind].update(held)
+            rights = custom_bundle(edition.codename, json.dumps(chosen.custom.permissions))
         holding = Holding(Source("role"), rights, reach)
         root, universe = self.change.root, self.change.universe
         own = atoms_of(self.change.standing.holdings, root, universe)

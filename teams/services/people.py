@@ -3,154 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
 from permissions import grants
 from permissions.audit import label_of
-from permissions.errors import AlreadyUsed, Invalid, NotFound
-from permissions.policy import FUTURE, TOP, PlaceId
-from teams.catalogue import CATALOGUE
-from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec
-from teams.models import Account, ManagedSubaccount, Membership, Role, Subaccount
-from teams.models.account import TeamMode
+from permissions.errors import AlreadyUsed, Invalid
+from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 from teams.services.base import Change, changing, expect, expect_user, service
-
-RoleLike = str | Role
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A role as a membership stores it, with what the rules need to know of it."""
-
-    codename: str
-    custom: Role | None
-    label: str
-    spec: RoleSpec | None
-
-    @property
-    def rank(self) -> int:
-        return (self.spec.rank or 0) if self.spec else 0
-
-    @property
-    def reaches(self) -> frozenset[str]:
-        return self.spec.reaches if self.spec else frozenset({ALL})
-
-
-def _choose(change: Change, role: RoleLike, *, account_level: bool) -> _Chosen:
-    """Return the role, if this account has it and it may be held at that level."""
-    if isinstance(role, Role):
-        custom = expect(role, Role, "The role")
-        if custom.account_id != change.account.pk or change.edition.custom_roles is None:
-            raise NotFound("There is no such role in this account.")
-        return _Chosen("", custom, custom.name, None)
-    known = {spec.codename: spec for spec in change.edition.roles}
-    spec = known.get(role) if isinstance(role, str) else None
-    if spec is None:
-        raise Invalid(
-            f"{change.edition.label} has no role {role!r}; choose one of {', '.join(known)}.",
-            code="UNKNOWN_ROLE",
-        )
-    if spec.needs_teams and change.account.team_mode == TeamMode.OFF:
-        raise Invalid(
-            f"{spec.label} exists only while teams are switched on.", code="ROLE_NOT_AVAILABLE"
-        )
-    if not (spec.account_level if account_level else spec.subaccount_level):
-        where = "in a subaccount" if account_level else "on the whole account"
-        raise Invalid(f"{spec.label} is held {where} only.", code="WRONG_LEVEL")
-    return _Chosen(spec.codename, None, str(spec.label), spec)
-
-
-def _places(
-    account_level: bool, change: Change, reach: Iterable[Any], every: bool
-) -> frozenset[PlaceId]:
-    """Return the places whose permission to manage people a membership needs.
-
-    An edition whose permission is asked of the account (managers) is asked there; one without
-    such a permission (Sailthru) is asked in every place the membership reaches.
-    """
-    if not account_level:
-        return frozenset(reach)
-    if all(CATALOGUE[p].level == TOP for p in change.edition.changes_account):
-        return frozenset({TOP})
-    return frozenset(change.universe | {FUTURE}) if every else frozenset(reach)
-
-
-def _gate(
-    change: Change,
-    target: Any,
-    *,
-    account_level: bool,
-    places: frozenset[PlaceId],
-    act: str,
-    chosen: _Chosen | None = None,
-) -> None:
-    """Refuse unless the actor may change memberships there and is above all that is at stake."""
-    needed = change.edition.changes_account if account_level else change.edition.changes_subaccount
-    if chosen is not None:
-        needed |= change.edition.gives_roles
-    for permission in sorted(needed):
-        change.require(permission, places, act)
-    change.require_managing(target, places, act, rank=chosen.rank if chosen else 0)
-
-
-def _gate_membership(
-    change: Change, membership: Membership, act: str, chosen: _Chosen | None = None
-) -> None:
-    reach = (
-        [membership.subaccount_id]
-        if membership.subaccount_id
-        else list(membership.reach.values_list("subaccount_id", flat=True))
-    )
-    level = membership.is_account_level
-    places = _places(level, change, reach, membership.all_subaccounts)
-    _gate(change, membership.user, account_level=level, places=places, act=act, chosen=chosen)
-
-
-def _check_reach(
-    change: Change, chosen: _Chosen, subaccounts: Iterable[Any], every: Any
-) -> list[Subaccount]:
-    """Return the subaccounts an account-level role may reach. Raises Invalid."""
-    if not isinstance(every, bool):
-        raise Invalid("all_subaccounts must be true or false.", code="WRONG_TYPE")
-    if isinstance(subaccounts, str) or not isinstance(subaccounts, Iterable):
-        raise Invalid("Name the subaccounts as a list.", code="WRONG_TYPE")
-    found = {expect(s, Subaccount, "A subaccount").pk: s for s in subaccounts}
-    if any(s.account_id != change.account.pk for s in found.values()):
-        raise NotFound("There is no such subaccount in this account.")
-    if every and found:
-        raise Invalid("Choose either all subaccounts or some, not both.", code="REACH")
-    home = [s for s in found.values() if s.is_home]
-    if every:
-        kind = ALL
-    elif home and len(found) == 1 and change.edition.has_home:
-        kind = AT_HOME
-    else:
-        kind = SOME
-    if kind not in chosen.reaches:
-        may = {ALL: "all subaccounts", SOME: "chosen subaccounts", AT_HOME: "the own workspace"}
-        allowed = " or ".join(may[k] for k in sorted(chosen.reaches)) or "nothing at this level"
-        raise Invalid(f"{chosen.label} reaches {allowed}.", code="REACH")
-    return list(found.values())
-
-
-def _not_archived(subaccount: Subaccount) -> None:
-    if subaccount.is_archived:
-        raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
-
-
-def _clean_end(ends_at: Any) -> datetime | None:
-    if ends_at is None:
-        return None
-    if not isinstance(ends_at, datetime) or timezone.is_naive(ends_at):
-        raise Invalid("The end must be a date and time with a time zone.", code="WRONG_TYPE")
-    if ends_at <= timezone.now():
-        raise Invalid("The end lies in the past. Choose a later one.", code="ENDED")
-    return ends_at
+from teams.services.gates import (
+    RoleLike,
+    check_reach,
+    choose_role,
+    clean_end,
+    gate,
+    gate_membership,
+    own_subaccount,
+    places_of,
+    refuse_archived,
+    stored_membership,
+)
 
 
 @service
@@ -176,28 +50,28 @@ def add_member(
     act = f"add {label_of(user)}"
     with changing(actor, account, user, act=act) as change:
         account_level = subaccount is None
-        chosen = _choose(change, role, account_level=account_level)
+        chosen = choose_role(change, role, account_level=account_level)
         act = f"make {label_of(user)} {chosen.label}"
         if change.account.owner_id == user.pk:
             raise Invalid("The owner holds everything already.", code="OWNER")
         reach: list[Subaccount] = []
         if subaccount is None:
-            reach = _check_reach(change, chosen, managed, all_subaccounts)
+            reach = check_reach(change, chosen, managed, all_subaccounts)
             for place in reach:
-                _not_archived(place)
+                refuse_archived(place)
         else:
-            subaccount = _own(change, subaccount)
+            subaccount = own_subaccount(change, subaccount)
             if all_subaccounts or list(managed):
                 raise Invalid("A role in one subaccount reaches just that.", code="REACH")
-            _not_archived(subaccount)
+            refuse_archived(subaccount)
             if subaccount.is_home:
                 raise Invalid(
                     f"People of {subaccount.name} are added to the account, reaching it.",
                     code="WRONG_LEVEL",
                 )
         ids = [subaccount.pk] if subaccount else [place.pk for place in reach]
-        places = _places(account_level, change, ids, all_subaccounts)
-        _gate(change, user, account_level=account_level, places=places, act=act, chosen=chosen)
+        places = places_of(account_level, change, ids, all_subaccounts)
+        gate(change, user, account_level=account_level, places=places, act=act, chosen=chosen)
         taken = Membership.objects.filter(user=user, account=change.account, subaccount=subaccount)
         if change.edition.roles_add_up:
             taken = taken.filter(role=chosen.codename, custom_role=chosen.custom)
@@ -214,34 +88,12 @@ def add_member(
             custom_role=chosen.custom,
             all_subaccounts=all_subaccounts,
             exclusive=not change.edition.roles_add_up,
-            ends_at=_clean_end(ends_at),
+            ends_at=clean_end(ends_at),
             added_by=change.actor,
         )
         _set_reach(membership, reach)
         change.record("member.added", membership, **_described(membership))
     return membership
-
-
-def _own(change: Change, subaccount: Any) -> Subaccount:
-    """Return the subaccount as stored, if it is of this account. Raises NotFound."""
-    found = Subaccount.objects.filter(
-        pk=expect(subaccount, Subaccount, "The subaccount").pk, account=change.account
-    ).first()
-    if found is None:
-        raise NotFound("There is no such subaccount in this account.")
-    return found
-
-
-def _stored(membership: Any) -> Membership:
-    """Return ``membership`` as it is now. Raises NotFound if it is gone."""
-    found = (
-        Membership.objects.select_related("account", "user", "subaccount", "custom_role")
-        .filter(pk=expect(membership, Membership, "The membership").pk)
-        .first()
-    )
-    if found is None:
-        raise NotFound("There is no such membership any more.")
-    return found
 
 
 def _described(membership: Membership) -> dict[str, Any]:
@@ -275,11 +127,11 @@ def remove_member(*, actor: Any, membership: Membership) -> None:
     Guest access and teams of somebody who is left without any place in the account go too, so
     that they start from nothing should they come back.
     """
-    stored = _stored(membership)
+    stored = stored_membership(membership)
     act = f"remove {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = _stored(membership)
-        _gate_membership(change, stored, act)
+        stored = stored_membership(membership)
+        gate_membership(change, stored, act)
         described = _described(stored)
         change.record("member.removed", stored, before=described)
         stored.delete()
@@ -297,25 +149,25 @@ def _clean_up_after(change: Change, user: Any) -> None:
 @service
 def suspend_member(*, actor: Any, membership: Membership) -> Membership:
     """Switch a membership off, keeping it as it is. Raises Refused; Invalid if it is off."""
-    stored = _stored(membership)
+    stored = stored_membership(membership)
     act = f"suspend {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = _stored(membership)
-        _gate_membership(change, stored, act)
+        stored = stored_membership(membership)
+        gate_membership(change, stored, act)
         return _set_status(change, stored, Membership.Status.SUSPENDED, "member.suspended")
 
 
 @service
 def reactivate_member(*, actor: Any, membership: Membership) -> Membership:
     """Switch a suspended membership on again: a grant of all it holds, judged as one."""
-    stored = _stored(membership)
+    stored = stored_membership(membership)
     act = f"reactivate {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = _stored(membership)
-        chosen = _choose(
+        stored = stored_membership(membership)
+        chosen = choose_role(
             change, stored.custom_role or stored.role, account_level=stored.is_account_level
         )
-        _gate_membership(change, stored, act, chosen)
+        gate_membership(change, stored, act, chosen)
         return _set_status(change, stored, Membership.Status.ACTIVE, "member.reactivated")
 
 
@@ -335,17 +187,17 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
 
     Raises OutOfScope (with the missing permissions), RankTooHigh, OwnRights or Invalid.
     """
-    stored = _stored(membership)
+    stored = stored_membership(membership)
     act = f"change the role of {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = _stored(membership)
-        chosen = _choose(change, role, account_level=stored.is_account_level)
+        stored = stored_membership(membership)
+        chosen = choose_role(change, role, account_level=stored.is_account_level)
         act = f"make {label_of(stored.user)} {chosen.label}"
-        _gate_membership(change, stored, act, chosen)
+        gate_membership(change, stored, act, chosen)
         if (stored.role, stored.custom_role) == (chosen.codename, chosen.custom):
             raise Invalid(f"{label_of(stored.user)} is {chosen.label} already.", code="ALREADY_SO")
         if stored.is_account_level:
-            _check_reach(
+            check_reach(
                 change,
                 chosen,
                 Subaccount.objects.filter(managing_memberships=stored),
@@ -381,18 +233,18 @@ def set_manager_reach(
     all_subaccounts: bool = False,
 ) -> Membership:
     """Say which subaccounts an account-level membership reaches: these, or all, also new ones."""
-    stored = _stored(membership)
+    stored = stored_membership(membership)
     act = f"change which subaccounts {label_of(stored.user)} manages"
     with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = _stored(membership)
+        stored = stored_membership(membership)
         if not stored.is_account_level:
             raise Invalid(
                 f"{label_of(stored.user)} has a role in one subaccount, which is all it reaches.",
                 code="WRONG_LEVEL",
             )
-        chosen = _choose(change, stored.custom_role or stored.role, account_level=True)
-        reach = _check_reach(change, chosen, subaccounts, all_subaccounts)
-        _gate_membership(change, stored, act)
+        chosen = choose_role(change, stored.custom_role or stored.role, account_level=True)
+        reach = check_reach(change, chosen, subaccounts, all_subaccounts)
+        gate_membership(change, stored, act)
         before = _described(stored)
         stored.all_subaccounts = all_subaccounts
         stored.save(update_fields=["all_subaccounts"])
@@ -411,21 +263,21 @@ def set_primary_contact(
     purge to a Full member. Raises Invalid where the edition has no such thing.
     """
     subaccount = expect(subaccount, Subaccount, "The subaccount")
-    stored = None if membership is None else _stored(membership)
+    stored = None if membership is None else stored_membership(membership)
     holder = _contact_of(subaccount)
     people = {m.user_id: m.user for m in (stored, holder) if m is not None}
     act = f"choose the primary contact of {subaccount.name}"
     with changing(actor, subaccount.account, *people.values(), act=act) as change:
-        own = _own(change, subaccount)
+        own = own_subaccount(change, subaccount)
         if not change.edition.has_primary_contact:
             raise Invalid(
                 f"{change.edition.label} knows no primary contact.", code="NOT_IN_EDITION"
             )
-        _not_archived(own)
+        refuse_archived(own)
         holder = _contact_of(own)
         places = frozenset({own.pk})
         if stored is not None:
-            stored = _stored(stored)
+            stored = stored_membership(stored)
             if stored.subaccount_id != own.pk or stored.account_id != change.account.pk:
                 raise Invalid(
                     f"{label_of(stored.user)} is no member of {own.name}.", code="NOT_A_MEMBER"
@@ -436,7 +288,7 @@ def set_primary_contact(
                 )
         for person in (holder, stored):
             if person is not None:
-                _gate(change, person.user, account_level=False, places=places, act=act)
+                gate(change, person.user, account_level=False, places=places, act=act)
         if holder is None and stored is None:
             raise Invalid(f"{own.name} has no primary contact.", code="ALREADY_SO")
         if holder is not None:

@@ -13,7 +13,7 @@ from teams.catalogue import ARCHIVE_SUBACCOUNTS, CREATE_SUBACCOUNTS, MANAGE_SUBA
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 from teams.provider import active_subaccounts
 from teams.services.base import Change, changing, clean_text, expect, service
-from teams.services.people import _not_archived, _own
+from teams.services.gates import own_subaccount, refuse_archived
 
 NAME_LIMIT = 120
 SLUG_LIMIT = 60
@@ -29,8 +29,10 @@ def _check_limit(change: Change) -> None:
         )
 
 
-def _check_name(change: Change, name: str, *, but: int | None = None) -> None:
-    same = Subaccount.objects.filter(account=change.account, name__iexact=name).exclude(pk=but)
+def _check_name(change: Change, name: str, *, but: Subaccount | None = None) -> None:
+    same = Subaccount.objects.filter(account=change.account, name__iexact=name)
+    if but is not None:
+        same = same.exclude(pk=but.pk)
     if same.exists():
         raise AlreadyUsed(f"There is a subaccount {name} already. Choose another name.")
 
@@ -95,11 +97,11 @@ def rename_subaccount(*, actor: Any, subaccount: Subaccount, name: str) -> Subac
     subaccount = expect(subaccount, Subaccount, "The subaccount")
     act = f"rename {subaccount.name}"
     with changing(actor, subaccount.account, act=act) as change:
-        own = _own(change, subaccount)
+        own = own_subaccount(change, subaccount)
         change.require(MANAGE_SUBACCOUNT_SETTINGS, frozenset({own.pk}), act)
-        _not_archived(own)
+        refuse_archived(own)
         name = clean_text(name, "The name", limit=NAME_LIMIT)
-        _check_name(change, name, but=own.pk)
+        _check_name(change, name, but=own)
         before, own.name = own.name, name
         own.save(update_fields=["name"])
         change.record("subaccount.renamed", own, before=before, after=name)
@@ -118,7 +120,7 @@ def archive_subaccount(*, actor: Any, subaccount: Subaccount) -> Subaccount:
     subaccount = expect(subaccount, Subaccount, "The subaccount")
     act = f"archive {subaccount.name}"
     with changing(actor, subaccount.account, act=act) as change:
-        own = _own(change, subaccount)
+        own = own_subaccount(change, subaccount)
         require_archiving(change, own, act)
         if own.is_home:
             raise Invalid("The account's own workspace cannot be archived.", code="HOME")
@@ -140,7 +142,7 @@ def restore_subaccount(*, actor: Any, subaccount: Subaccount) -> Subaccount:
     subaccount = expect(subaccount, Subaccount, "The subaccount")
     act = f"restore {subaccount.name}"
     with changing(actor, subaccount.account, act=act) as change:
-        own = _own(change, subaccount)
+        own = own_subaccount(change, subaccount)
         require_archiving(change, own, act)
         if not own.is_archived:
             raise Invalid(f"{own.name} is not archived.", code="ALREADY_SO")

@@ -20,7 +20,7 @@ from permissions.resources import Resource, registry
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Team, TeamMembership
 from teams.services.base import Change, changing, clean_text, expect, expect_user, service
-from teams.services.people import _clean_end
+from teams.services.gates import clean_end
 
 NAME_LIMIT = 80
 
@@ -107,7 +107,7 @@ def add_to_team(
             if resource.limited:
                 before.shared(resource)  # what they saw before the write below
         row = TeamMembership.objects.create(
-            team=team, user=user, ends_at=_clean_end(ends_at), added_by=change.actor
+            team=team, user=user, ends_at=clean_end(ends_at), added_by=change.actor
         )
         _judge_sight(change, [(before, user)], act)
         change.record(

@@ -12,7 +12,7 @@ from permissions.policy import TOP
 from teams.editions.spec import RoleSpec
 from teams.models import AccountUserGrant, Membership, SubaccountUserGrant
 from teams.services.base import Change, changing, service
-from teams.services.people import _clean_end, _gate_membership, _not_archived, _stored
+from teams.services.gates import clean_end, gate_membership, refuse_archived, stored_membership
 
 
 @service
@@ -30,28 +30,27 @@ def toggle_permission(
     hold; off by whoever may manage that person. A toggle the role does not admit is refused to
     everybody (NotToggleable). Source: "Who toggles" in ``tests/truth/README.md``.
     """
-    stored = _stored(membership)
+    stored = stored_membership(membership)
     name = label_of(stored.user)
     act = f"switch {toggle} {'on' if on else 'off'} for {name}"
     with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = _stored(membership)
+        stored = stored_membership(membership)
         if not isinstance(on, bool):
             raise Invalid("A toggle is switched on or off: true or false.", code="WRONG_TYPE")
         spec, label = _admitted(change, stored, toggle)
         act = f"switch {label} {'on' if on else 'off'} for {name}"
         table = AccountUserGrant if stored.is_account_level else SubaccountUserGrant
-        target = change.account if stored.is_account_level else stored.subaccount
-        assert target is not None  # a membership is held at one of the two levels
+        target = stored.subaccount or change.account
         rows = table._default_manager.filter(
             membership=stored, permission__codename__in=spec.optional[toggle]
         )
         before = rows.exists()
-        _gate_membership(change, stored, act)
+        gate_membership(change, stored, act)
         if on:
             if stored.subaccount is not None:
-                _not_archived(stored.subaccount)
-            _named(change, stored, spec, act)
-            ends_at = _clean_end(ends_at)
+                refuse_archived(stored.subaccount)
+            require_named(change, stored, spec, act)
+            ends_at = clean_end(ends_at)
             rows.delete()
             for permission in sorted(spec.optional[toggle]):
                 grants.give(
@@ -71,7 +70,7 @@ def toggle_permission(
 
 
 def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[RoleSpec, str]:
-    """Return the role and the toggle's label. Raises NotToggleable if the role does not admit it."""
+    """Return the role and the toggle's label. Raises NotToggleable if it is not admitted."""
     known = {t.codename: t for t in change.edition.toggles}
     if not isinstance(toggle, str) or toggle not in known:
         names = ", ".join(known) or "none"
@@ -90,12 +89,12 @@ def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[Role
     return spec, label
 
 
-def _named(change: Change, membership: Membership, spec: RoleSpec, act: str) -> None:
+def require_named(change: Change, membership: Membership, spec: RoleSpec, act: str) -> None:
     """Refuse unless the actor has one of the roles that may switch this role's toggles there."""
     place = TOP if membership.is_account_level else membership.subaccount_id
     roles = {h.source.name for h in change.standing.holdings if place in h.reach}
     if not roles & spec.toggled_by:
         named = ", ".join(sorted(spec.toggled_by))
         error = OutOfScope(f"You cannot {act}: only {named} may.")
-        error.account = change.account  # type: ignore[attr-defined]
+        error.account = change.account
         raise error

@@ -1,0 +1,273 @@
+"""Why somebody may or may not: the sources of a right, or what is missing and who could give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+
+from permissions import access, grants
+from permissions.access import Decision
+from permissions.audit import label_of
+from permissions.errors import Invalid, NotFound, ServiceError
+from permissions.policy import TOP, Denial, Outcome, PlaceId, Source, sources_at
+from permissions.resources import registry
+from teams import preconditions
+from teams.catalogue import CATALOGUE
+from teams.editions import get
+from teams.models import Account, AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
+from teams.selectors import denial_text, source_text
+from teams.services.base import Change
+from teams.services.gates import gate
+
+#: how many people who could give a permission are named
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision in words. ``sources`` and ``missing`` are plain values, ready for JSON.
+
+    ``precondition`` says why the act cannot be done now although the right is held.
+    """
+
+    decision: Decision
+    sentence: str
+    sources: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
+    precondition: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``explain_access --format json`` prints."""
+        return {
+            "allowed": self.decision.allowed,
+            "reason": str(self.decision.reason),
+            "sentence": self.sentence,
+            "sources": self.sources,
+            "missing": self.missing,
+            "precondition": self.precondition,
+        }
+
+
+def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
+    """Explain whether ``user`` may do what ``permission`` names with ``obj``.
+
+    Raises Invalid for a permission the catalogue does not have and for an unguarded object.
+    """
+    if permission not in CATALOGUE:
+        try:
+            CATALOGUE[permission]
+        except KeyError as error:
+            raise Invalid(str(error.args[0]), code="UNKNOWN_PERMISSION") from None
+    if type(obj) not in registry:
+        raise Invalid(f"{obj._meta.label} is not a guarded model.", code="WRONG_TYPE")
+    symbol = CATALOGUE[permission]
+    decision = access.can(user, symbol, obj)
+    key, place = registry.of(obj).locate(obj)
+    account = Account.objects.get(pk=key)
+    who, what = label_of(user), f"{symbol.label} on {obj}"
+    if decision.allowed:
+        unmet = ""
+        if place != TOP:
+            unmet = preconditions.unmet(
+                symbol, Subaccount.objects.select_related("account").get(pk=place)
+            )
+        return Explanation(
+            decision,
+            f"{who} holds {what}.",
+            [_source(source, account) for source in decision.sources],
+            [],
+            unmet,
+        )
+    edition = get(account.edition)
+    outcome = Outcome(denial=Denial(decision.reason), detail=decision.detail)
+    why = denial_text(edition, outcome, symbol)
+    return Explanation(
+        decision,
+        f"{who} does not hold {what}. {why}.",
+        [],
+        [
+            {
+                "permission": str(symbol),
+                "label": str(symbol.label),
+                "place": str(obj),
+                "why": why,
+                "who_could_give_it": list(_givers(user, symbol, account, place, decision)),
+            }
+        ],
+    )
+
+
+def _source(source: Source, account: Account) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "kind": source.kind,
+        "name": source.name,
+        "label": source.label,
+        "text": source_text(source),
+        "place": account.name,
+        "granted_by": None,
+        "granted_at": account.created_at if source.kind == "owner" else None,
+        "ends_at": None,
+    }
+    table, key = source.ref or ("", None)
+    if source.kind == "guest":
+        row = apps.get_model(table)._default_manager.filter(pk=key).first()
+        if row is not None:
+            found |= {
+                "place": str(row.content_object),
+            }
+        if isinstance(row, grants.Given):  # guardian's generic table does not say
+            found |= {
+                "granted_by": label_of(row.granted_by) if row.granted_by else None,
+                "granted_at": row.granted_at,
+                "ends_at": row.ends_at,
+            }
+    elif table == "membership":
+        found |= _membership_source(source, key)
+    return found
+
+
+def _membership_source(source: Source, key: Any) -> dict[str, Any]:
+    membership = Membership.objects.select_related("subaccount", "account", "added_by").get(pk=key)
+    if membership.subaccount is not None:
+        place = membership.subaccount.name
+    elif membership.all_subaccounts:
+        place = f"{membership.account.name}, all current and future subaccounts"
+    else:
+        names = sorted(
+            Subaccount.objects.filter(managing_memberships=membership).values_list(
+                "name", flat=True
+            )
+        )
+        place = f"{membership.account.name}, {', '.join(names) or 'no subaccount yet'}"
+    by, at, until = membership.added_by, membership.added_at, membership.ends_at
+    if source.kind == "toggle":
+        table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
+        spec = get(membership.account.edition).role(membership.role)
+        row = (
+            table._default_manager.select_related("granted_by")
+            .filter(
+                membership=membership, permission__codename__in=spec.optional.get(source.name, ())
+            )
+            .first()
+        )
+        if row is not None:
+            by, at, until = row.granted_by, row.granted_at, row.ends_at
+    return {
+        "place": place,
+        "granted_by": label_of(by) if by else None,
+        "granted_at": at,
+        "ends_at": until,
+    }
+
+
+def _givers(
+    user: Any, permission: str, account: Account, place: PlaceId, decision: Decision
+) -> Iterator[str]:
+    """Yield who could give what is missing: people who hold it there and may manage that person."""
+    if decision.reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):
+        return  # an edition, a condition or an archive takes it away: nobody can grant that
+    named = 0
+    for person, role in _candidates(account, place):
+        change = Change.open(person, account, access.profile_of(person, fresh=True))
+        if person.pk == user.pk or change is None:
+            continue
+        if not sources_at(change.standing, change.root, permission, place):
+            continue
+        try:
+            gate(
+                change,
+                user,
+                account_level=place == TOP,
+                places=frozenset({place}),
+                act="give this",
+            )
+        except ServiceError:
+            continue
+        yield f"{label_of(person)} ({role})"
+        named += 1
+        if named == NAMED:
+            return
+
+
+def _candidates(account: Account, place: PlaceId) -> Iterator[tuple[Any, str]]:
+    """Yield people who may have a say there, nearest first, the owner last."""
+    edition = get(account.edition)
+    inside = models.Q(subaccount=None) if place == TOP else models.Q(subaccount=place)
+    members = (
+        Membership.objects.filter(
+            grants.active(timezone.now()),
+            inside | models.Q(subaccount=None),
+            account=account,
+            status=Membership.Status.ACTIVE,
+            user__is_active=True,
+        )
+        .select_related("user", "custom_role")
+        .order_by(models.F("subaccount").asc(nulls_last=True), "pk")
+    )
+    for membership in members.iterator():
+        if membership.role:
+            yield membership.user, str(edition.role(membership.role).label)
+        else:
+            yield membership.user, str(membership.custom_role)
+    yield account.owner, str(edition.owner_label)
+
+
+def find_user(username: str) -> Any:
+    """Return the login ``username``. Raises NotFound."""
+    model = get_user_model()
+    if "\x00" in username:
+        raise Invalid("A user name holds no NUL byte.", code="NOT_TEXT")
+    try:
+        return model._default_manager.get_by_natural_key(username)  # type: ignore[attr-defined]
+    except model.DoesNotExist:
+        raise NotFound(f"There is no login {username!r}.") from None
+
+
+def find_object(text: str) -> models.Model:
+    """Return the object written as ``app.model:pk``, or by its slugs.
+
+    ``teams.account:emma-hq``, ``teams.subaccount:emma-hq/north``,
+    ``teams.campaign:emma-hq/north/welcome``. Raises Invalid or NotFound.
+    """
+    label, separator, key = text.partition(":")
+    if not separator or not key or label.count(".") != 1 or "\x00" in text:
+        raise Invalid(
+            f"{text!r} names no object. Write app.model:pk, teams.account:<slug>, "
+            "teams.subaccount:<account>/<slug> or teams.campaign:<account>/<subaccount>/<slug>.",
+            code="NOT_AN_OBJECT",
+        )
+    try:
+        model = apps.get_model(label)
+    except LookupError:
+        raise Invalid(f"There is no model {label!r}.", code="UNKNOWN_MODEL") from None
+    if model not in registry:
+        known = ", ".join(sorted(resource.label for resource in registry))
+        raise Invalid(f"{label} is not guarded; choose one of {known}.", code="UNKNOWN_MODEL")
+    lookup = _lookup(model, key)
+    found = model._default_manager.filter(**lookup).first() if lookup else None
+    if found is None:
+        raise NotFound(f"There is no {label} {key!r}.")
+    return cast("models.Model", found)
+
+
+def _lookup(model: type[models.Model], key: str) -> dict[str, Any]:
+    """Return the filter for ``key``: slugs joined by "/", or a primary key. Empty if impossible."""
+    slugs = key.split("/")
+    paths = {1: ["slug"], 2: ["account__slug", "slug"]}.get(
+        len(slugs), ["subaccount__account__slug", "subaccount__slug", "slug"]
+    )
+    depth = 1 if model is Account else 2 if model is Subaccount else 3
+    has_slug = any(f.name == "slug" for f in model._meta.concrete_fields)
+    if len(slugs) == depth and has_slug and (depth > 1 or not key.isdecimal()):
+        return dict(zip(paths, slugs, strict=True))
+    try:
+        return {"pk": model._meta.pk.to_python(key)}  # type: ignore[union-attr]
+    except ValidationError:
+        return {}

@@ -1,0 +1,279 @@
+"""Every invariant that can be checked on stored data, for ``check_integrity``.
+
+Constraints and services keep these true; this is for data that came another way: a restored dump,
+a raw UPDATE, a changed edition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db.models import Count, F, Q
+
+from permissions import audit, grants
+from permissions.resources import registry
+from teams.catalogue import CATALOGUE
+from teams.editions import EDITIONS, get
+from teams.editions.spec import ALL, AT_HOME, SOME
+from teams.models import (
+    Account,
+    AccountUserGrant,
+    Campaign,
+    ListMembership,
+    ManagedSubaccount,
+    Membership,
+    Role,
+    Subaccount,
+    SubaccountUserGrant,
+    Team,
+    TeamMembership,
+)
+from teams.models.account import TeamMode
+from teams.rights import admits
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A broken rule and the row that breaks it."""
+
+    rule: str
+    subject: str
+    detail: str
+
+
+def problems() -> Iterator[Problem]:
+    """Yield every broken invariant; nothing for sound data."""
+    for check in _CHECKS:
+        for subject, detail in check():
+            yield Problem(check.__name__.strip("_"), audit.ref_of(subject), detail)
+    for flaw in audit.verify():
+        yield Problem("audit_is_intact", f"{flaw.root} #{flaw.sequence}", flaw.problem)
+
+
+Found = Iterator[tuple[Any, str]]
+
+
+def _edition_is_known() -> Found:
+    for account in Account.objects.exclude(edition__in=EDITIONS):
+        yield account, f"edition {account.edition!r} does not exist"
+
+
+def _owner_is_a_tenant() -> Found:
+    for account in Account.objects.filter(
+        Q(owner__is_staff=True) | Q(owner__is_superuser=True) | Q(owner__is_active=False)
+    ):
+        yield account, "the owner is platform staff or switched off"
+
+
+def _owner_has_no_membership() -> Found:
+    for row in Membership.objects.filter(user=F("account__owner")):
+        yield row, "the owner holds everything and has no membership"
+
+
+def _members_are_tenants() -> Found:
+    for row in Membership.objects.filter(Q(user__is_staff=True) | Q(user__is_superuser=True)):
+        yield row, "platform staff has a place inside an account"
+
+
+def _role_exists_at_that_level() -> Found:
+    for row in _memberships().exclude(role=""):
+        roles = {role.codename: role for role in get(row.account.edition).roles}
+        role = roles.get(row.role)
+        if role is None:
+            yield row, f"{row.account.edition} has no role {row.role!r}"
+        elif not (role.account_level if row.is_account_level else role.subaccount_level):
+            yield row, f"{row.role} cannot be held at this level"
+        elif role.needs_teams and row.account.team_mode == TeamMode.OFF:
+            yield row, f"{row.role} needs teams, which are off"
+    for row in _memberships().filter(role=""):
+        if get(row.account.edition).custom_roles is None:
+            yield row, f"{row.account.edition} has no custom roles"
+
+
+def _memberships() -> Any:
+    return Membership.objects.select_related("account", "subaccount").filter(
+        account__edition__in=EDITIONS
+    )
+
+
+def _exclusive_as_the_edition_says() -> Found:
+    for row in _memberships():
+        if row.exclusive == get(row.account.edition).roles_add_up:
+            yield row, "marked otherwise than the edition combines roles"
+
+
+def _reach_as_the_role_says() -> Found:
+    for row in _memberships().filter(subaccount=None).exclude(role=""):
+        spec = next((r for r in get(row.account.edition).roles if r.codename == row.role), None)
+        if spec is None:
+            continue
+        managed = list(Subaccount.objects.filter(managing_memberships=row))
+        if row.all_subaccounts:
+            kind = ALL
+        else:
+            kind = AT_HOME if len(managed) == 1 and managed[0].is_home else SOME
+        if kind not in spec.reaches or (row.all_subaccounts and managed):
+            yield row, f"reaches {kind}, which {row.role} cannot"
+
+
+def _members_of_home_are_at_account_level() -> Found:
+    for row in Membership.objects.filter(subaccount__is_home=True):
+        yield row, "people of the own workspace belong to the account"
+
+
+def _home_only_where_the_edition_has_one() -> Found:
+    for account in Account.objects.filter(edition__in=EDITIONS):
+        homes = account.subaccounts.filter(is_home=True).count()
+        if homes and not get(account.edition).has_home:
+            yield account, "has an own workspace, which its edition does not know"
+
+
+def _limit_is_kept() -> Found:
+    active = Count("subaccounts", filter=Q(subaccounts__archived_at=None))
+    for account in Account.objects.filter(edition__in=EDITIONS).annotate(active=active):
+        limit = get(account.edition).max_active_subaccounts
+        if limit is not None and account.active > limit:
+            yield account, f"{account.active} active subaccounts, {limit} allowed"
+
+
+def _toggle_is_admitted_by_the_role() -> Found:
+    for table in (AccountUserGrant, SubaccountUserGrant):
+        rows = table._default_manager.select_related("membership__account", "permission")
+        for row in rows.exclude(membership=None):
+            member: Any = row.membership
+            if member.account.edition in EDITIONS and not admits(
+                get(member.account.edition), member.role, row.permission.codename
+            ):
+                yield row, f"{member.role} does not admit {row.permission.codename}"
+            if (row.user_id, row.content_object_id) != (
+                member.user_id,
+                member.account_id if table is AccountUserGrant else member.subaccount_id,
+            ):
+                yield row, "belongs to another person or place than its membership"
+
+
+def _guest_access_is_grantable() -> Found:
+    for resource in registry:
+        table = grants.user_table(resource.model)
+        if not grants.is_direct(table) or resource.place_path is None:
+            continue
+        rows: Any = table._default_manager.select_related("permission")
+        if resource.model is Subaccount:
+            rows = rows.filter(membership=None)
+        for row in rows:
+            if row.permission.codename not in resource.guest:
+                yield row, f"guests cannot be given {row.permission.codename} here"
+        path = resource.root_path.removesuffix("_id")
+        inside = Membership.objects.values("user_id", "account_id")
+        people = {(m["user_id"], m["account_id"]) for m in inside}
+        for key, user, root in rows.values_list("pk", "user_id", f"content_object__{path}"):
+            if (user, root) not in people:
+                yield table(pk=key), "given to somebody who has no place in the account"
+
+
+def _custom_role_is_tickable() -> Found:
+    for role in Role.objects.select_related("account"):
+        edition = EDITIONS.get(role.account.edition)
+        custom = edition.custom_roles if edition else None
+        known = custom.tickable | custom.always if custom else frozenset()
+        wrong = (
+            sorted(set(role.permissions) - known)
+            if isinstance(role.permissions, list)
+            else ["not a list"]
+        )
+        if wrong:
+            yield role, f"holds {', '.join(map(str, wrong))}"
+
+
+def _teams_only_where_the_edition_has_them() -> Found:
+    for account in Account.objects.filter(edition__in=EDITIONS).exclude(team_mode=TeamMode.OFF):
+        if not get(account.edition).has_teams:
+            yield account, "teams are on, which the edition does not know"
+
+
+def _team_members_belong_to_the_account() -> Found:
+    for row in TeamMembership.objects.select_related("team__account"):
+        account = row.team.account
+        inside = Membership.objects.filter(account=account, user=row.user_id)
+        if account.owner_id != row.user_id and not inside.exists():
+            yield row, "is in a team but has no place in its account"
+
+
+def _team_groups_are_empty() -> Found:
+    for group in Group.objects.filter(team__isnull=False, user__isnull=False).distinct():
+        yield group, "has users of its own; a team's people are its memberships"
+    for team in Team.objects.exclude(group__name__startswith="team:"):
+        yield team, "its group is not named team:<uuid>"
+
+
+def _nobody_holds_model_permissions() -> Found:
+    held = Q(user_permissions__content_type__app_label=CATALOGUE.app_label) | Q(
+        groups__permissions__content_type__app_label=CATALOGUE.app_label
+    )
+    for user in get_user_model()._default_manager.filter(held).distinct():
+        yield user, "holds a permission on a whole model"
+
+
+def _tenants_are_not_mixed() -> Found:
+    """Compare every pair of keys the composite constraints hold together."""
+    for resource in registry:
+        model = resource.model
+        names = {f.name for f in model._meta.concrete_fields}
+        if resource.place_path == "subaccount_id" and "account" in names:
+            for row in model._default_manager.exclude(account=F("subaccount__account")):
+                yield row, "is in another account than its subaccount"
+    for row in Campaign.objects.exclude(mailing_list=None).exclude(
+        mailing_list__subaccount=F("subaccount")
+    ):
+        yield row, "uses a list of another subaccount"
+    for row in Campaign.objects.exclude(template=None).exclude(
+        template__subaccount=F("subaccount")
+    ):
+        yield row, "uses a template of another subaccount"
+    for row in ListMembership.objects.exclude(contact__subaccount=F("mailing_list__subaccount")):
+        yield row, "a contact is on a list of another subaccount"
+    for row in Membership.objects.exclude(subaccount=None).exclude(
+        account=F("subaccount__account")
+    ):
+        yield row, "a role in a subaccount of another account"
+    for row in Membership.objects.exclude(custom_role=None).exclude(
+        account=F("custom_role__account")
+    ):
+        yield row, "a custom role of another account"
+    for row in ManagedSubaccount.objects.exclude(membership__account=F("subaccount__account")):
+        yield row, "manages a subaccount of another account"
+
+
+def _one_primary_contact_where_there_is_such_a_thing() -> Found:
+    contacts = Membership.objects.filter(is_primary_contact=True, account__edition__in=EDITIONS)
+    for row in contacts.select_related("account"):
+        # a mark that another edition left behind gives nothing, but should not be there
+        if not get(row.account.edition).has_primary_contact:
+            yield row, "is marked as primary contact, which the edition does not know"
+
+
+_CHECKS: tuple[Callable[[], Found], ...] = (
+    _edition_is_known,
+    _owner_is_a_tenant,
+    _owner_has_no_membership,
+    _members_are_tenants,
+    _role_exists_at_that_level,
+    _exclusive_as_the_edition_says,
+    _reach_as_the_role_says,
+    _members_of_home_are_at_account_level,
+    _home_only_where_the_edition_has_one,
+    _limit_is_kept,
+    _toggle_is_admitted_by_the_role,
+    _guest_access_is_grantable,
+    _custom_role_is_tickable,
+    _teams_only_where_the_edition_has_them,
+    _team_members_belong_to_the_account,
+    _team_groups_are_empty,
+    _nobody_holds_model_permissions,
+    _tenants_are_not_mixed,
+    _one_primary_contact_where_there_is_such_a_thing,
+)

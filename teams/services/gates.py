@@ -1,0 +1,177 @@
+"""The gates that every change of a membership passes, and what they read on the way.
+
+Services ask them before they write; the console asks the same ones to know what to offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from permissions.errors import Invalid, NotFound
+from permissions.policy import FUTURE, TOP, PlaceId
+from teams.catalogue import CATALOGUE
+from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec
+from teams.models import Membership, Role, Subaccount
+from teams.models.account import TeamMode
+from teams.services.base import Change, expect
+
+RoleLike = str | Role
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRole:
+    """A role as a membership stores it, with what the rules need to know of it."""
+
+    codename: str
+    custom: Role | None
+    label: str
+    spec: RoleSpec | None
+
+    @property
+    def rank(self) -> int:
+        """Return its rank, 0 where there are none."""
+        return (self.spec.rank or 0) if self.spec else 0
+
+    @property
+    def reaches(self) -> frozenset[str]:
+        """Return how far it may reach when held at account level."""
+        return self.spec.reaches if self.spec else frozenset({ALL})
+
+
+def choose_role(change: Change, role: Any, *, account_level: bool) -> ChosenRole:
+    """Return the role, if this account has it and it may be held at that level."""
+    if isinstance(role, Role):
+        custom = expect(role, Role, "The role")
+        if custom.account_id != change.account.pk or change.edition.custom_roles is None:
+            raise NotFound("There is no such role in this account.")
+        return ChosenRole("", custom, custom.name, None)
+    known = {spec.codename: spec for spec in change.edition.roles}
+    spec = known.get(role) if isinstance(role, str) else None
+    if spec is None:
+        raise Invalid(
+            f"{change.edition.label} has no role {role!r}; choose one of {', '.join(known)}.",
+            code="UNKNOWN_ROLE",
+        )
+    if spec.needs_teams and change.account.team_mode == TeamMode.OFF:
+        raise Invalid(
+            f"{spec.label} exists only while teams are switched on.", code="ROLE_NOT_AVAILABLE"
+        )
+    if not (spec.account_level if account_level else spec.subaccount_level):
+        where = "in a subaccount" if account_level else "on the whole account"
+        raise Invalid(f"{spec.label} is held {where} only.", code="WRONG_LEVEL")
+    return ChosenRole(spec.codename, None, str(spec.label), spec)
+
+
+def places_of(
+    account_level: bool, change: Change, reach: Iterable[Any], every: bool
+) -> frozenset[PlaceId]:
+    """Return the places whose permission to manage people a membership needs.
+
+    An edition whose permission is asked of the account (managers) is asked there; one without
+    such a permission (Sailthru) is asked in every place the membership reaches.
+    """
+    if not account_level:
+        return frozenset(reach)
+    if all(CATALOGUE[p].level == TOP for p in change.edition.changes_account):
+        return frozenset({TOP})
+    return frozenset(change.universe | {FUTURE}) if every else frozenset(reach)
+
+
+def gate(
+    change: Change,
+    target: Any,
+    *,
+    account_level: bool,
+    places: frozenset[PlaceId],
+    act: str,
+    chosen: ChosenRole | None = None,
+) -> None:
+    """Refuse unless the actor may change memberships there and is above all that is at stake."""
+    needed = change.edition.changes_account if account_level else change.edition.changes_subaccount
+    if chosen is not None:
+        needed |= change.edition.gives_roles
+    for permission in sorted(needed):
+        change.require(permission, places, act)
+    change.require_managing(target, places, act, rank=chosen.rank if chosen else 0)
+
+
+def gate_membership(
+    change: Change, membership: Membership, act: str, chosen: ChosenRole | None = None
+) -> None:
+    reach = (
+        [membership.subaccount_id]
+        if membership.subaccount_id
+        else list(membership.reach.values_list("subaccount_id", flat=True))
+    )
+    level = membership.is_account_level
+    places = places_of(level, change, reach, membership.all_subaccounts)
+    gate(change, membership.user, account_level=level, places=places, act=act, chosen=chosen)
+
+
+def check_reach(
+    change: Change, chosen: ChosenRole, subaccounts: Iterable[Any], every: Any
+) -> list[Subaccount]:
+    """Return the subaccounts an account-level role may reach. Raises Invalid."""
+    if not isinstance(every, bool):
+        raise Invalid("all_subaccounts must be true or false.", code="WRONG_TYPE")
+    if isinstance(subaccounts, str) or not isinstance(subaccounts, Iterable):
+        raise Invalid("Name the subaccounts as a list.", code="WRONG_TYPE")
+    found = {expect(s, Subaccount, "A subaccount").pk: s for s in subaccounts}
+    if any(s.account_id != change.account.pk for s in found.values()):
+        raise NotFound("There is no such subaccount in this account.")
+    if every and found:
+        raise Invalid("Choose either all subaccounts or some, not both.", code="REACH")
+    home = [s for s in found.values() if s.is_home]
+    if every:
+        kind = ALL
+    elif home and len(found) == 1 and change.edition.has_home:
+        kind = AT_HOME
+    else:
+        kind = SOME
+    if kind not in chosen.reaches:
+        may = {ALL: "all subaccounts", SOME: "chosen subaccounts", AT_HOME: "the own workspace"}
+        allowed = " or ".join(may[k] for k in sorted(chosen.reaches)) or "nothing at this level"
+        raise Invalid(f"{chosen.label} reaches {allowed}.", code="REACH")
+    return list(found.values())
+
+
+def refuse_archived(subaccount: Subaccount) -> None:
+    if subaccount.is_archived:
+        raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
+
+
+def clean_end(ends_at: Any) -> datetime | None:
+    if ends_at is None:
+        return None
+    if not isinstance(ends_at, datetime) or timezone.is_naive(ends_at):
+        raise Invalid("The end must be a date and time with a time zone.", code="WRONG_TYPE")
+    if ends_at <= timezone.now():
+        raise Invalid("The end lies in the past. Choose a later one.", code="ENDED")
+    return ends_at
+
+
+def own_subaccount(change: Change, subaccount: Any) -> Subaccount:
+    """Return the subaccount as stored, if it is of this account. Raises NotFound."""
+    found = Subaccount.objects.filter(
+        pk=expect(subaccount, Subaccount, "The subaccount").pk, account=change.account
+    ).first()
+    if found is None:
+        raise NotFound("There is no such subaccount in this account.")
+    return found
+
+
+def stored_membership(membership: Any) -> Membership:
+    """Return ``membership`` as it is now. Raises NotFound if it is gone."""
+    found = (
+        Membership.objects.select_related("account", "user", "subaccount", "custom_role")
+        .filter(pk=expect(membership, Membership, "The membership").pk)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such membership any more.")
+    return found

@@ -1,0 +1,84 @@
+"""Which surface asks for which permission, for ``list_permissions``.
+
+Derived from where the checks really are: the actions of guarded models, the permissions that the
+editions demand of services, and what services and selectors ask by name. A permission that nothing
+asks for yet has an empty list, shown as such.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from permissions.resources import registry
+from teams.catalogue import (
+    ARCHIVE_SUBACCOUNTS,
+    ASSIGN_TEAM_RESOURCES,
+    CREATE_SUBACCOUNTS,
+    MANAGE_SUBACCOUNT_SETTINGS,
+    MANAGE_TEAMS,
+    VIEW_PARENT_USERS,
+)
+from teams.editions import EDITIONS
+
+#: what services and pages ask by name; tests/services holds every line of it to be true
+ASKED: Mapping[str, tuple[str, ...]] = {
+    CREATE_SUBACCOUNTS: ("service create_subaccount",),
+    ARCHIVE_SUBACCOUNTS: ("service archive_subaccount", "service restore_subaccount"),
+    MANAGE_SUBACCOUNT_SETTINGS: (
+        "service rename_subaccount",
+        "service archive_subaccount",
+        "service restore_subaccount",
+    ),
+    MANAGE_TEAMS: (
+        "service create_team",
+        "service add_to_team",
+        "service remove_from_team",
+        "console people",
+    ),
+    ASSIGN_TEAM_RESOURCES: (
+        "service share_with_team",
+        "service unshare_with_team",
+        "visibility of lists and templates",
+    ),
+    VIEW_PARENT_USERS: ("console people",),
+}
+_MEMBERSHIPS = (
+    "service add_member",
+    "service remove_member",
+    "service suspend_member",
+    "service reactivate_member",
+    "service change_role",
+    "service toggle_permission",
+)
+
+
+def enforced_by() -> dict[str, list[str]]:
+    """Return, for every permission, the surfaces that ask for it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for permission, surfaces in ASKED.items():
+        found[permission].update(surfaces)
+    for edition in EDITIONS.values():
+        for permission in edition.changes_account:
+            found[permission].update((*_MEMBERSHIPS, "service set_manager_reach", "console people"))
+        for permission in edition.changes_subaccount:
+            found[permission].update(
+                (
+                    *_MEMBERSHIPS,
+                    "service set_primary_contact",
+                    "service give_guest_access",
+                    "service withdraw_guest_access",
+                    "console people",
+                )
+            )
+        for permission in edition.gives_roles:
+            found[permission].update(
+                ("service add_member", "service change_role", "service reactivate_member")
+            )
+        for role in edition.roles:
+            if role.peer is not None:
+                found[role.peer].add("managing people of equal rank")
+    for resource in registry:
+        for action in resource.actions.values():
+            found[action].add(f"has_perm and visible on {resource.label}")
+    return {permission: sorted(surfaces) for permission, surfaces in found.items()}
