@@ -118,7 +118,12 @@ def _branch(
 def _facts(user: Any, now: Any) -> QuerySet[Any]:
     active = Q(status=Membership.Status.ACTIVE) & grants.active(now)
     mine = Membership.objects.filter(active, user=user)
-    accounts = Account.objects.filter(Q(owner=user) | Exists(mine.filter(account=OuterRef("pk"))))
+    owned = Q(owner=user)
+    if any(f.name == "is_active" for f in user._meta.concrete_fields):
+        # asked of the database: a worker may hold a login that was switched off since
+        mine = mine.filter(user__is_active=True)
+        owned &= Q(owner__is_active=True)
+    accounts = Account.objects.filter(owned | Exists(mine.filter(account=OuterRef("pk"))))
     with_condition = [
         edition.codename
         for edition in EDITIONS.values()
@@ -142,7 +147,7 @@ def _facts(user: Any, now: Any) -> QuerySet[Any]:
     branches = [
         _branch(
             Account.objects.filter(pk__in=accounts.values("pk")),
-            Case(When(owner=user, then=Value("owned")), default=Value("account")),
+            Case(When(owned, then=Value("owned")), default=Value("account")),
             root="pk",
             name="edition",
             text="team_mode",

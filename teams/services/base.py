@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ from permissions.policy import (
 )
 from permissions.policy.delegate import Code
 from permissions.profile import Profile
+from permissions.resources import registry
 from teams.catalogue import CATALOGUE
 from teams.editions import get
 from teams.editions.spec import Edition
@@ -130,7 +132,7 @@ def clean_text(value: Any, what: str, *, limit: int) -> str:
     """Return ``value`` trimmed. Raises Invalid if it is empty, too long, or not plain text."""
     if not isinstance(value, str):
         raise Invalid(f"{what} must be text, not {type(value).__name__}.", code="WRONG_TYPE")
-    text = value.strip()
+    text = unicodedata.normalize("NFC", value.strip())
     if not text:
         raise Invalid(f"{what} is empty. Give it a name.", code="EMPTY")
     if any(not c.isprintable() for c in text):
@@ -140,6 +142,11 @@ def clean_text(value: Any, what: str, *, limit: int) -> str:
             f"{what} has {len(text)} characters; at most {limit} are allowed.", code="TOO_LONG"
         )
     return text
+
+
+def same_name(one: str, other: str) -> bool:
+    """Say whether two names differ in case at most; the same on every database."""
+    return one.casefold() == other.casefold()
 
 
 @dataclass(slots=True)
@@ -240,6 +247,26 @@ class Change:
             refusal = may_grant(self.standing, gained, root=self.root, universe=self.universe)
             if refusal is not None:
                 self.refuse(refusal, act)
+            self._judge_sight(person, gained, act)
+
+    def _judge_sight(self, person: Any, gained: Atoms, act: str) -> None:
+        """Refuse if what was gained counts on lists or templates that teams hide from the actor."""
+        places = {place for places in gained.values() for place in places}
+        for resource in registry:
+            limited = {
+                place
+                for place in places
+                if self.profile.is_limited(resource, self.account.pk, place)
+            }
+            if not limited:
+                continue
+            theirs = access.profile_of(person, fresh=True).shared(resource)
+            hidden = theirs - self.profile.shared(resource)
+            for obj in resource.model._default_manager.filter(pk__in=hidden):
+                _root, place = resource.locate(obj)
+                if place in limited:
+                    view = (str(resource.actions["view"]), "")
+                    self.refuse(Refusal(Code.OUT_OF_SCOPE, {view: frozenset({place})}), act)
 
     def judge_atoms(self, gained: Atoms, act: str) -> None:
         """Refuse if ``gained`` holds anything the actor does not hold."""

@@ -16,7 +16,7 @@ from permissions.policy import Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.terms import Holding, Source
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.editions.spec import ALL, SOME, RoleSpec, ToggleSpec
+from teams.editions.spec import AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.models import Account, Membership, Role, Subaccount
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
@@ -111,11 +111,8 @@ class Offers:
         Without ``person``, to somebody who has nothing there yet.
         """
         level = subaccount is None
-        reach = reach or (
-            Reach(top=True, places=None)
-            if subaccount is None
-            else Reach(top=False, places=frozenset({subaccount.pk}))
-        )
+        if subaccount is not None:
+            reach = Reach(top=False, places=frozenset({subaccount.pk}))
         offered: list[tuple[str, str, str | Role]] = [
             (spec.codename, str(spec.label), spec.codename) for spec in self.change.edition.roles
         ]
@@ -128,15 +125,10 @@ class Offers:
             if self._may_give(role, level, person, reach)
         ]
 
-    def _may_give(self, role: str | Role, level: bool, person: Any, reach: Reach) -> bool:
+    def _may_give(self, role: str | Role, level: bool, person: Any, reach: Reach | None) -> bool:
         try:
             chosen = choose_role(self.change, role, account_level=level)
-            if level and ALL not in chosen.reaches and reach.places is None:
-                # what counts is the narrowest reach the role may have
-                reach = Reach(
-                    top=True,
-                    places=frozenset(self._home_ids() if SOME not in chosen.reaches else ()),
-                )
+            reach = reach or self._narrowest(chosen)
             places = places_of(level, self.change, reach.places or (), reach.places is None)
             if person is None:
                 needed = (
@@ -152,6 +144,14 @@ class Offers:
         except ServiceError:
             return False
         return not self._missing(chosen, reach)
+
+    def _narrowest(self, chosen: ChosenRole) -> Reach:
+        """Return the least an account-level role may reach; more is judged when it is chosen."""
+        if SOME in chosen.reaches:
+            return Reach(top=True, places=frozenset())
+        if AT_HOME in chosen.reaches:
+            return Reach(top=True, places=frozenset(self._home_ids()))
+        return Reach(top=True, places=None)
 
     def _home_ids(self) -> set[Any]:
         return {place for place in self.change.universe if self.change.root.kind(place) == "home"}

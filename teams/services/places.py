@@ -12,7 +12,7 @@ from permissions.policy import TOP
 from teams.catalogue import ARCHIVE_SUBACCOUNTS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 from teams.provider import active_subaccounts
-from teams.services.base import Change, changing, clean_text, expect, service
+from teams.services.base import Change, changing, clean_text, expect, same_name, service
 from teams.services.gates import own_subaccount, refuse_archived
 
 NAME_LIMIT = 120
@@ -30,10 +30,8 @@ def _check_limit(change: Change) -> None:
 
 
 def _check_name(change: Change, name: str, *, but: Subaccount | None = None) -> None:
-    same = Subaccount.objects.filter(account=change.account, name__iexact=name)
-    if but is not None:
-        same = same.exclude(pk=but.pk)
-    if same.exists():
+    others = (other for key, other in change.names.items() if but is None or key != but.pk)
+    if any(same_name(name, other) for other in others):
         raise AlreadyUsed(f"There is a subaccount {name} already. Choose another name.")
 
 

@@ -19,7 +19,15 @@ from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Team, TeamMembership
-from teams.services.base import Change, changing, clean_text, expect, expect_user, service
+from teams.services.base import (
+    Change,
+    changing,
+    clean_text,
+    expect,
+    expect_user,
+    same_name,
+    service,
+)
 from teams.services.gates import clean_end
 
 NAME_LIMIT = 80
@@ -52,7 +60,8 @@ def create_team(*, actor: Any, account: Account, name: str) -> Team:
             missing = {(str(MANAGE_TEAMS), ""): change.universe or frozenset({FUTURE})}
             change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
         name = clean_text(name, "The name", limit=NAME_LIMIT)
-        if Team.objects.filter(account=change.account, name__iexact=name).exists():
+        taken = Team.objects.filter(account=change.account).values_list("name", flat=True)
+        if any(same_name(name, other) for other in taken):
             raise AlreadyUsed(f"There is a team {name} already. Choose another name.")
         group = Group.objects.create(name=f"team:{uuid.uuid4()}")
         team = Team.objects.create(account=change.account, name=name, group=group)
