@@ -75,6 +75,17 @@ def check_resources(app_configs: Any, **_: Any) -> list[CheckMessage]:
                     id="permissions.E005",
                 )
             )
+        if resource.limited and direct != {True}:
+            found.append(
+                Error(
+                    f"{resource.model._meta.label} is limited by teams, which have no grant table "
+                    "of its own to share it in.",
+                    hint="Add a UserGrant and a GroupGrant with a foreign key to it, or drop "
+                    "limited= where it is registered.",
+                    obj=resource.model,
+                    id="permissions.E006",
+                )
+            )
     return found
 
 

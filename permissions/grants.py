@@ -24,7 +24,6 @@ from guardian.models import (
     UserObjectPermission,
     UserObjectPermissionBase,
 )
-from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from permissions.catalogue import ACCOUNT
 from permissions.resources import Registry, registry
@@ -64,12 +63,27 @@ class GroupGrant(Given, GroupObjectPermissionBase):
 
 def user_table(model: Any) -> type[models.Model]:
     """Return the table that holds grants to people on objects of ``model``."""
-    return get_user_obj_perms_model(model)
+    return _table(model, UserObjectPermissionBase, UserObjectPermission)
 
 
 def group_table(model: Any) -> type[models.Model]:
     """Return the table that holds grants to teams on objects of ``model``."""
-    return get_group_obj_perms_model(model)
+    return _table(model, GroupObjectPermissionBase, GroupObjectPermission)
+
+
+def _table(model: Any, base: type[models.Model], generic: type[models.Model]) -> type[models.Model]:
+    """Return what guardian would, without a query: system checks ask before there are tables."""
+    concrete = model._meta.concrete_model
+    for relation in concrete._meta.related_objects:
+        table = relation.related_model
+        if (
+            issubclass(table, base)
+            and relation.field.name == "content_object"
+            and relation.model is concrete
+            and getattr(table, "enabled", True)
+        ):
+            return table
+    return generic
 
 
 def is_direct(table: type[models.Model]) -> bool:

@@ -1,8 +1,9 @@
 """Which models the permissions guard, and how each object finds its place and root.
 
 An application registers its models in ``AppConfig.ready()``; the registry is frozen when Django
-has run the last of them, so that no process decides by half of it. Everything that is asked of an object (``can``, ``visible``, the admin) finds
-here which permission an action needs and which foreign keys lead to its subaccount and account.
+has run the last of them, so that no process decides by half of it. Everything that is asked of an
+object (``can``, ``visible``, the admin) finds here which permission an action needs and which
+foreign keys lead to its subaccount and account.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import Any
 
 from django.apps import apps
 from django.apps.registry import Apps
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import (
+    FieldDoesNotExist,
+    ImproperlyConfigured,
+    ObjectDoesNotExist,
+)
 from django.db import models
 
 from permissions.catalogue import Catalogue
@@ -55,7 +60,10 @@ def _follow(obj: Any, path: str) -> Any:
     for name in path.split("__"):
         if obj is None:
             return None
-        obj = getattr(obj, name)
+        try:
+            obj = getattr(obj, name)
+        except ObjectDoesNotExist:  # not saved yet, and not said where it will be
+            return None
     return obj
 
 

@@ -14,12 +14,12 @@ from typing import Any
 from django import test
 from django.db import connections
 
-from permissions import audit
-
 
 @contextmanager
 def flushable(databases: Any = ("default",)) -> Iterator[None]:
     """Lift the audit's triggers, and on SQLite the order of deletion, within the block."""
+    from permissions import audit  # noqa: PLC0415  (pytest loads plugins before there are apps)
+
     for alias in databases:
         audit.unlock(alias)
         if connections[alias].vendor == "sqlite":

@@ -7,6 +7,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+# Transactional tests end by flushing, which the append-only audit has to allow.
+pytest_plugins = ["permissions.testing"]
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # Without these Chromium spends its first seconds on connections to its maker.

@@ -1,36 +1,136 @@
-"""Who may enter which site."""
+"""The two admin sites, and who may enter which."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from permissions.access import profile_of
+from teams.admin.desk import ACCOUNT_KEY, desk_of
+from teams.admin.menu import as_app_list
+from teams.admin.refusal import refusal_context
+
+
+def is_tenant(user: Any) -> bool:
+    """Say whether this person belongs to an account; staff of the platform never does."""
+    return bool(
+        user.is_active
+        and not user.is_staff
+        and not user.is_superuser
+        and any(t.standing.holdings for t in profile_of(user).tenants.values())
+    )
+
+
+class ConsoleSignIn(AuthenticationForm):
+    """Says at the door, to somebody with the right password, why they cannot enter."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Refuse logins that have no place in any account."""
+        super().confirm_login_allowed(user)
+        if not is_tenant(user):
+            raise ValidationError(
+                _(
+                    "This login has no active place in any account. "
+                    "Ask the owner of your account to add you."
+                ),
+                code="no_account",
+            )
 
 
 class ConsoleSite(AdminSite):
     """For tenants: people who own an account or have an active membership, and nobody else."""
 
+    faces_tenants = True
     site_title = _("Console")
     site_header = _("Console")
     index_title = _("Home")
     site_url = None
-    login_form = AuthenticationForm
+    login_form = ConsoleSignIn
     final_catch_all_view = False
     enable_nav_sidebar = True
 
+    def __init__(self, name: str = "console") -> None:
+        super().__init__(name)
+        self.own_pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {}
+
     def has_permission(self, request: Any) -> bool:
-        """Say whether this person is a tenant; staff of the platform never is."""
-        user = request.user
-        return bool(
-            user.is_active
-            and not user.is_staff
-            and not user.is_superuser
-            and any(t.standing.holdings for t in profile_of(user).tenants.values())
-        )
+        """Say whether this person is a tenant."""
+        return is_tenant(request.user)
+
+    def each_context(self, request: Any) -> dict[str, Any]:
+        """Add the desk: account, role and place of the person, for the frame."""
+        context = super().each_context(request)
+        if context["has_permission"]:
+            context["desk"] = desk_of(request)
+        return context
+
+    def get_app_list(self, request: Any, app_label: str | None = None) -> list[dict[str, Any]]:
+        """Return the sidebar."""
+        return as_app_list(self, request) if self.has_permission(request) else []
+
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
+        """Answer that there is none: areas are in the sidebar, not by Django application."""
+        raise Http404
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Show every refusal as a page that says what is missing and who can help."""
+
+        @functools.wraps(view)
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return view(request, *args, **kwargs)
+            except PermissionDenied as refusal:
+                return self.refused(request, refusal)
+
+        return super().admin_view(shown, cacheable)
+
+    def refused(self, request: HttpRequest, refusal: PermissionDenied) -> HttpResponse:
+        """Return the page of a refusal."""
+        request.current_app = self.name  # type: ignore[attr-defined]
+        desk = desk_of(request)
+        context = {**self.each_context(request), **refusal_context(desk, refusal)}
+        return TemplateResponse(request, "teams/console/refused.html", context, status=403)
+
+    # pages of the site itself
+
+    def add_page(self, route: str, view: Callable[..., HttpResponse], *, name: str) -> None:
+        """Add a page of our own; ``name`` "index" replaces the home page."""
+        self.own_pages[name] = (route, view)
+
+    def get_urls(self) -> list[Any]:
+        """Add our pages; leave out view-on-site, which leads to any object."""
+        own = [
+            path(route, self.page(view), name=name)
+            for name, (route, view) in {
+                "choose_account": ("account/", self.choose_account),
+                **self.own_pages,
+            }.items()
+        ]
+        stock = [p for p in super().get_urls() if getattr(p, "name", "") != "view_on_site"]
+        return own + stock
+
+    def page(self, view: Callable[..., HttpResponse]) -> Callable[..., Any]:
+        """Return ``view`` behind the door of this site."""
+        return self.admin_view(view)
+
+    def choose_account(self, request: HttpRequest) -> HttpResponse:
+        """Remember which of their accounts the person looks at; any other is not there."""
+        if request.method == "POST":
+            wanted = request.POST.get("account", "")
+            found = [a for a in desk_of(request).accounts if str(a.pk) == wanted]
+            if not found:
+                raise Http404
+            request.session[ACCOUNT_KEY] = found[0].pk
+        return HttpResponseRedirect(reverse(f"{self.name}:index"))
 
 
 class OperatorSite(AdminSite):
@@ -38,8 +138,16 @@ class OperatorSite(AdminSite):
 
     site_title = _("Operator")
     site_header = _("Operator")
+    index_title = _("Operator")
     site_url = None
+    final_catch_all_view = False
+
+    def get_urls(self) -> list[Any]:
+        """Leave out view-on-site."""
+        return [p for p in super().get_urls() if getattr(p, "name", "") != "view_on_site"]
 
 
 console = ConsoleSite(name="console")
 operator = OperatorSite(name="operator")
+console.disable_action("delete_selected")
+operator.disable_action("delete_selected")

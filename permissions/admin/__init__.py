@@ -1,0 +1,9 @@
+"""What an admin site for hostile tenants is built from.
+
+Not imported by the app itself: a project that has no admin needs none of it.
+"""
+
+from permissions.admin.scoped import ScopedModelAdmin
+from permissions.admin.verbs import Verb, VerbForm
+
+__all__ = ["ScopedModelAdmin", "Verb", "VerbForm"]

@@ -1,0 +1,203 @@
+"""Verbs: the only way the console writes.
+
+A verb is a page at ``<object>/act/<name>/``. GET says what would happen and asks what it needs;
+POST calls a service, which judges. A verb never decides: ``refusal`` only keeps a control that
+leads to a refusal off the page. Verb pages are not wrapped in a transaction, so that a service can
+record a refusal after its own rollback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from permissions.catalogue import Label
+from permissions.errors import Invalid, Refused
+
+if TYPE_CHECKING:
+    from permissions.admin.scoped import ScopedModelAdmin
+
+
+class VerbForm(forms.Form):
+    """A form that knows the verb it serves; choices are made in ``prepare``."""
+
+    def __init__(self, verb: Verb, data: Any = None) -> None:
+        super().__init__(data, label_suffix="")
+        self.verb = verb
+        self.prepare(verb)
+
+    def prepare(self, verb: Verb) -> None:
+        """Fill in choices and first values."""
+
+
+class Verb:
+    """One thing a person may do to one object, or (``on_list``) to none in particular.
+
+    ``is_part`` says that the verb concerns a part of the object, of ``part_type``, such as one
+    membership of a person; ``choose`` that the part must be chosen first on a page of its own.
+    """
+
+    name: str
+    label: Label
+    form_class: type[VerbForm] = VerbForm
+    on_list = False
+    is_part = False
+    part_type: type = object
+    choose = False
+    is_danger = False
+    is_primary = False
+    template = "permissions/verb.html"
+
+    def __init__(
+        self, model_admin: ScopedModelAdmin, request: HttpRequest, obj: Any = None, part: Any = None
+    ) -> None:
+        self.admin = model_admin
+        self.request = request
+        self.actor: Any = request.user
+        self.obj = obj
+        self.part = part
+
+    # what the page says
+
+    def title(self) -> str:
+        """Return the heading."""
+        return str(self.label)
+
+    def consequence(self) -> Sequence[str]:
+        """Return what will be so afterwards, a sentence a line."""
+        return ()
+
+    def button(self) -> str:
+        """Return what the button says: verb and object."""
+        return self.title()
+
+    def options(self) -> Sequence[tuple[str, str, str]]:
+        """Return (part, label, note) for a verb that asks for its part first."""
+        return ()
+
+    def option_links(self) -> list[tuple[str, str, str]]:
+        """Return ``options`` with the address of each."""
+        return [(self.link(part), label, note) for part, label, note in self.options()]
+
+    def prompt(self) -> str:
+        """Return the heading of the page that asks for the part."""
+        return self.title()
+
+    # what it does
+
+    def find(self, key: str) -> Any:
+        """Return the part that ``key`` names, if it may be seen; None for any other key."""
+        return None
+
+    def key(self) -> str:
+        """Return how the address names the part."""
+        return str(getattr(self.part, "pk", self.part))
+
+    def refusal(self) -> str:
+        """Return why the verb is not offered; empty if it is."""
+        return ""
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Call the service; return the sentence that says what was done."""
+        raise NotImplementedError
+
+    # where it is
+
+    def link(self, part: str = "") -> str:
+        """Return the address of the verb."""
+        meta = self.admin.opts
+        base = f"{self.admin.admin_site.name}:{meta.app_label}_{meta.model_name}_act"
+        if self.on_list:
+            return reverse(f"{base}_list", args=[self.name])
+        if part:
+            return reverse(f"{base}_part", args=[self.obj.pk, self.name, part])
+        return reverse(base, args=[self.obj.pk, self.name])
+
+    @property
+    def url(self) -> str:
+        """Return the address of the verb, with its part."""
+        return self.link(self.key() if self.part is not None else "")
+
+    def list_url(self) -> str:
+        """Return the address of the list."""
+        meta = self.admin.opts
+        name = f"{self.admin.admin_site.name}:{meta.app_label}_{meta.model_name}_changelist"
+        return reverse(name)
+
+    def back_url(self) -> str:
+        """Return where one came from: the object, or the list."""
+        if self.obj is None:
+            return self.list_url()
+        meta = self.admin.opts
+        name = f"{self.admin.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
+        return reverse(name, args=[self.obj.pk])
+
+    def next_url(self) -> str:
+        """Return where to go when it is done: the list, if the object went out of sight."""
+        gone = self.obj is None or self.admin.get_object(self.request, str(self.obj.pk)) is None
+        return self.list_url() if gone else self.back_url()
+
+
+def act(
+    model_admin: ScopedModelAdmin, request: HttpRequest, name: str, object_id: str, part: str
+) -> HttpResponse:
+    """Show the verb ``name``, or carry it out. Unknown verbs, objects and parts are one 404."""
+    verb = _find(model_admin, request, name, object_id, part)
+    posted = request.method == "POST"
+    if (verb.choose or verb.is_part) and verb.part is None:
+        if posted or not verb.choose:
+            raise Http404
+        return _page(verb, None)
+    if not posted:
+        if reason := verb.refusal():
+            raise Refused(reason)
+        return _page(verb, verb.form_class(verb))
+    form = verb.form_class(verb, request.POST)
+    if form.is_valid():
+        try:
+            done = verb.run(form.cleaned_data)
+        except Invalid as error:
+            form.add_error(None, error.message)
+        else:
+            messages.success(request, done)
+            return HttpResponseRedirect(verb.next_url())
+    return _page(verb, form)
+
+
+def _find(
+    model_admin: ScopedModelAdmin, request: HttpRequest, name: str, object_id: str, part: str
+) -> Verb:
+    kind = next((v for v in model_admin.verbs if v.name == name), None)
+    if kind is None or kind.on_list is bool(object_id):
+        raise Http404
+    if not model_admin.may_enter(request):
+        raise Http404 if object_id else model_admin.closed(request)
+    obj = model_admin.object_or_404(request, object_id) if object_id else None
+    verb = kind(model_admin, request, obj)
+    if part:
+        verb.part = verb.find(part) if kind.is_part or kind.choose else None
+        if verb.part is None:
+            raise Http404
+    return verb
+
+
+def _page(verb: Verb, form: VerbForm | None) -> HttpResponse:
+    site = verb.admin.admin_site
+    verb.request.current_app = site.name  # type: ignore[attr-defined]
+    context = {
+        **site.each_context(verb.request),
+        "title": verb.title() if form is not None else verb.prompt(),
+        "verb": verb,
+        "form": form,
+        "opts": verb.admin.opts,
+        "original": verb.obj,
+        "list_url": verb.list_url(),
+        "list_label": getattr(verb.admin, "menu_label", verb.admin.opts.verbose_name_plural),
+    }
+    return TemplateResponse(verb.request, verb.template, context)

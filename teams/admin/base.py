@@ -1,0 +1,57 @@
+"""What every admin of the console shares: the desk, its place in the menu, the record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from permissions.admin import ScopedModelAdmin, Verb
+from permissions.errors import Refused
+from teams.admin.desk import Desk, desk_of
+from teams.services.base import record_refused
+
+
+class ConsoleVerb(Verb):
+    """A verb that knows the desk."""
+
+    @property
+    def desk(self) -> Desk:
+        """Return the desk of the person who acts."""
+        return desk_of(self.request)
+
+
+class ConsoleAdmin(ScopedModelAdmin):
+    """A scoped admin on the console."""
+
+    menu_section = ""
+    menu_order = 50
+    menu_icon = "dot"
+    menu_label: Any = ""
+    page_template = ""
+
+    def menu_name(self, request: HttpRequest) -> str:
+        """Return what the sidebar calls this area; an edition may have a word of its own."""
+        return str(self.menu_label)
+
+    def on_refused(self, request: HttpRequest, refusal: Refused, act: str) -> None:
+        """Record the refused write in the account of whoever tried."""
+        record_refused(request.user, refusal, verb=f"{act} {self.opts.model_name}")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list under the name the sidebar has for it."""
+        context = {"title": self.menu_name(request), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def page(self, request: HttpRequest, obj: Any, context: dict[str, Any]) -> TemplateResponse:
+        """Return a page of our own about ``obj``, in the frame of the site."""
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        everything = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": obj,
+            "list_label": self.menu_name(request),
+            **context,
+        }
+        return TemplateResponse(request, self.page_template, everything)

@@ -1,0 +1,172 @@
+"""Verbs about the people of one subaccount."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from permissions.admin import VerbForm
+from permissions.audit import label_of
+from permissions.errors import NotFound
+from teams import services
+from teams.admin.forms import EndField, OfferedField, chosen_from, offer, role_of
+from teams.admin.persons import people_in, sees_people
+from teams.admin.subaccount_verbs import SubaccountVerb
+from teams.admin.words import listed
+from teams.catalogue import CATALOGUE
+from teams.models import Membership
+
+
+class ContactForm(VerbForm):
+    """One of the people who may be the primary contact, or nobody."""
+
+    member = OfferedField(label="Primary contact", required=False)
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the members whose role gains by it."""
+        rows = verb.candidates()
+        now = next((str(m.pk) for m in rows if m.is_primary_contact), "")
+        nobody = [("", "Nobody")] if now else []
+        offer(self, "member", [*nobody, *((str(m.pk), label_of(m.user)) for m in rows)])
+        self.fields["member"].initial = now
+
+
+class PrimaryContact(SubaccountVerb):
+    """Choose the primary contact (Enterprise)."""
+
+    name = "contact"
+    label = _("Primary contact…")
+    form_class = ContactForm
+
+    def candidates(self) -> list[Membership]:
+        """Return the members whose role gains something by it, and whoever it is now."""
+        able = [role.codename for role in self.desk.edition.roles if role.contact_adds]
+        rows = self.obj.memberships.select_related("user").order_by("user__first_name", "pk")
+        return [m for m in rows if m.is_primary_contact or m.role in able]
+
+    def refusal(self) -> str:
+        """Refuse where there is no such thing, or nobody to choose."""
+        edition = self.desk.edition
+        if not edition.has_primary_contact:
+            return f"{edition.label} knows no primary contact."
+        if self.obj.is_archived:
+            return f"{self.obj.name} is archived. Restore it first."
+        if not self.desk.glance.may(edition.changes_subaccount, {self.obj.pk}):
+            return (
+                f"You cannot choose the primary contact of {self.obj.name}: it needs Add and edit "
+                "people there, which you do not hold."
+            )
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Primary contact of {self.obj.name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what the contact gains."""
+        adds = sorted(
+            {str(CATALOGUE[p].label) for role in self.desk.edition.roles for p in role.contact_adds}
+        )
+        return (
+            f"The primary contact gains {listed(adds)} there. Whoever it was before loses them.",
+            "Only one person can be the contact, and only a member with the role Full.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save primary contact"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Set it."""
+        member = None
+        if data["member"]:
+            rows = self.obj.memberships.select_related("user")
+            member = chosen_from(rows, [data["member"]], "member")[0]
+        services.set_primary_contact(actor=self.actor, subaccount=self.obj, membership=member)
+        if member is None:
+            return f"{self.obj.name} has no primary contact now."
+        return f"{label_of(member.user)} is the primary contact of {self.obj.name} now."
+
+
+class AddHereForm(VerbForm):
+    """Somebody of the account, and a role."""
+
+    person = OfferedField(label="Person")
+    role = OfferedField(label="Role")
+    ends_at = EndField()
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the people the actor sees who have no role here, and roles they may give."""
+        offer(
+            self,
+            "person",
+            [(str(p.pk), f"{label_of(p)}, {p.email or p.get_username()}") for p in verb.people()],
+        )
+        offer(self, "role", verb.desk.offers.roles(subaccount=verb.obj))
+
+
+class AddHere(SubaccountVerb):
+    """Give somebody of the account a role in this subaccount."""
+
+    name = "add"
+    label = _("Add person")
+    is_primary = True
+    form_class = AddHereForm
+
+    def people(self) -> Any:
+        """Return the people who may be added."""
+        found = people_in(self.desk).exclude(pk__in=(self.actor.pk, self.desk.account.owner_id))
+        if not self.desk.edition.roles_add_up:
+            found = found.exclude(memberships__subaccount=self.obj)
+        return found.order_by("first_name", "last_name", "pk")
+
+    def refusal(self) -> str:
+        """Refuse without the right to manage people there."""
+        needed = self.desk.edition.changes_subaccount | self.desk.edition.gives_roles
+        if self.obj.is_archived:
+            return f"{self.obj.name} is archived. Restore it first."
+        if self.obj.is_home:
+            return f"People of {self.obj.name} are added to the account, on their own page."
+        if not sees_people(self.desk) or not self.desk.glance.may(needed, {self.obj.pk}):
+            return (
+                f"You cannot add people to {self.obj.name}: it needs Add and edit people there, "
+                "which you do not hold."
+            )
+        if not self.people().exists():
+            return f"Everybody you see already has a role in {self.obj.name}."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Add a person to {self.obj.name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what the person gets."""
+        return (
+            f"The person holds what the role allows in {self.obj.name} from the next click. Roles "
+            "you may not give are left out.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Add person"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Add."""
+        found = chosen_from(self.people(), [data["person"]], "person")
+        if not found:
+            raise NotFound("There is no such person among those you may choose.")
+        services.add_member(
+            actor=self.actor,
+            account=self.desk.account,
+            user=found[0],
+            role=role_of(self.desk.account, data["role"]),
+            subaccount=self.obj,
+            ends_at=data["ends_at"],
+        )
+        return f"{label_of(found[0])} has a role in {self.obj.name} now."
+
+
+CREW_VERBS = (AddHere, PrimaryContact)

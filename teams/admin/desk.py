@@ -1,0 +1,233 @@
+"""What every page knows about the person in front of it, loaded once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from permissions import access
+from permissions.audit import label_of
+from permissions.errors import ServiceError
+from permissions.policy import TOP, PlaceId, Standing
+from permissions.profile import Profile, Tenant
+from teams import selectors
+from teams.editions import get
+from teams.editions.spec import Edition, RoleSpec
+from teams.models import Account
+from teams.services.base import Change
+from teams.services.offers import Offers
+
+ACCOUNT_KEY = "console_account"
+
+
+class Place(NamedTuple):
+    """One subaccount the person works in."""
+
+    pk: int
+    name: str
+    is_archived: bool
+    is_home: bool
+
+
+class Chip(NamedTuple):
+    """A role as a page shows it; ``kind`` chooses the colour, the label says it."""
+
+    label: str
+    kind: str
+
+
+class Glance(Change):
+    """A change that is only looked at: nobody's standing is read twice for one page."""
+
+    def standing_of(self, person: Any) -> Standing:
+        """Return what ``person`` has in this account, remembered for this page."""
+        known = self.__dict__.setdefault("standings", {})
+        if person.pk not in known:
+            known[person.pk] = super().standing_of(person)
+        return known[person.pk]  # type: ignore[no-any-return]
+
+    def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:
+        """Say whether the actor holds all of ``permissions`` at all of ``places``."""
+        try:
+            for permission in permissions:
+                self.require(permission, frozenset(places), "do this")
+        except ServiceError:
+            return False
+        return True
+
+
+@dataclass
+class Desk:
+    """One person at the console, in the account they have chosen."""
+
+    request: HttpRequest
+
+    @cached_property
+    def user(self) -> Any:
+        """Return the person."""
+        return self.request.user
+
+    @cached_property
+    def profile(self) -> Profile:
+        """Return what the person holds."""
+        return access.profile_of(self.user)
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        """Return the accounts the person belongs to."""
+        return list(selectors.accounts_of(self.user).select_related("owner"))
+
+    @cached_property
+    def account(self) -> Account:
+        """Return the chosen account: what the session says if it is one of theirs, or the first."""
+        chosen = self.request.session.get(ACCOUNT_KEY)
+        return next((a for a in self.accounts if a.pk == chosen), self.accounts[0])
+
+    @cached_property
+    def edition(self) -> Edition:
+        """Return the rules of the account."""
+        return get(self.account.edition)
+
+    @cached_property
+    def tenant(self) -> Tenant:
+        """Return the person's standing in the account."""
+        return self.profile.tenants[self.account.pk]
+
+    @property
+    def is_owner(self) -> bool:
+        """Say whether the person owns the account."""
+        return self.tenant.standing.is_owner
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """Return the subaccounts the person works in, archived ones they may restore included."""
+        rows = selectors.subaccounts_of(self.user).filter(account=self.account).order_by("name")
+        return [
+            Place(pk, name, archived is not None, home)
+            for pk, name, archived, home in rows.values_list("pk", "name", "archived_at", "is_home")
+        ]
+
+    @cached_property
+    def place_names(self) -> dict[Any, str]:
+        """Return the names of the subaccounts the person may see, by key."""
+        return {place.pk: place.name for place in self.places}
+
+    @cached_property
+    def active(self) -> list[Place]:
+        """Return the subaccounts that are not archived."""
+        return [place for place in self.places if not place.is_archived]
+
+    @cached_property
+    def glance(self) -> Glance:
+        """Return the change the person would make here."""
+        change = Glance.open(self.user, self.account, self.profile)
+        if change is None:  # somebody without holdings does not enter the console
+            raise PermissionDenied
+        return cast(Glance, change)
+
+    @cached_property
+    def offers(self) -> Offers:
+        """Return what the services would let the person do here."""
+        return Offers(self.glance)
+
+    @property
+    def works_at_account(self) -> bool:
+        """Say whether the person owns the account or has a role at its level."""
+        return any(
+            h.reach.top for h in self.tenant.standing.holdings if h.source.kind in ("owner", "role")
+        )
+
+    def holds(self, permission: str, place: PlaceId | None = None) -> bool:
+        """Say whether the person holds ``permission`` at ``place``, or anywhere in the account."""
+        scope = self.profile.scope(self.account.pk, permission)
+        return bool(scope) if place is None else place in scope
+
+    def label(self, permission_area: str, otherwise: Any) -> str:
+        """Return what the edition calls an area."""
+        return str(self.edition.area_labels.get(permission_area, otherwise))
+
+    @cached_property
+    def chip(self) -> Chip:
+        """Return the person's highest role here."""
+        if self.is_owner:
+            return Chip(str(self.edition.owner_label), "owner")
+        roles = [h for h in self.tenant.standing.holdings if h.source.kind == "role"]
+        if not roles:
+            return Chip("Guest", "plain")
+        best = max(roles, key=lambda h: (h.rank or 0, h.reach.top))
+        spec = role_spec(self.edition, best.source.name)
+        return Chip(best.source.label, role_kind(spec, at_account=best.reach.top))
+
+    @property
+    def logo(self) -> str:
+        """Return the letters on the account's tile."""
+        return initials(self.account.name)
+
+    @property
+    def user_name(self) -> str:
+        """Return what the person is called."""
+        return label_of(self.user)
+
+    @property
+    def user_initials(self) -> str:
+        """Return the letters that stand for the person."""
+        return initials(self.user_name)
+
+    @property
+    def where(self) -> str:
+        """Return where the person works, in words."""
+        names = [place.name for place in self.active]
+        if self.is_owner or len(names) != 1:
+            every = self.is_owner or any(
+                h.reach.top and h.reach.places is None for h in self.tenant.standing.holdings
+            )
+            count = len(names)
+            noun = "subaccount" if count == 1 else "subaccounts"
+            return f"All {count} {noun}" if every else f"{count} {noun}"
+        return names[0]
+
+
+def initials(text: str) -> str:
+    """Return up to two letters that stand for a name."""
+    words = [w for w in text.replace("&", " ").split() if w[:1].isalnum()]
+    return "".join(w[0] for w in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+def role_spec(edition: Edition, codename: str) -> RoleSpec | None:
+    """Return the built-in role, or None for a custom one."""
+    return next((role for role in edition.roles if role.codename == codename), None)
+
+
+def role_kind(spec: RoleSpec | None, *, at_account: bool) -> str:
+    """Return how a role is coloured: manager, admin or plain."""
+    if spec is None:
+        return "plain"
+    if "admin" in spec.codename:
+        return "admin"
+    return "manager" if at_account else "plain"
+
+
+def desk_of(request: Any) -> Desk:
+    """Return the desk of this request, made when first asked for."""
+    desk = getattr(request, "_desk", None)
+    if desk is None:
+        desk = request._desk = Desk(request)
+    return desk  # type: ignore[no-any-return]
+
+
+__all__ = [
+    "ACCOUNT_KEY",
+    "TOP",
+    "Chip",
+    "Desk",
+    "Glance",
+    "Place",
+    "desk_of",
+    "initials",
+    "role_kind",
+]

@@ -1,0 +1,124 @@
+"""The audit as people read it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from permissions.audit import REFUSED, timeline
+from permissions.models import AuditEvent
+from teams.admin import words
+from teams.admin.desk import Desk, initials, role_spec
+from teams.services.base import root_key
+
+
+class Entry(NamedTuple):
+    """One event: who, what was done, and when."""
+
+    actor: str
+    initials: str
+    text: str
+    when: Any
+    is_refusal: bool
+
+
+def recent(desk: Desk, limit: int) -> list[Entry]:
+    """Return the newest events of the account, for its owner."""
+    events = timeline(root_key(desk.account))[:limit]
+    return [entry(desk, event) for event in events]
+
+
+def entry(desk: Desk, event: AuditEvent) -> Entry:
+    """Return one event in words."""
+    return Entry(
+        actor=event.actor_label,
+        initials=initials(event.actor_label),
+        text=sentence(desk, event),
+        when=words.when(event.at),
+        is_refusal=event.action == REFUSED,
+    )
+
+
+def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line an action)
+    """Return what was done, to follow the actor's name."""
+    data, subject = event.data, event.subject_label
+    person = str(data.get("person") or _person(data) or "somebody")
+    match event.action:
+        case "member.added":
+            return f"made {person} {_role(desk, data)} of {_place(desk, data)}."
+        case "member.removed":
+            before = data.get("before", {})
+            return f"removed {before.get('person', person)} from {_place(desk, before)}."
+        case "member.suspended":
+            return f"suspended {_name(subject)}."
+        case "member.reactivated":
+            return f"reactivated {_name(subject)}."
+        case "role.changed":
+            before, after = data.get("before", {}), data.get("after", {})
+            return (
+                f"made {after.get('person', person)} {_role(desk, after)} of "
+                f"{_place(desk, after)}. Was {_role(desk, before)}."
+            )
+        case "reach.changed":
+            after = data.get("after", {})
+            who = after.get("person")
+            return (
+                f"changed which subaccounts {who} manages."
+                if who
+                else "manages one more subaccount."
+            )
+        case "permission.toggled":
+            toggle = {t.codename: str(t.label) for t in desk.edition.toggles}
+            name = toggle.get(data.get("toggle", ""), "an optional permission")
+            return f"switched {name} {'on' if data.get('after') else 'off'} for {_name(subject)}."
+        case "contact.changed":
+            return f"changed the primary contact of {subject}."
+        case "guest.given":
+            return f"gave {person} guest access to {subject}."
+        case "guest.withdrawn":
+            return f"withdrew guest access to {subject} from {person}."
+        case "subaccount.created":
+            return f"created {subject}."
+        case "subaccount.renamed":
+            return f"renamed {data.get('before')} to {data.get('after')}."
+        case "subaccount.archived":
+            return f"archived {subject}."
+        case "subaccount.restored":
+            return f"restored {subject}."
+        case "team.created":
+            return f"created the team {subject}."
+        case "team.joined":
+            return f"put {person} into {subject}."
+        case "team.left":
+            return f"took {person} out of {subject}."
+        case "team.given":
+            return f"shared {subject} with {data.get('name')}."
+        case "team.withdrawn":
+            return f"stopped sharing {subject} with {data.get('name')}."
+        case "write.refused":
+            return str(data.get("message") or "was refused something.").replace("You ", "", 1)
+        case _:
+            return f"{event.action.replace('.', ' ').replace('_', ' ')}: {subject}."
+
+
+def _person(data: dict[str, Any]) -> str:
+    after = data.get("after")
+    return str(after.get("person", "")) if isinstance(after, dict) else ""
+
+
+def _name(subject: str) -> str:
+    """Return the login of a membership's label, "login (role)"."""
+    return subject.partition(" (")[0]
+
+
+def _role(desk: Desk, data: dict[str, Any]) -> str:
+    spec = role_spec(desk.edition, data.get("role") or "")
+    return str(spec.label) if spec else "a custom role"
+
+
+def _place(desk: Desk, data: dict[str, Any]) -> str:
+    if data.get("subaccount"):
+        return desk.place_names.get(data["subaccount"], "a subaccount")
+    if data.get("all_subaccounts"):
+        return "all subaccounts"
+    names = [desk.place_names.get(pk, "a subaccount") for pk in data.get("managed", ())]
+    return words.listed(names) or desk.account.name

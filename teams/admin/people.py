@@ -1,0 +1,262 @@
+"""People: the logins of the account, one row a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from permissions.audit import label_of
+from teams.admin import words
+from teams.admin.access_verbs import ACCESS_VERBS
+from teams.admin.base import ConsoleAdmin
+from teams.admin.desk import desk_of
+from teams.admin.member_verbs import MEMBER_VERBS
+from teams.admin.persons import (
+    effective_context,
+    guest_rows,
+    people_in,
+    seats,
+    seen_memberships,
+    sees_people,
+    team_rows,
+    toggles_on,
+    with_places,
+)
+from teams.admin.place_verbs import PLACE_VERBS
+from teams.admin.site import console
+from teams.models import Membership
+
+
+class MembershipFilter(admin.SimpleListFilter):
+    """Filters people by the memberships that the reader sees; unknown values find nobody."""
+
+    def condition(self, request: HttpRequest, value: str) -> Q:
+        """Return the condition on memberships."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the people with such a membership."""
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in {str(key) for key, _label in self.lookup_choices}:
+            return queryset.none()
+        rows = seen_memberships(desk_of(request)).order_by()
+        found = rows.filter(self.condition(request, value))
+        return self.more(request, queryset, value, Q(pk__in=found.values("user_id")))
+
+    def more(
+        self, request: HttpRequest, queryset: QuerySet[Any], value: str, found: Q
+    ) -> QuerySet[Any]:
+        """Return the people found; the owner has no membership and may have to be added."""
+        return queryset.filter(found)
+
+
+class PlaceFilter(MembershipFilter):
+    """By the subaccounts one works in."""
+
+    title = "subaccount"
+    parameter_name = "place"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the active subaccounts of the reader."""
+        return [(str(place.pk), place.name) for place in desk_of(request).active]
+
+    def condition(self, request: HttpRequest, value: str) -> Q:
+        """Return who has a role there, or manages it."""
+        return Q(subaccount=value) | Q(all_subaccounts=True) | Q(reach__subaccount=value)
+
+
+class RoleFilter(MembershipFilter):
+    """By role."""
+
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the roles of the edition."""
+        edition = desk_of(request).edition
+        return [(role.codename, str(role.label)) for role in edition.roles]
+
+    def condition(self, request: HttpRequest, value: str) -> Q:
+        """Return who holds it."""
+        return Q(role=value)
+
+
+class StatusFilter(MembershipFilter):
+    """By status: active somewhere, or suspended somewhere."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [(status.value, str(status.label)) for status in Membership.Status]
+
+    def condition(self, request: HttpRequest, value: str) -> Q:
+        """Return whose membership has it."""
+        return Q(status=value)
+
+    def more(
+        self, request: HttpRequest, queryset: QuerySet[Any], value: str, found: Q
+    ) -> QuerySet[Any]:
+        """Count the owner as active."""
+        if value == Membership.Status.ACTIVE:
+            found |= Q(pk=desk_of(request).account.owner_id)
+        return queryset.filter(found)
+
+
+@admin.register(get_user_model(), site=console)
+class PersonAdmin(ConsoleAdmin):
+    """The people one may see. Nothing of a login can be edited here: it belongs to its user."""
+
+    menu_section = "people"
+    menu_icon = "users"
+    menu_label = "People"
+    page_template = "teams/console/person.html"
+
+    list_filter = (PlaceFilter, RoleFilter, StatusFilter)
+    show_facets = admin.ShowFacets.ALWAYS
+    search_fields = ("first_name", "last_name", "username", "email")
+    search_help_text = "Name, login or address"
+    ordering = ("first_name", "last_name", "pk")
+    verbs = (*PLACE_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the people of the chosen account that the reader sees."""
+        desk = desk_of(request)
+        if not sees_people(desk):
+            return self.model._default_manager.none()
+        return people_in(desk)
+
+    def may_enter(self, request: HttpRequest) -> bool:
+        """Say whether the reader sees anybody but themselves."""
+        return sees_people(desk_of(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load each person's places with the list."""
+        return with_places(desk_of(request), super().get_queryset(request))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the columns, bound to the desk of this request."""
+        found = getattr(request, "_columns", None)
+        if found is None:
+            found = request._columns = columns(self, request)  # type: ignore[attr-defined]
+        return found
+
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        """Sort by name and by last sign-in."""
+        person, _places, _optional, signed_in = self.get_list_display(request)
+        return person, signed_in
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Say under the heading whose people these are."""
+        context = {"subtitle": f"Who works in {desk_of(request).account.name}, where, and as what."}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def object_view(
+        self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
+    ) -> HttpResponse:
+        """Show the person."""
+        context = person_context(request, obj, self if obj.pk != request.user.pk else None)
+        return self.page(request, obj, context)
+
+
+def columns(model_admin: PersonAdmin, request: HttpRequest) -> tuple[Any, ...]:
+    """Return the columns of the list as functions of a person."""
+    desk = desk_of(request)
+    meta = model_admin.opts
+    link = f"{model_admin.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
+
+    @admin.display(description="Person", ordering="first_name")
+    def person(obj: Any) -> SafeString:
+        state = words.state(obj, obj.seen, desk.account)
+        return format_html(
+            '<span class="person">{}<span class="person-text"><span class="person-name">{}{}</span>'
+            '<span class="person-mail">{}</span></span></span>',
+            words.avatar(obj),
+            label_of(obj),
+            format_html(" {}", words.state_chip(state)) if state != "active" else "",
+            obj.email or obj.get_username(),
+        )
+
+    @admin.display(description="Places and roles")
+    def places(obj: Any) -> SafeString:
+        pairs = [(words.place_label(desk, m), words.role_label(desk, m)) for m in obj.seen]
+        if obj.pk == desk.account.owner_id:
+            pairs.insert(0, words.owner_chip(desk))
+        return words.chips(pairs, reverse(link, args=[obj.pk]))
+
+    @admin.display(description="Optional")
+    def optional(obj: Any) -> SafeString:
+        labels = toggles_on(desk, obj.seen)
+        if not labels:
+            return words.none()
+        tick = words.icon("check")
+        rows = format_html_join(
+            "", '<li><span class="opt">{}{}</span></li>', ((tick, label) for label in labels)
+        )
+        return format_html('<ul class="chips chips--column">{}</ul>', rows)
+
+    @admin.display(description="Last sign-in", ordering="last_login")
+    def signed_in(obj: Any) -> SafeString:
+        return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.last_login))
+
+    return person, places, optional, signed_in
+
+
+def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[str, Any]:
+    """Return what a person's page shows; without ``model_admin`` nothing is offered."""
+    desk = desk_of(request)
+    toggles = ("account_toggles__permission", "subaccount_toggles__permission")
+    memberships = list(seen_memberships(desk).filter(user=person).prefetch_related(*toggles))
+    own = person.pk == desk.user.pk
+    first_name = "you" if own else (getattr(person, "first_name", "") or label_of(person))
+    is_owner = person.pk == desk.account.owner_id
+    found = seats(desk, memberships, model_admin, person)
+    guests = guest_rows(desk, person)
+    teams = team_rows(desk, person)
+    offer = model_admin.offered if model_admin is not None else lambda *_: []
+    return {
+        "title": label_of(person),
+        "person": person,
+        "avatar": words.avatar(person, " avatar--lg"),
+        "state": words.state_chip(words.state(person, memberships, desk.account)),
+        "own": own,
+        "first_name": first_name,
+        "is_owner": is_owner,
+        "owner_label": desk.edition.owner_label,
+        "facts": [
+            ("Last sign-in", words.when(person.last_login)),
+            ("Member since", words.when(_since(desk, person, memberships), "Not set")),
+            ("Access ends", words.when(_ends(memberships), "No end")),
+        ],
+        "seats": found,
+        "has_switches": any(seat.switches for seat in found),
+        "guests": [(row, offer(request, person, row)) for row in guests],
+        "teams": [
+            (row, words.when(row.ends_at, "No end"), offer(request, person, row)) for row in teams
+        ],
+        "has_teams": desk.edition.has_teams,
+        "verbs": offer(request, person),
+        **effective_context(desk, person, memberships, request.GET.get("place", "")),
+    }
+
+
+def _since(desk: Any, person: Any, memberships: list[Membership]) -> Any:
+    if person.pk == desk.account.owner_id:
+        return desk.account.created_at
+    return min((m.added_at for m in memberships), default=None)
+
+
+def _ends(memberships: list[Membership]) -> Any:
+    if any(m.ends_at is None for m in memberships):
+        return None
+    return max((m.ends_at for m in memberships if m.ends_at is not None), default=None)

@@ -1,0 +1,281 @@
+"""What the pages about one person show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.contrib.auth import get_user_model
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from permissions import access, grants
+from permissions.policy import TOP
+from permissions.resources import registry
+from teams import selectors
+from teams.admin import words
+from teams.admin.desk import Chip, Desk, role_spec
+from teams.catalogue import CATALOGUE, MANAGE_TEAMS
+from teams.models import Membership, Subaccount, TeamMembership
+from teams.services.offers import Switch
+
+TABS = 8
+
+
+def sees_people(desk: Desk) -> bool:
+    """Say whether there is a People page for this person in the chosen account."""
+    key = desk.account.pk
+    return bool(selectors.people_places(desk.profile, key)) or selectors.sees_account_people(
+        desk.profile, key
+    )
+
+
+def seen_memberships(desk: Desk) -> QuerySet[Membership]:
+    """Return the memberships of the chosen account that this person may see."""
+    return (
+        selectors.memberships_of(desk.user)
+        .filter(account=desk.account)
+        .select_related("subaccount", "custom_role", "added_by", "user")
+        .prefetch_related("reach")
+        .order_by("subaccount__name", "pk")
+    )
+
+
+def people_in(desk: Desk) -> QuerySet[Any]:
+    """Return the people of the chosen account that this person may see, themselves included."""
+    rows = selectors.memberships_of(desk.user).filter(account=desk.account)
+    people = Q(pk=desk.user.pk) | Q(pk__in=rows.values("user_id"))
+    if selectors.sees_account_people(desk.profile, desk.account.pk):
+        people |= Q(pk=desk.account.owner_id)
+    return get_user_model()._default_manager.filter(people)
+
+
+def with_places(desk: Desk, people: QuerySet[Any]) -> QuerySet[Any]:
+    """Load, for each of ``people``, the memberships that may be seen, into ``seen``."""
+    toggles = ("account_toggles__permission", "subaccount_toggles__permission")
+    rows = seen_memberships(desk).prefetch_related(*toggles)
+    return people.prefetch_related(Prefetch("memberships", queryset=rows, to_attr="seen"))
+
+
+def toggles_on(desk: Desk, memberships: Iterable[Membership]) -> list[str]:
+    """Return the labels of the toggles that are on, each once."""
+    labels: dict[str, None] = {}
+    for membership in memberships:
+        spec = role_spec(desk.edition, membership.role)
+        if spec is None:
+            continue
+        for row in (*membership.account_toggles.all(), *membership.subaccount_toggles.all()):
+            toggle = spec.toggle_of(row.permission.codename)
+            if toggle:
+                labels[str(desk.edition.toggle(toggle).label)] = None
+    return list(labels)
+
+
+@dataclass(slots=True)
+class SwitchRow:
+    """One switch as the page shows it."""
+
+    codename: str
+    label: str
+    note: str
+    is_on: bool
+    is_locked: bool
+
+
+@dataclass(slots=True)
+class Seat:
+    """One place and role of a person, with what may be done about it."""
+
+    membership: Membership
+    place: str
+    chip: Chip
+    state: str
+    since: Any
+    ends: Any
+    verbs: list[Any] = field(default_factory=list)
+    switches: list[SwitchRow] = field(default_factory=list)
+    switch_verb: Any = None
+
+
+def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
+    """Return the switches of one membership: those the role admits, and those others have."""
+    spec = role_spec(desk.edition, membership.role)
+    if spec is None:
+        return []
+    rows = (*membership.account_toggles.all(), *membership.subaccount_toggles.all())
+    on = {row.permission.codename for row in rows}
+    at_account = membership.is_account_level
+    refusal = desk.offers.refusal(membership)
+    found = []
+    for toggle in desk.edition.toggles:
+        able = [
+            role
+            for role in desk.edition.roles
+            if toggle.codename in role.optional
+            and (role.account_level if at_account else role.subaccount_level)
+        ]
+        if not able:
+            continue
+        if spec not in able:
+            names = words.listed([str(role.label) for role in able])
+            reason = (
+                f"The role {spec.label} cannot be given this. It can be switched on for {names}."
+            )
+            found.append(SwitchRow(toggle.codename, str(toggle.label), reason, False, True))
+            continue
+        permissions = spec.optional[toggle.codename]
+        locked = refusal or desk.offers._switch_refusal(membership, spec, toggle, on)
+        switch = Switch(toggle, tuple(sorted(permissions)), bool(on & permissions), locked)
+        found.append(_switch_row(switch, rows))
+    return found
+
+
+def _switch_row(switch: Switch, rows: Iterable[Any]) -> SwitchRow:
+    covers = words.listed([str(CATALOGUE[p].label) for p in switch.permissions])
+    given = next((r for r in rows if r.permission.codename in switch.permissions), None)
+    note = f"Covers {covers}."
+    if switch.is_on and given is not None:
+        note += f" On since {words.short_date(given.granted_at)}."
+        if given.ends_at:
+            note += f" Ends {words.short_date(given.ends_at)}."
+    return SwitchRow(
+        switch.toggle.codename,
+        str(switch.toggle.label),
+        switch.locked or note,
+        switch.is_on,
+        bool(switch.locked),
+    )
+
+
+def seats(
+    desk: Desk, memberships: Iterable[Membership], model_admin: Any, person: Any
+) -> list[Seat]:
+    """Return the places and roles of ``person``; without ``model_admin`` nothing is offered."""
+    found = []
+    for membership in memberships:
+        seat = Seat(
+            membership=membership,
+            place=words.place_label(desk, membership),
+            chip=words.role_chip(desk, membership),
+            state=words.state_chip(words.state(membership.user, [membership], desk.account)),
+            since=words.when(membership.added_at),
+            ends=words.when(membership.ends_at, "No end"),
+            switches=switch_rows(desk, membership),
+        )
+        if model_admin is not None:
+            offered = model_admin.offered(desk.request, person, membership)
+            seat.verbs = [verb for verb in offered if verb.name != "switch"]
+            seat.switch_verb = next((verb for verb in offered if verb.name == "switch"), None)
+        found.append(seat)
+    return found
+
+
+# guest access and teams
+
+
+@dataclass(slots=True)
+class Guest:
+    """What a guest was given on one object."""
+
+    key: str
+    obj: Any
+    name: str
+    kind: str
+    labels: list[str]
+    ends: Any
+
+
+def guest_rows(desk: Desk, person: Any) -> list[Guest]:
+    """Return the guest access of ``person`` in subaccounts whose people the reader sees."""
+    scope = selectors.people_places(desk.profile, desk.account.pk)
+    own = person.pk == desk.user.pk
+    found: dict[tuple[str, Any], Guest] = {}
+    for resource in registry:
+        table = grants.user_table(resource.model)
+        if not resource.guest or not grants.is_direct(table):
+            continue
+        rows = table._default_manager.filter(
+            grants.active(timezone.now()),
+            user=person,
+            **{f"content_object__{resource.root_path}": desk.account.pk},
+        ).select_related("content_object", "permission")
+        if resource.model is Subaccount:
+            rows = rows.filter(membership=None)
+        for row in cast("Iterable[Any]", rows):
+            obj = row.content_object
+            _root, place = resource.locate(obj)
+            if not own and place not in scope:
+                continue
+            key = (resource.label, obj.pk)
+            if key not in found:
+                view = resource.actions.get("view")
+                named = own or view is None or access.allows(desk.user, view, obj)
+                kind = str(obj._meta.verbose_name)
+                name = str(obj) if named else f"A {kind} you do not see"
+                ends = words.when(row.ends_at, "No end")
+                found[key] = Guest(f"{resource.label}:{obj.pk}", obj, name, kind, [], ends)
+            if row.permission.codename in resource.guest:
+                found[key].labels.append(str(CATALOGUE[row.permission.codename].label))
+    return list(found.values())
+
+
+def team_rows(desk: Desk, person: Any) -> list[TeamMembership]:
+    """Return the teams of ``person``, to themselves and to whoever manages teams."""
+    if not desk.edition.has_teams:
+        return []
+    if person.pk != desk.user.pk and not desk.holds(MANAGE_TEAMS):
+        return []
+    rows = TeamMembership.objects.filter(user=person, team__account=desk.account)
+    return list(rows.select_related("team").order_by("team__name"))
+
+
+# effective permissions
+
+
+def tabs(desk: Desk, person: Any, memberships: Iterable[Membership]) -> list[tuple[str, str]]:
+    """Return (key, label) of the places where ``person`` may be looked at by the reader."""
+    found: dict[str, str] = {}
+    at_account = person.pk == desk.account.owner_id
+    everywhere = at_account
+    own: set[Any] = set()
+    for membership in memberships:
+        if membership.is_account_level:
+            at_account = True
+            everywhere = everywhere or membership.all_subaccounts
+            own.update(row.subaccount_id for row in membership.reach.all())
+        else:
+            own.add(membership.subaccount_id)
+    guests = access.profile_of(person).tenants.get(desk.account.pk)
+    if guests is not None:
+        for holding in guests.standing.holdings:
+            if holding.source.kind == "guest" and holding.reach.places:
+                own.update(holding.reach.places)
+    for place in desk.active:
+        if everywhere or place.pk in own:
+            found[str(place.pk)] = place.name
+    if at_account:
+        found[TOP] = "The account"
+    return list(found.items())
+
+
+def effective_context(
+    desk: Desk, person: Any, memberships: Iterable[Membership], wanted: str
+) -> dict[str, Any]:
+    """Return what ``person`` may do at the chosen place, by area."""
+    choices = tabs(desk, person, memberships)
+    keys = [key for key, _label in choices]
+    chosen = wanted if wanted in keys else (keys[0] if keys else "")
+    if not chosen:
+        return {"tabs": [], "groups": [], "held": 0, "asked": 0}
+    place: Any = TOP if chosen == TOP else int(chosen)
+    groups = selectors.effective(person, desk.account, place)
+    return {
+        "tabs": choices,
+        "use_select": len(choices) > TABS,
+        "chosen": chosen,
+        "chosen_label": dict(choices)[chosen],
+        "groups": groups,
+        "held": sum(group.held for group in groups),
+        "asked": sum(len(group.lines) for group in groups),
+    }

@@ -1,0 +1,211 @@
+"""Verbs about where a person works: how far a role reaches, and one more place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from permissions.admin import VerbForm
+from permissions.audit import label_of
+from teams import selectors, services
+from teams.admin import words
+from teams.admin.base import ConsoleVerb
+from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer, role_of
+from teams.admin.member_verbs import MembershipVerb
+from teams.admin.persons import seen_memberships
+from teams.editions.spec import ALL, AT_HOME, SOME
+
+ACCOUNT = "account"
+
+
+class ReachForm(VerbForm):
+    """All subaccounts, or chosen ones."""
+
+    reach = OfferedField(label="Manages")
+    managed = OfferedSet(label="Chosen subaccounts", required=False)
+
+    def prepare(self, verb: Any) -> None:
+        """Offer active subaccounts the actor works in."""
+        prepare_reach(self, verb, verb.spec_reaches())
+        self.fields["reach"].initial = ALL if verb.part.all_subaccounts else SOME
+        self.fields["managed"].initial = [str(row.subaccount_id) for row in verb.part.reach.all()]
+
+
+def prepare_reach(form: VerbForm, verb: Any, reaches: frozenset[str]) -> None:
+    """Offer the reaches a role may have, and the subaccounts to choose from."""
+    labels = {ALL: "All current and future subaccounts", SOME: "Only the subaccounts chosen below"}
+    offered = [(kind, label) for kind, label in labels.items() if kind in reaches]
+    if AT_HOME in reaches:
+        offered.append((SOME, f"The workspace of {verb.desk.account.name}"))
+    offer(form, "reach", list(dict.fromkeys(offered)))
+    places = [p for p in verb.desk.active if SOME in reaches or p.is_home]
+    offer(form, "managed", [(str(p.pk), p.name) for p in places])
+    if SOME not in reaches and AT_HOME not in reaches:
+        del form.fields["managed"]
+    elif SOME not in reaches:
+        form.fields["managed"].initial = [str(p.pk) for p in places]
+
+
+def reach_of(verb: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the reach that was posted, as the services take it."""
+    if data.get("reach") == ALL:
+        return {"all_subaccounts": True}
+    own = selectors.subaccounts_of(verb.actor).filter(account=verb.desk.account)
+    return {"managed": chosen_from(own, data.get("managed") or (), "subaccount")}
+
+
+class SetReach(MembershipVerb):
+    """Say which subaccounts a manager manages."""
+
+    name = "reach"
+    label = _("Choose subaccounts…")
+    form_class = ReachForm
+
+    def spec_reaches(self) -> frozenset[str]:
+        """Return how far the role may reach."""
+        if not self.part.role:
+            return frozenset({ALL})
+        return self.desk.edition.role(self.part.role).reaches
+
+    def refusal(self) -> str:
+        """Refuse for roles that reach one place only, or that always reach all."""
+        if not self.part.is_account_level or len(self.spec_reaches()) < 2:
+            return f"{self.role_name} reaches {self.place}; there is nothing to choose."
+        return super().refusal()
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Which subaccounts {self.name_of} manages"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what is lost and gained."""
+        return (
+            f"{self.name_of} is {self.role_name} of {self.place.lower()} now. Subaccounts that "
+            "are no longer chosen are out of reach from the next click.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save subaccounts"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Set it."""
+        reach = reach_of(self, data)
+        changed = services.set_manager_reach(
+            actor=self.actor,
+            membership=self.part,
+            subaccounts=reach.get("managed", ()),
+            all_subaccounts=reach.get("all_subaccounts", False),
+        )
+        return f"{self.name_of} manages {words.place_label(self.desk, changed).lower()} now."
+
+
+class AddForm(VerbForm):
+    """A role in the chosen place, and until when."""
+
+    role = OfferedField(label="Role")
+    reach = OfferedField(label="Manages")
+    managed = OfferedSet(label="Chosen subaccounts", required=False)
+    ends_at = EndField()
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the roles the services would let the actor give there."""
+        place = verb.part if verb.part != ACCOUNT else None
+        roles = verb.desk.offers.roles(subaccount=place, person=verb.obj)
+        offer(self, "role", roles)
+        if place is not None:
+            del self.fields["reach"], self.fields["managed"]
+            return
+        specs = [role for role in verb.desk.edition.roles if role.codename in dict(roles)]
+        reaches = frozenset[str]().union(*(spec.reaches for spec in specs)) or frozenset({ALL})
+        prepare_reach(self, verb, reaches)
+
+
+class AddPlace(ConsoleVerb):
+    """Give the person a role in one more place."""
+
+    name = "add"
+    label = _("Add to a place…")
+    choose = True
+    form_class = AddForm
+
+    def find(self, key: str) -> Any:
+        """Return the subaccount, or the account itself."""
+        if key == ACCOUNT:
+            return ACCOUNT
+        own = selectors.subaccounts_of(self.actor).filter(account=self.desk.account)
+        return own.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+
+    def key(self) -> str:
+        """Return how the address names the place."""
+        return ACCOUNT if self.part == ACCOUNT else str(self.part.pk)
+
+    def prompt(self) -> str:
+        """Return the heading of the first page."""
+        return f"Where should {label_of(self.obj)} work?"
+
+    def options(self) -> Sequence[tuple[str, str, str]]:
+        """Return the places where the actor may add people."""
+        desk = self.desk
+        needed = desk.edition.changes_subaccount | desk.edition.gives_roles
+        taken = {m.subaccount_id for m in seen_memberships(desk).filter(user=self.obj)}
+        adds_up = desk.edition.roles_add_up
+        found = [
+            (str(place.pk), place.name, "Has a role there already" if place.pk in taken else "")
+            for place in desk.active
+            if not place.is_home
+            and (adds_up or place.pk not in taken)
+            and desk.glance.may(needed, {place.pk})
+        ]
+        if (adds_up or None not in taken) and desk.offers.roles(subaccount=None, person=self.obj):
+            found.append((ACCOUNT, desk.account.name, "A role that reaches several subaccounts"))
+        return found
+
+    def refusal(self) -> str:
+        """Refuse for oneself, for the owner, and where there is nowhere to add anybody."""
+        if self.obj.pk == self.actor.pk:
+            return "You cannot add yourself: nobody changes their own rights."
+        if self.obj.pk == self.desk.account.owner_id:
+            return "You cannot add the owner: the owner holds everything already."
+        places = [place.pk for place in self.desk.active if not place.is_home]
+        needed = self.desk.edition.changes_subaccount | self.desk.edition.gives_roles
+        if not any(self.desk.glance.may(needed, {pk}) for pk in places):
+            return "You cannot add anybody: you manage people in no subaccount."
+        return ""
+
+    @property
+    def place_name(self) -> str:
+        """Return the place's name."""
+        return self.desk.account.name if self.part == ACCOUNT else self.part.name
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Add {label_of(self.obj)} to {self.place_name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what the person gets."""
+        return (
+            f"{label_of(self.obj)} holds what the role allows in {self.place_name} from the next "
+            "click. Roles you may not give are left out.",
+        )
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Add."""
+        place = None if self.part == ACCOUNT else self.part
+        reach = reach_of(self, data) if place is None else {}
+        membership = services.add_member(
+            actor=self.actor,
+            account=self.desk.account,
+            user=self.obj,
+            role=role_of(self.desk.account, data["role"]),
+            subaccount=place,
+            ends_at=data["ends_at"],
+            **reach,
+        )
+        role = words.role_label(self.desk, membership)
+        return f"{label_of(self.obj)} is {role} of {self.place_name} now."
+
+
+PLACE_VERBS = (AddPlace, SetReach)

@@ -1,0 +1,205 @@
+"""Lists, templates and campaigns, to look at. Contacts are not here."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from permissions import grants
+from permissions.admin import Verb
+from permissions.audit import label_of
+from permissions.policy import TOP
+from permissions.resources import registry
+from teams.admin import words
+from teams.admin.base import ConsoleAdmin
+from teams.admin.desk import desk_of
+from teams.admin.resource_verbs import GuestHere, Share, Unshare
+from teams.admin.site import console
+from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ACCESS_CAMPAIGNS,
+    ACCESS_CONTENT,
+    ASSIGN_TEAM_RESOURCES,
+    CATALOGUE,
+)
+from teams.models import Campaign, MailingList, MessageTemplate, Team
+
+
+class PlaceFilter(admin.SimpleListFilter):
+    """By subaccount."""
+
+    title = "subaccount"
+    parameter_name = "place"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the active subaccounts of the reader."""
+        return [(str(place.pk), place.name) for place in desk_of(request).active]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filter; a subaccount that is not offered finds nothing."""
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in {key for key, _label in self.lookup_choices}:
+            return queryset.none()
+        return queryset.filter(subaccount=value)
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By state of a campaign."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the states there are."""
+        return [(status.value, str(status.label)) for status in Campaign.Status]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filter; an unknown state finds nothing."""
+        value = self.value()
+        return queryset if value is None else queryset.filter(status=value)
+
+
+class ResourceAdmin(ConsoleAdmin):
+    """Something in a subaccount, read-only."""
+
+    menu_section = "work"
+    menu_area = ""
+    page_template = "teams/console/resource.html"
+
+    list_display: ClassVar[tuple[str, ...]] = ("name_cell", "place_cell", "created_cell")
+    list_filter: ClassVar[tuple[Any, ...]] = (PlaceFilter,)
+    show_facets = admin.ShowFacets.ALWAYS
+    search_fields = ("name",)
+    search_help_text = "Name"
+    ordering = ("name", "pk")
+    sortable_by = ("name_cell", "created_cell")
+    verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere)
+
+    def menu_name(self, request: HttpRequest) -> str:
+        """Return the edition's word for the area, if it has one."""
+        return desk_of(request).label(self.menu_area, self.menu_label)
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return what may be seen in the chosen account."""
+        return super().scope(request).filter(account=desk_of(request).account)
+
+    def may_enter(self, request: HttpRequest) -> bool:
+        """Say whether the reader may see any of it in the chosen account."""
+        desk = desk_of(request)
+        if desk.holds(self.view_permission):
+            return True
+        label = registry.of(self.model).label
+        return any(
+            kind == label and self.view_permission in given
+            for (kind, _pk), given in desk.profile.guests.items()
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load the subaccount's name with the list."""
+        return super().get_queryset(request).select_related("subaccount", "created_by")
+
+    @admin.display(description="Name", ordering="name")
+    def name_cell(self, obj: Any) -> str:
+        """Return the name."""
+        return str(obj.name)
+
+    @admin.display(description="Subaccount")
+    def place_cell(self, obj: Any) -> str:
+        """Return where it is."""
+        return str(obj.subaccount.name)
+
+    @admin.display(description="Created", ordering="created_at")
+    def created_cell(self, obj: Any) -> SafeString:
+        """Return when it was made."""
+        return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.created_at))
+
+    def facts(self, obj: Any) -> list[tuple[str, Any]]:
+        """Return what the page says about it."""
+        made = label_of(obj.created_by) if obj.created_by else words.none("Not known")
+        return [
+            ("Subaccount", obj.subaccount.name),
+            ("Created", words.when(obj.created_at)),
+            ("Created by", made),
+        ]
+
+    def object_view(
+        self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
+    ) -> HttpResponse:
+        """Show it, with the teams that see it and what the reader may do with it."""
+        desk = desk_of(request)
+        resource = registry.of(self.model)
+        teams: list[tuple[Team, Any]] = []
+        shows_teams = desk.edition.has_teams and bool(resource.limited)
+        if shows_teams and desk.holds(ASSIGN_TEAM_RESOURCES, obj.subaccount_id):
+            groups = grants.groups_on(obj).values("group_id")
+            found = Team.objects.filter(account=desk.account, group__in=groups).order_by("name")
+            teams = [(team, self.offered(request, obj, team)) for team in found]
+        else:
+            shows_teams = False
+        area = CATALOGUE[self.view_permission].area
+        lines = [
+            (permission, desk.profile.decide(permission, resource, obj).allowed)
+            for permission in area.permissions
+            if permission in desk.edition.permissions and permission.level != TOP
+        ]
+        context = {
+            "title": obj.name,
+            "facts": self.facts(obj),
+            "shows_teams": shows_teams,
+            "teams": teams,
+            "lines": lines,
+            "verbs": self.offered(request, obj),
+        }
+        return self.page(request, obj, context)
+
+
+@admin.register(MailingList, site=console)
+class MailingListAdmin(ResourceAdmin):
+    """Mailing lists by name; the contacts on them are not shown."""
+
+    view_permission = ACCESS_AUDIENCE
+    menu_area = "audience"
+    menu_label = "Audience"
+    menu_icon = "audience"
+
+
+@admin.register(MessageTemplate, site=console)
+class MessageTemplateAdmin(ResourceAdmin):
+    """Message templates."""
+
+    view_permission = ACCESS_CONTENT
+    menu_area = "content"
+    menu_label = "Templates"
+    menu_icon = "image"
+
+
+@admin.register(Campaign, site=console)
+class CampaignAdmin(ResourceAdmin):
+    """Campaigns and how far they have come."""
+
+    view_permission = ACCESS_CAMPAIGNS
+    menu_area = "campaigns"
+    menu_label = "Campaigns"
+    menu_icon = "send"
+
+    list_display = ("name_cell", "state_cell", "place_cell", "created_cell")
+    list_filter = (PlaceFilter, StatusFilter)
+    verbs = (GuestHere,)
+
+    @admin.display(description="State")
+    def state_cell(self, obj: Any) -> SafeString:
+        """Return the state as dot and word."""
+        kind = {"draft": "draft", "scheduled": "invited", "sent": "active"}[obj.status]
+        label = obj.get_status_display()
+        return format_html('<span class="state state--{}">{}</span>', kind, label)
+
+    def facts(self, obj: Any) -> list[tuple[str, Any]]:
+        """Say the state first."""
+        return [("State", self.state_cell(obj)), *super().facts(obj)]

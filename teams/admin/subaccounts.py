@@ -1,0 +1,241 @@
+"""Subaccounts: the list, the page of one, and its verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from permissions import grants
+from permissions.audit import label_of
+from teams import selectors
+from teams.admin import words
+from teams.admin.base import ConsoleAdmin
+from teams.admin.crew_verbs import CREW_VERBS
+from teams.admin.desk import Desk, desk_of
+from teams.admin.persons import sees_people
+from teams.admin.site import console
+from teams.admin.subaccount_verbs import SUBACCOUNT_VERBS
+from teams.catalogue import ACCESS_SETTINGS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.models import Membership, Subaccount, SubaccountUserGrant
+from teams.models.membership import ManagedSubaccount
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Active or archived."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [("active", "Active"), ("archived", "Archived")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Filter; unknown values find nothing."""
+        match self.value():
+            case None:
+                return queryset
+            case "active":
+                return queryset.filter(archived_at=None)
+            case "archived":
+                return queryset.filter(archived_at__isnull=False)
+            case _:
+                return queryset.none()
+
+
+def counted(queryset: QuerySet[Subaccount]) -> QuerySet[Any]:
+    """Count the people with a role in each subaccount."""
+    active = Q(memberships__status=Membership.Status.ACTIVE)
+    return queryset.annotate(
+        people=Count("memberships__user", filter=active, distinct=True),
+        lists=Count("mailinglists", distinct=True),
+    )
+
+
+def is_entered(desk: Desk) -> bool:
+    """Say whether subaccounts are this person's business: they run some, or the account."""
+    return (
+        desk.works_at_account
+        or sees_people(desk)
+        or any(
+            desk.holds(permission)
+            for permission in (ACCESS_SETTINGS, MANAGE_SUBACCOUNT_SETTINGS, CREATE_SUBACCOUNTS)
+        )
+    )
+
+
+@admin.register(Subaccount, site=console)
+class SubaccountAdmin(ConsoleAdmin):
+    """The subaccounts one runs, and archived ones one may restore."""
+
+    menu_section = "work"
+    menu_order = 10
+    menu_icon = "building"
+    menu_label = "Subaccounts"
+    page_template = "teams/console/subaccount.html"
+
+    list_display = ("name_cell", "state_cell", "people_cell", "lists_cell", "created_cell")
+    list_display_links = ("name_cell",)
+    list_filter = (StateFilter,)
+    show_facets = admin.ShowFacets.ALWAYS
+    search_fields = ("name",)
+    search_help_text = "Name"
+    ordering = ("name", "pk")
+    sortable_by = ("name_cell", "created_cell")
+    verbs = (*CREW_VERBS, *SUBACCOUNT_VERBS)
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the subaccounts of the chosen account that the reader works in."""
+        desk = desk_of(request)
+        if not is_entered(desk):
+            return Subaccount.objects.none()
+        return selectors.subaccounts_of(desk.user).filter(account=desk.account)
+
+    def may_enter(self, request: HttpRequest) -> bool:
+        """Say whether the reader runs anything."""
+        return is_entered(desk_of(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Count people and lists with the list."""
+        return counted(super().get_queryset(request)).select_related("account")
+
+    @admin.display(description="Name", ordering="name")
+    def name_cell(self, obj: Any) -> str:
+        """Return the name."""
+        return str(obj.name)
+
+    @admin.display(description="State")
+    def state_cell(self, obj: Any) -> SafeString:
+        """Return active, archived or the account's own."""
+        if obj.is_archived:
+            return format_html('<span class="state state--suspended">{}</span>', "Archived")
+        return format_html(
+            '<span class="state state--active">{}</span>',
+            "Own workspace" if obj.is_home else "Active",
+        )
+
+    @admin.display(description="People")
+    def people_cell(self, obj: Any) -> int:
+        """Return how many have a role in it."""
+        return int(obj.people)
+
+    @admin.display(description="Mailing lists")
+    def lists_cell(self, obj: Any) -> int:
+        """Return how many lists it has."""
+        return int(obj.lists)
+
+    @admin.display(description="Created", ordering="created_at")
+    def created_cell(self, obj: Any) -> SafeString:
+        """Return when it was made."""
+        return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.created_at))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Say under the heading how many there are of how many."""
+        context = {"subtitle": limit_sentence(desk_of(request))}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def object_view(
+        self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
+    ) -> HttpResponse:
+        """Show the subaccount and the people in it."""
+        desk = desk_of(request)
+        shown = obj.pk in selectors.people_places(desk.profile, desk.account.pk)
+        if obj.is_archived:
+            shown = shown or desk.is_owner
+        context = {
+            "title": obj.name,
+            "state": self.state_cell(obj),
+            "facts": [
+                ("People with a role in it", obj.people),
+                ("Mailing lists", obj.lists),
+                ("Created", words.when(obj.created_at)),
+                *([("Archived", words.when(obj.archived_at))] if obj.is_archived else []),
+            ],
+            "shows_people": shown,
+            "people": people_rows(desk, obj) if shown else [],
+            "guests": guest_rows(obj) if shown else [],
+            "has_contact": desk.edition.has_primary_contact,
+            "verbs": self.offered(request, obj),
+            "people_open": sees_people(desk),
+            "person_url": person_url(),
+        }
+        return self.page(request, obj, context)
+
+
+def person_url() -> str:
+    """Return the name of a person's page; the model of logins is the project's own."""
+    meta = get_user_model()._meta
+    return f"{console.name}:{meta.app_label}_{meta.model_name}_change"
+
+
+def limit_sentence(desk: Desk) -> str:
+    """Return how many active subaccounts there are, and how many there may be."""
+    own = [place for place in desk.active if not place.is_home]
+    limit = desk.edition.max_active_subaccounts
+    if limit is not None and desk.is_owner:
+        return f"{len(own)} of {limit} active subaccounts. Archived ones do not count."
+    noun = "subaccount" if len(own) == 1 else "subaccounts"
+    return f"{len(own)} active {noun} in {desk.account.name}."
+
+
+def people_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
+    """Return who works in the subaccount as what; managers only to those who see them."""
+    where = Q(subaccount=subaccount)
+    if selectors.sees_account_people(desk.profile, desk.account.pk):
+        managing = ManagedSubaccount.objects.filter(subaccount=subaccount)
+        where |= Q(subaccount=None, all_subaccounts=True)
+        where |= Q(subaccount=None, pk__in=managing.values("membership_id"))
+    rows = (
+        Membership.objects.filter(where, account=desk.account)
+        .select_related("user", "custom_role", "subaccount")
+        .order_by("user__first_name", "user__last_name", "pk")
+    )
+    found = [
+        {
+            "person": row.user,
+            "avatar": words.avatar(row.user),
+            "name": label_of(row.user),
+            "mail": row.user.email or row.user.get_username(),
+            "chip": words.role_chip(desk, row),
+            "level": "The account" if row.is_account_level else "This subaccount",
+            "state": words.state_chip(words.state(row.user, [row], desk.account)),
+            "is_contact": row.is_primary_contact,
+            "ends": words.when(row.ends_at, "No end"),
+        }
+        for row in rows
+    ]
+    order = {role.codename: -(role.rank or 0) for role in desk.edition.roles}
+    paired = sorted(zip(rows, found, strict=True), key=lambda pair: order.get(pair[0].role, 0))
+    return [row for _membership, row in paired]
+
+
+def guest_rows(subaccount: Subaccount) -> list[dict[str, Any]]:
+    """Return who is a guest of the whole subaccount, and what they may do."""
+    rows = (
+        SubaccountUserGrant.objects.filter(
+            grants.active(timezone.now()), content_object=subaccount, membership=None
+        )
+        .select_related("user", "permission")
+        .order_by("user__first_name", "user__last_name", "permission__name")
+    )
+    found: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        entry = found.setdefault(
+            row.user_id,
+            {
+                "person": row.user,
+                "avatar": words.avatar(row.user),
+                "name": label_of(row.user),
+                "labels": [],
+                "ends": words.when(row.ends_at, "No end"),
+            },
+        )
+        entry["labels"].append(row.permission.name)
+    return list(found.values())

@@ -1,0 +1,141 @@
+"""How the console writes people, roles, places and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from permissions.audit import label_of
+from teams.admin.desk import Chip, Desk, initials, role_kind, role_spec
+from teams.models import Account, Membership
+
+CHIPS_SHOWN = 2
+
+
+def none(text: str = "None") -> SafeString:
+    """Return an empty cell: a word, in quiet letters."""
+    return format_html('<span class="none">{}</span>', text)
+
+
+def icon(name: str) -> SafeString:
+    """Return an icon of the sprite; never alone, a word stands beside it."""
+    return format_html('<svg class="i" aria-hidden="true"><use href="#i-{}"></use></svg>', name)
+
+
+def avatar(person: Any, size: str = "") -> SafeString:
+    """Return the round with somebody's initials; their name stands beside it."""
+    return format_html(
+        '<span class="avatar{}" aria-hidden="true">{}</span>', size, initials(label_of(person))
+    )
+
+
+def short_date(moment: datetime) -> str:
+    """Return "Today, 09:12", "Thu 26 Nov", or with the year if it is another."""
+    local, now = timezone.localtime(moment), timezone.localtime()
+    if local.date() == now.date():
+        return f"Today, {date_format(local, 'H:i')}"
+    if local.date() == now.date() - timedelta(days=1):
+        return f"Yesterday, {date_format(local, 'H:i')}"
+    return date_format(local, "D j M" if local.year == now.year else "j M Y")
+
+
+def when(moment: datetime | None, otherwise: str = "Never") -> SafeString:
+    """Return a date people read, with the full one for machines."""
+    if moment is None:
+        return none(otherwise)
+    full = timezone.localtime(moment).isoformat(timespec="minutes")
+    return format_html('<time datetime="{}">{}</time>', full, short_date(moment))
+
+
+def role_label(desk: Desk, membership: Membership) -> str:
+    """Return the role's name."""
+    spec = role_spec(desk.edition, membership.role)
+    if spec is not None:
+        return str(spec.label)
+    return membership.custom_role.name if membership.custom_role else membership.role
+
+
+def role_chip(desk: Desk, membership: Membership) -> Chip:
+    """Return the role as a chip."""
+    spec = role_spec(desk.edition, membership.role)
+    return Chip(
+        role_label(desk, membership),
+        role_kind(spec, at_account=spec is not None and membership.is_account_level),
+    )
+
+
+def place_label(desk: Desk, membership: Membership) -> str:
+    """Return where a membership counts; names only of places the reader sees."""
+    if membership.subaccount is not None:
+        return membership.subaccount.name
+    if membership.all_subaccounts:
+        return "All subaccounts"
+    reached = [row.subaccount_id for row in membership.reach.all()]
+    if len(reached) == 1 and reached[0] in desk.place_names:
+        return desk.place_names[reached[0]]
+    return f"{len(reached)} subaccount{'' if len(reached) == 1 else 's'}"
+
+
+def owner_chip(desk: Desk) -> tuple[str, str]:
+    """Return place and role of the owner."""
+    return "All subaccounts", str(desk.edition.owner_label)
+
+
+def chips(pairs: list[tuple[str, str]], more_url: str) -> SafeString:
+    """Return at most two place and role chips, and how many more there are."""
+    if not pairs:
+        return none()
+    shown = format_html_join(
+        "",
+        '<li class="chip"><span class="chip-place">{}</span><span class="chip-role">{}</span></li>',
+        pairs[:CHIPS_SHOWN],
+    )
+    rest = len(pairs) - CHIPS_SHOWN
+    more = (
+        format_html('<li class="chip chip--more"><a href="{}">+{} more</a></li>', more_url, rest)
+        if rest > 0
+        else mark_safe("")
+    )
+    return format_html('<ul class="chips">{}{}</ul>', shown, more)
+
+
+def state(person: Any, memberships: Iterable[Membership], account: Account) -> str:
+    """Return "active", "suspended", "ended" or "off" for one person in the account."""
+    if not person.is_active:
+        return "off"
+    if person.pk == account.owner_id:
+        return "active"
+    now = timezone.now()
+    found = [
+        "ended" if m.ends_at is not None and m.ends_at <= now else m.status for m in memberships
+    ]
+    if "active" in found or not found:
+        return "active"
+    return "suspended" if "suspended" in found else "ended"
+
+
+STATES = {
+    "active": ("active", "Active"),
+    "suspended": ("suspended", "Suspended"),
+    "ended": ("suspended", "Ended"),
+    "off": ("suspended", "Login switched off"),
+}
+
+
+def state_chip(name: str) -> SafeString:
+    """Return a state as dot and word."""
+    kind, word = STATES[name]
+    return format_html('<span class="state state--{}">{}</span>', kind, word)
+
+
+def listed(names: list[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

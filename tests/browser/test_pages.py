@@ -1,0 +1,104 @@
+"""The console in a real browser: axe, the content security policy, and 390 pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.console.conftest import build
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "owner": [
+        "/",
+        "/access/",
+        "/roles/",
+        "/auth/user/",
+        "/auth/user/{full}/change/",
+        "/auth/user/{manager}/change/",
+        "/auth/user/{full}/act/remove/{seat}/",
+        "/auth/user/{full}/act/add/account/",
+        "/auth/user/{full}/act/add/",
+        "/teams/subaccount/",
+        "/teams/subaccount/{north}/change/",
+        "/teams/subaccount/act/create/",
+        "/teams/campaign/",
+        "/teams/mailinglist/{list}/change/",
+        "/password_change/",
+    ],
+    "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
+    "author": ["/", "/access/", "/auth/user/", "/teams/campaign/"],
+    "response_only": ["/", "/access/"],
+}
+SIZES = {"wide": (1366, 900), "narrow": (390, 844)}
+
+
+@pytest.fixture
+def world(transactional_db: Any) -> Any:
+    """Return an account that the server's thread sees too."""
+    return build()
+
+
+def sign_in(page: Any, address: str, login: str) -> None:
+    page.goto(f"{address}/login/")
+    page.fill("#id_username", login)
+    page.fill("#id_password", "demo")
+    page.click("[type=submit]")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("who", PAGES)
+def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
+    world: Any, live_server: Any, browser: Any, who: str, size: str, scheme: str
+) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    sign_in(page, live_server.url, world.people[who].username)
+    keys = {
+        "full": world.people["full"].pk,
+        "manager": world.people["manager"].pk,
+        "seat": world.seats["full"].pk,
+        "north": world.places["north"].pk,
+        "list": world.rows["mailinglist"].pk,
+    }
+    wrong: list[Any] = []
+    for url in PAGES[who]:
+        page.goto(live_server.url + url.format(**keys))
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if overflow:
+            wrong.append((url, "overflow", overflow))
+        for violation in Axe().run(page).response["violations"]:
+            nodes = [node["html"][:160] for node in violation["nodes"][:3]]
+            wrong.append((url, violation["id"], nodes))
+    assert wrong == []
+    # a refused page says 403 on the console of the browser; nothing else may be said
+    assert [line for line in said if "403 (Forbidden)" not in line] == []
+    context.close()
+
+
+def test_sign_in_switch_and_sign_out_without_script(
+    world: Any, live_server: Any, browser: Any
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, live_server.url, world.people["administrator"].username)
+    page.get_by_role("link", name="People", exact=True).first.click()
+    page.get_by_role("link", name="Full One").click()
+    page.get_by_label("Export contacts").check()
+    page.get_by_role("button", name="Save switches").click()
+    assert page.get_by_label("Export contacts").is_checked()
+    assert "Export contacts is on for Full One" in page.content()
+    page.locator(".menu--user > summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("heading", name="You are signed out").is_visible()
+    context.close()

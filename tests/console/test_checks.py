@@ -1,0 +1,68 @@
+"""The system check, and the base class itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.core.checks import run_checks
+
+from permissions.admin import ScopedModelAdmin
+from permissions.admin.checks import check_admins
+from teams.admin import console
+from teams.admin.matrix import areas, columns
+from teams.editions import EDITIONS
+from teams.models import Campaign, MailingList
+
+
+def test_the_console_is_scoped() -> None:
+    assert not [m for m in run_checks() if m.id in {"permissions.E050", "permissions.E051"}]
+    assert all(isinstance(a, ScopedModelAdmin) for a in console._registry.values())
+
+
+def test_an_unscoped_admin_is_refused() -> None:
+    found = check_admins([admin.ModelAdmin(MailingList, console)])
+    assert [m.id for m in found] == ["permissions.E050"]
+    assert "ScopedModelAdmin" in str(found[0].hint)
+
+
+@pytest.mark.parametrize(
+    "option", ["list_editable", "inlines", "raw_id_fields", "autocomplete_fields", "date_hierarchy"]
+)
+def test_a_way_around_the_scope_is_refused(option: str) -> None:
+    kind = type("Leaky", (ScopedModelAdmin,), {option: ("name",)})
+    assert [m.id for m in check_admins([kind(MailingList, console)])] == ["permissions.E051"]
+
+
+def test_an_admin_without_a_scope_shows_nothing(rf: Any, world: Any) -> None:
+    request = rf.get("/")
+    request.user = world.people["owner"]
+    bare = ScopedModelAdmin(Campaign, console)
+    assert not bare.may_enter(request)
+    with pytest.raises(NotImplementedError):
+        bare.get_queryset(request)
+
+
+def test_related_rows_are_those_of_the_related_admin(rf: Any, world: Any) -> None:
+    request = rf.get("/")
+    request.user = world.people["manager"]
+    request.session = {}
+    campaigns = console._registry[Campaign]
+    field = Campaign._meta.get_field("mailing_list")
+    offered = campaigns.formfield_for_foreignkey(field, request).queryset  # type: ignore[union-attr]
+    assert list(offered) == [world.rows["mailinglist"]]
+    account = Campaign._meta.get_field("account")  # no admin on this site: nothing to choose
+    assert not campaigns.formfield_for_foreignkey(account, request).queryset  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("codename", EDITIONS)
+def test_the_matrix_says_what_the_truth_says(codename: str) -> None:
+    from tests.editions.test_cells import LINES
+
+    edition = EDITIONS[codename]
+    truth = {line["permission"]: line for line in LINES[codename]}
+    for area in areas(codename):
+        for row in area.rows:
+            expected = [truth[row.permission][c.name] for c in columns(edition)]
+            assert [c.split(":")[0] for c in expected] == list(row.cells[1:])

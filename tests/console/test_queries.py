@@ -1,0 +1,81 @@
+"""Each page costs the same with one item and with three."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from teams import services
+from teams.factories import (
+    CampaignFactory,
+    MailingListFactory,
+    MembershipFactory,
+    MessageTemplateFactory,
+    SubaccountFactory,
+    UserFactory,
+)
+
+PAGES = {
+    "home": ("owner", "/", 15),
+    "home of a member": ("author", "/", 6),
+    "my access": ("full", "/access/", 16),
+    "people": ("owner", "/auth/user/", 15),
+    "person": ("owner", "/auth/user/{full}/change/", 25),
+    "roles": ("owner", "/roles/", 5),
+    "subaccounts": ("owner", "/teams/subaccount/", 9),
+    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 10),
+    "lists": ("owner", "/teams/mailinglist/", 8),
+    "templates": ("owner", "/teams/messagetemplate/", 8),
+    "campaigns": ("owner", "/teams/campaign/", 9),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 8),
+    "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
+    "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
+}
+
+
+def cost(world: Any, who: str, url: str) -> int:
+    keys = {
+        "full": world.people["full"].pk,
+        "seat": world.seats["full"].pk,
+        "north": world.places["north"].pk,
+        "campaign": world.rows["campaign"].pk,
+    }
+    client = world.client(who)
+    client.get(url.format(**keys))
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url.format(**keys)).status_code == 200
+    return len(queries)
+
+
+def grow(world: Any, items: int) -> None:
+    """Give every list on every page so many more items."""
+    owner = world.people["owner"]
+    for _ in range(items):
+        place = SubaccountFactory(account=world.account)
+        person = UserFactory()
+        MembershipFactory(account=world.account, subaccount=world.places["north"], user=person)
+        MembershipFactory(account=world.account, user=person, role="manager", reaching=[place])
+        extra = MembershipFactory(
+            account=world.account, subaccount=place, user=world.people["full"]
+        )
+        services.toggle_permission(actor=owner, membership=extra, toggle="export_contacts", on=True)
+        target = SubaccountFactory(account=world.account)
+        services.give_guest_access(
+            actor=owner, user=world.people["full"], obj=target, permissions=["access_campaigns"]
+        )
+        for factory in (MailingListFactory, MessageTemplateFactory, CampaignFactory):
+            factory(subaccount=world.places["north"])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_queries_are_the_same_with_one_item_and_with_three(world: Any, name: str) -> None:
+    who, url, at_most = PAGES[name]
+    grow(world, 1)
+    before = cost(world, who, url)
+    grow(world, 2)
+    after = cost(world, who, url)
+    assert (name, after) == (name, before)
+    assert before <= at_most

@@ -1,0 +1,1 @@
+"""The host's app: its people, and what they segment."""

@@ -1,0 +1,1 @@
+"""A minimal project that uses django-subaccounts, as its documentation says."""

@@ -1,0 +1,502 @@
+"""Random histories of two accounts, the engine and the reference model side by side.
+
+After every step the engine must answer like the model, for everybody, everywhere; and whatever the
+model says, nobody may have come by something that the person acting did not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, ClassVar
+
+import hypothesis
+import pytest
+from django.db import connection, models, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from permissions import access, audit
+from permissions.errors import Invalid, Refused
+from permissions.models import AuditEvent
+from teams import models as tables
+from teams import services
+from tests.reference.model import GUESTS, INVALID, REFUSED, ROLES, SAILTHRU, VIEW, Post, table
+from tests.reference.world import EVERYWHERE, MODELS, PEOPLE, SPARE, SPARES, World, build
+
+#: every table a service writes, with the way from a row to its account
+TENANT_TABLES = {
+    tables.Account: "pk",
+    tables.Subaccount: "account",
+    tables.Role: "account",
+    tables.Membership: "account",
+    tables.ManagedSubaccount: "account",
+    tables.AccountUserGrant: "content_object",
+    tables.SubaccountUserGrant: "content_object__account",
+    tables.MailingListUserGrant: "content_object__account",
+    tables.MessageTemplateUserGrant: "content_object__account",
+    tables.CampaignUserGrant: "content_object__account",
+    tables.MailingListGroupGrant: "content_object__account",
+    tables.MessageTemplateGroupGrant: "content_object__account",
+    tables.Team: "account",
+    tables.TeamMembership: "team__account",
+    tables.MailingList: "account",
+    tables.MessageTemplate: "account",
+    tables.Campaign: "account",
+}
+Held = dict[str, set[tuple[str, str]]]  # by person: permission and account, place or thing
+Outcome = set[str]
+
+#: those that the rules about changing rights look at
+RULED_BY = {
+    "manage_members",
+    "manage_managers",
+    "manage_administrators",
+    "manage_roles",
+    "manage_teams",
+    "assign_team_resources",
+    "create_subaccounts",
+    "archive_subaccounts",
+    "manage_subaccount_settings",
+}
+ON_THINGS = GUESTS["place"] | {"assign_team_resources", "rename_lists", "send_campaigns"}
+
+#: what restoring, archiving and creating change for people is not a grant
+NOT_GRANTS = {"set_archived", "create_subaccount"}
+#: hiding a thing from a team, or somebody from a team, may show their own work to its creator
+SHOWS_CREATORS = {"set_in_team", "set_shared"}
+
+
+@cache
+def statements(account: int) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """Return the statements that read all that is stored of an account; composed once."""
+    found = {
+        model._meta.label: model._default_manager.filter(**{path: account}).order_by("pk")
+        for model, path in TENANT_TABLES.items()
+    }
+    root = f"{tables.Account._meta.label_lower}:{account}"
+    found["audit"] = AuditEvent.objects.filter(root=root).order_by("sequence").only("digest")
+    return {label: rows.query.sql_with_params() for label, rows in found.items()}
+
+
+def rows_of(account: tables.Account) -> dict[str, list[Any]]:
+    """Return all that is stored of an account."""
+    stored = {}
+    with connection.cursor() as cursor:
+        for label, (sql, params) in statements(account.pk).items():
+            cursor.execute(sql, params)
+            stored[label] = cursor.fetchall()
+    return stored
+
+
+def kinds_of_permission(edition: str) -> list[list[str]]:
+    """Return the permissions of an edition, those with equal cells in all columns together."""
+    truth, kinds = table(edition), {}
+    for permission, toggle in truth.toggle.items():
+        cells = tuple(column.get(permission) for column in truth.cells.values())
+        follows = truth.follows.get(permission) if edition == SAILTHRU else ""
+        alike = (permission in truth.of_account, toggle, cells, follows, permission in truth.ticks)
+        kinds.setdefault(alike if edition == SAILTHRU else alike[:3], []).append(permission)
+    return list(kinds.values())
+
+
+class Tenants(RuleBasedStateMachine):
+    """What people do to each other in two accounts."""
+
+    world: ClassVar[World]
+    steps: ClassVar[list[str]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transaction = transaction.atomic()
+        self.transaction.__enter__()
+        self.model = self.world.model
+        self.rows = dict(self.world.rows)
+        self.count = 0
+        self.kinds = kinds_of_permission(self.world.edition)
+        self.stored = {key: rows_of(self.rows[key]) for key in self.model.accounts}
+        try:
+            self.held = self.compare()
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def teardown(self) -> None:
+        """Check what is only true of a whole history."""
+        try:
+            connection.check_constraints()
+            assert list(audit.verify()) == []
+        finally:
+            self.roll_back()
+
+    def roll_back(self) -> None:
+        """Leave nothing behind."""
+        transaction.set_rollback(True)
+        self.transaction.__exit__(None, None, None)
+
+    # one step
+
+    def step(
+        self,
+        data: st.DataObject,
+        verb: str,
+        account: str,
+        call: Callable[..., Any],
+        subjects: dict[str, Any],
+        **about: Any,
+    ) -> None:
+        """Let somebody do something, in the engine and in the model."""
+        actor = self.choose_actor(data, verb, account, about)
+        problems, after = self.model.attempt(verb, actor, account, **about)
+        story = f"{actor}: {call.__name__} in {account} {about}"
+        result, outcome = None, set()
+        try:
+            result = call(actor=self.rows[actor], **subjects)
+        except Refused as refusal:
+            outcome, story = {REFUSED}, f"{story}: {refusal.code} {refusal}"
+        except Invalid as refusal:
+            outcome, story = {INVALID}, f"{story}: {refusal.code} {refusal}"
+        hypothesis.note(story)
+        assert bool(outcome) == bool(problems), (
+            f"{story}; the model expects {problems or 'success'}"
+        )
+        assert outcome <= problems, f"{story}; the model expects {problems}"
+        self.steps.append(verb if not outcome else f"{verb} {min(outcome)}")
+        self.count += 1
+        if outcome:
+            after = self.model
+        elif "key" in about:
+            self.rows[about["key"]] = result
+        before, self.model = self.model, after
+        self.check_stored(account, bool(outcome), story)
+        held, self.held = self.held, self.compare(story)
+        if not outcome:
+            self.check_gains(verb, about, actor, held, story)
+            for key in set(before.posts) - set(after.posts):
+                del self.rows[key]
+
+    def choose_actor(self, data: st.DataObject, verb: str, account: str, about: Any) -> str:
+        """Draw somebody: mostly somebody who may, if there is anybody."""
+        people = list(PEOPLE)
+        if data.draw(st.integers(0, 3), label="by somebody who may"):
+            able = [p for p in people if not self.model.attempt(verb, p, account, **about)[0]]
+            # the owner may nearly everything, which says little
+            people = [p for p in able if p not in ("owner", "rival")] or able or people
+        return data.draw(st.sampled_from(people), label="actor")
+
+    # what must hold after each
+
+    def check_stored(self, account: str, refused: bool, story: str) -> None:
+        """A refused act changes nothing, any other leaves a trace; neither touches the rival."""
+        before, self.stored = self.stored, {k: rows_of(self.rows[k]) for k in self.model.accounts}
+        for key, now in self.stored.items():
+            if refused or key != account:
+                assert now == before[key], f"{story}: wrote to {key}"
+            else:
+                assert len(now["audit"]) > len(before[key]["audit"]), f"{story}: left no trace"
+            owner = self.rows[self.model.accounts[key].owner]
+            assert tables.Account.objects.get(pk=self.rows[key].pk).owner == owner, story
+            assert not tables.Membership.objects.filter(account=self.rows[key], user=owner), story
+
+    def check_gains(self, verb: str, about: Any, actor: str, held: Held, story: str) -> None:
+        """Nobody gains what the actor did not hold, and the actor gains nothing."""
+        if verb in NOT_GRANTS or (verb in SHOWS_CREATORS and not about["on"]):
+            return
+        for person in PEOPLE:
+            gained = self.held[person] - held[person]
+            assert gained <= held[actor], f"{story}: gave {person} {gained - held[actor]}"
+            assert person != actor or not gained, f"{story}: raised themselves by {gained}"
+
+    def compare(self, story: str = "at the beginning") -> Held:
+        """Ask the engine what the model knows; return what people hold."""
+        questions = list(self.questions())
+        asked = {(permission, key) for permission, key, _ in questions}
+        held = {person: self.model.held(person) for person in PEOPLE}
+        with access.unit_of_work():
+            for person in PEOPLE:
+                user, known = self.rows[person], held[person] & asked
+                actual = {(p, key) for p, key, row in questions if access.can(user, p, row)}
+                assert actual == known, (
+                    f"{story}: of {person} the engine says {sorted(actual - known)}, "
+                    f"the model {sorted(known - actual)}"
+                )
+                self.check_visible(person, held[person], story)
+        return held
+
+    def questions(self) -> Iterator[tuple[str, str, models.Model]]:
+        """Yield (permission, name, row) of what is asked of everybody after this step.
+
+        Of permissions that are alike in all columns another one each time; of places that are
+        alike one; and one permission that makes no sense there.
+        """
+        of_account = table(self.world.edition).of_account
+        turn = {kind[self.count % len(kind)] for kind in self.kinds} | RULED_BY
+        other = sorted(turn)[self.count % len(turn)]
+        on_things = sorted(ON_THINGS)[self.count % 2 :: 2]
+        for kind, key in self.objects():
+            if SPARE in key and not key.endswith(str(self.count % SPARES)):
+                continue
+            asked = {"account": turn & of_account, "place": turn - of_account}.get(kind, on_things)
+            for permission in {*asked, other}:
+                yield permission, key, self.rows[key]
+
+    def objects(self) -> Iterator[tuple[str, str]]:
+        """Yield (kind, name) of everything that permissions are asked on."""
+        for key in self.model.accounts:
+            yield "account", key
+        for key in self.model.places:
+            yield "place", key
+        for key, thing in self.model.things.items():
+            yield thing.kind, key
+
+    def check_visible(self, person: str, expected: set[tuple[str, str]], story: str) -> None:
+        """``visible`` lists what ``can`` allows: two kinds of object in turn, one permission each."""
+        for turn in (self.count, self.count + 1):
+            kind = list(MODELS)[turn % len(MODELS)]
+            asked = sorted(ON_THINGS if kind in VIEW else RULED_BY)
+            permission = asked[(turn // len(MODELS)) % len(asked)]
+            names = {self.rows[key].pk: key for k, key in self.objects() if k == kind}
+            rows = access.visible(
+                MODELS[kind]._default_manager.all(), self.rows[person], permission
+            )
+            listed = {names[pk] for pk in rows.values_list("pk", flat=True)}
+            wanted = {key for p, key in expected if p == permission and key in names.values()}
+            assert listed == wanted, f"{story}: {person} lists {kind} by {permission}"
+
+    # what to draw from
+
+    def post(self, data: st.DataObject, *places: str) -> str:
+        """Draw a membership, of one of ``places`` if any are given."""
+        posts = self.model.posts
+        known = [k for k, p in posts.items() if not places or p.place in places]
+        return data.draw(st.sampled_from(sorted(known)), label="membership")
+
+    def place(self, data: st.DataObject, account: str = "") -> str:
+        keys = [k for k, p in self.model.places.items() if account in ("", p.account)]
+        return data.draw(st.sampled_from(keys), label="place")
+
+    def person(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(PEOPLE), label="person")
+
+    def role(self, data: st.DataObject) -> str:
+        known = [*ROLES[self.world.edition], *self.world.roles]
+        return data.draw(st.sampled_from(known), label="role")
+
+    def reaches(self, account: str) -> list[Any]:
+        inside = sorted(self.model.inside(account) - {"A/west"})
+        found = [EVERYWHERE, frozenset(inside[:1]), frozenset(inside[:2]), frozenset(inside[-1:])]
+        return [*found, frozenset({"A/partner"} & set(inside)), frozenset({"B/north"})]
+
+    def new_key(self, what: str) -> str:
+        return f"{what} {self.count}"
+
+    # what people do
+
+    @rule(data=st.data())
+    def add_member(self, data: st.DataObject) -> None:
+        account = data.draw(st.sampled_from(["A", "A", "A", "B"]), label="account")
+        person, role = self.person(data), self.role(data)
+        new = [Post(person, account, role, None, reach) for reach in self.reaches(account)]
+        new += [Post(person, account, role, place) for place in self.model.places]
+        if data.draw(st.integers(0, 7), label="oddly") != 7:
+            own = self.model.inside(account)
+            new = [p for p in new if (p.reach or set()) <= own and p.place in {None, *own}]
+            new = [p for p in new if self.model.fits(p)] or new
+        post = data.draw(st.sampled_from(new), label="new")
+        subjects = {
+            "account": self.rows[account],
+            "user": self.rows[person],
+            "role": self.world.role(role),
+            "subaccount": self.rows[post.place] if post.place else None,
+            "managed": [self.rows[p] for p in sorted(post.reach or ())],
+            "all_subaccounts": post.reach is EVERYWHERE,
+        }
+        key = self.new_key("post")
+        self.step(data, "add_member", account, services.add_member, subjects, key=key, new=post)
+
+    def on_post(
+        self, data: st.DataObject, verb: str, call: Callable[..., Any], post: str, **extra: Any
+    ) -> None:
+        """Let somebody act on a membership; ``extra`` are (engine's, model's) values by name."""
+        subjects = {name: pair[0] for name, pair in extra.items() if pair[0] is not None}
+        about = {name: pair[1] for name, pair in extra.items() if pair[1] is not None}
+        subjects["membership"] = self.rows[post]
+        self.step(data, verb, self.model.posts[post].account, call, subjects, post=post, **about)
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data())
+    def remove_member(self, data: st.DataObject) -> None:
+        self.on_post(data, "remove_member", services.remove_member, self.post(data))
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data(), on=st.booleans())
+    def suspend_or_reactivate(self, data: st.DataObject, on: bool) -> None:
+        posts = [k for k, p in self.model.posts.items() if p.active != on]
+        post = data.draw(st.sampled_from(sorted(posts)), label="post") if posts else self.post(data)
+        call = services.reactivate_member if on else services.suspend_member
+        self.on_post(data, "set_active", call, post, on=(None, on))
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data())
+    def change_role(self, data: st.DataObject) -> None:
+        post, role = self.post(data), self.role(data)
+        given = (self.world.role(role), role)
+        self.on_post(data, "change_role", services.change_role, post, role=given)
+
+    @precondition(lambda self: any(p.place is None for p in self.model.posts.values()))
+    @rule(data=st.data())
+    def set_manager_reach(self, data: st.DataObject) -> None:
+        post = self.post(data, *([None] if data.draw(st.integers(0, 7)) else []))
+        account = self.model.posts[post].account
+        reach = data.draw(st.sampled_from(self.reaches(account)), label="reach")
+        subjects = {
+            "membership": self.rows[post],
+            "subaccounts": [self.rows[p] for p in sorted(reach or ())],
+            "all_subaccounts": reach is EVERYWHERE,
+        }
+        self.step(
+            data,
+            "set_manager_reach",
+            account,
+            services.set_manager_reach,
+            subjects,
+            post=post,
+            reach=reach,
+        )
+
+    @precondition(lambda self: self.model.posts and any(table(self.world.edition).toggle.values()))
+    @rule(data=st.data(), on=st.sampled_from([True, True, False]))
+    def toggle_permission(self, data: st.DataObject, on: bool) -> None:
+        truth, post = table(self.world.edition), self.post(data)
+        admitted = sorted(truth.admitted(self.model.posts[post].role))
+        if not admitted or not data.draw(st.integers(0, 4)):
+            admitted = sorted(set(truth.toggle.values()) - {""})
+        toggle = data.draw(st.sampled_from(admitted), label="toggle")
+        extra = {"toggle": (toggle, toggle), "on": (on, on)}
+        self.on_post(data, "toggle_permission", services.toggle_permission, post, **extra)
+
+    @precondition(lambda self: self.world.edition == "emma_enterprise" or self.count % 9 == 0)
+    @precondition(lambda self: any(p.place == "A/north" for p in self.model.posts.values()))
+    @rule(data=st.data(), nobody=st.integers(0, 5))
+    def set_primary_contact(self, data: st.DataObject, nobody: int) -> None:
+        place = data.draw(st.sampled_from(["A/north", "A/north", "A/south", "B/north"]))
+        here = {p.place for p in self.model.posts.values()} & {place, "A/north"}
+        post = self.post(data, *here) if nobody else None
+        subjects = {
+            "subaccount": self.rows[place],
+            "membership": self.rows[post] if post else None,
+        }
+        account = self.model.places[place].account
+        call = services.set_primary_contact
+        self.step(data, "set_primary_contact", account, call, subjects, at=place, post=post)
+
+    @rule(data=st.data())
+    def create_subaccount(self, data: st.DataObject) -> None:
+        account = data.draw(st.sampled_from(["A", "A", "B"]), label="account")
+        name = data.draw(st.sampled_from([f"new {self.count}", "north"]), label="name")
+        subjects = {"account": self.rows[account], "name": name}
+        key = self.new_key(f"{account}/place")
+        call = services.create_subaccount
+        self.step(data, "create_subaccount", account, call, subjects, key=key, name=name)
+
+    @rule(data=st.data())
+    def rename_subaccount(self, data: st.DataObject) -> None:
+        place = self.place(data)
+        name = data.draw(st.sampled_from([f"renamed {self.count}", "south"]), label="name")
+        subjects = {"subaccount": self.rows[place], "name": name}
+        account, call = self.model.places[place].account, services.rename_subaccount
+        self.step(data, "rename_subaccount", account, call, subjects, at=place, name=name)
+
+    @rule(data=st.data(), on=st.booleans())
+    def archive_or_restore(self, data: st.DataObject, on: bool) -> None:
+        place = self.place(data)
+        call = services.archive_subaccount if on else services.restore_subaccount
+        subjects = {"subaccount": self.rows[place]}
+        account = self.model.places[place].account
+        self.step(data, "set_archived", account, call, subjects, at=place, on=on)
+
+    @rule(data=st.data(), on=st.sampled_from([True, True, False]))
+    def guest_access(self, data: st.DataObject, on: bool) -> None:
+        place = self.place(data)
+        things = [k for k, t in self.model.things.items() if t.place == place]
+        to = data.draw(st.sampled_from([place, *things]), label="to")
+        person = self.person(data)
+        kind = self.model.things[to].kind if to in self.model.things else "place"
+        possible = sorted(GUESTS[kind])
+        if not on and (given := [g for g in sorted(self.model.guests) if g[1] in self.rows]):
+            person, to, _ = data.draw(st.sampled_from(given), label="given")
+            place = self.model.things[to].place if to in self.model.things else to
+            possible = sorted(
+                GUESTS[self.model.things[to].kind if to in self.model.things else "place"]
+            )
+        chosen = data.draw(st.sets(st.sampled_from(possible), min_size=1), label="permissions")
+        if not data.draw(st.integers(0, 9), label="oddly"):
+            chosen = {*chosen, "send_campaigns"}
+        call = services.give_guest_access if on else services.withdraw_guest_access
+        subjects = {"user": self.rows[person], "obj": self.rows[to], "permissions": sorted(chosen)}
+        about = {"person": person, "to": to, "permissions": chosen, "on": on}
+        self.step(data, "set_guest", self.model.places[place].account, call, subjects, **about)
+
+    @precondition(lambda self: self.world.edition == SAILTHRU or self.count % 9 == 0)
+    @rule(data=st.data())
+    def create_team(self, data: st.DataObject) -> None:
+        account = data.draw(st.sampled_from(["A", "B"]), label="account")
+        name = data.draw(st.sampled_from([f"team {self.count}", "red"]), label="name")
+        subjects, key = {"account": self.rows[account], "name": name}, self.new_key("team")
+        self.step(data, "create_team", account, services.create_team, subjects, key=key, name=name)
+
+    @precondition(lambda self: self.model.teams)
+    @rule(data=st.data(), on=st.sampled_from([True, True, False]))
+    def join_or_leave_team(self, data: st.DataObject, on: bool) -> None:
+        team = data.draw(st.sampled_from(sorted(self.model.teams)), label="team")
+        person = self.person(data)
+        subjects = {"team": self.rows[team], "user": self.rows[person]}
+        account = self.model.teams[team][0]
+        call = services.add_to_team if on else services.remove_from_team
+        self.step(data, "set_in_team", account, call, subjects, team=team, person=person, on=on)
+
+    @precondition(lambda self: self.model.teams)
+    @rule(data=st.data(), on=st.sampled_from([True, True, False]))
+    def share_or_unshare(self, data: st.DataObject, on: bool) -> None:
+        team = data.draw(st.sampled_from(sorted(self.model.teams)), label="team")
+        thing = data.draw(st.sampled_from(sorted(self.model.things)), label="thing")
+        subjects = {"team": self.rows[team], "obj": self.rows[thing]}
+        account = self.model.teams[team][0]
+        call = services.share_with_team if on else services.unshare_with_team
+        self.step(data, "set_shared", account, call, subjects, team=team, thing=thing, on=on)
+
+
+WORLDS = {
+    "constant_contact": {"edition": "constant_contact"},
+    "emma_corporate": {"edition": "emma_corporate"},
+    "emma_enterprise": {"edition": "emma_enterprise"},
+    "emma_hq": {"edition": "emma_hq"},
+    "sailthru": {"edition": SAILTHRU, "teams": "lists_and_templates"},
+    "sailthru-lists": {"edition": SAILTHRU, "teams": "lists"},
+    "sailthru-off": {"edition": SAILTHRU},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", WORLDS)
+def test_engine_agrees_with_reference_model_after_every_step(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    steps: list[str] = []
+    machine = type("Tenants", (Tenants,), {"world": build(**WORLDS[name]), "steps": steps})
+    profile = settings()
+    thorough = settings.get_current_profile_name() == "long"
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            profile,
+            max_examples=400 if thorough else 6,
+            stateful_step_count=50 if thorough else 20,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    record_property("state machine steps", len(steps))
+    done = {step for step in steps if " " not in step}
+    record_property("state machine steps that changed something", sum(s in done for s in steps))

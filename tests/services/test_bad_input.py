@@ -1,0 +1,418 @@
+"""Nonsense given to every service: a code and a sentence, never a traceback, nothing written."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection, transaction
+
+from permissions.errors import ServiceError
+from teams import services
+from teams.factories import MailingListFactory, UserFactory
+from teams.models import Account, MailingList, Membership, Role, Subaccount, Team
+from tests.services.world import World, holds, is_sentence, stored, world
+
+pytestmark = pytest.mark.django_db
+
+NO_KEY = 10**6
+TOO_BIG = 10**30
+
+User = get_user_model()
+
+
+class Cast:
+    """Everything the services are called with, and its foreign twin."""
+
+    def __init__(self) -> None:
+        self.here, self.there = self.side(), self.side()
+
+    @staticmethod
+    def side() -> dict[str, Any]:
+        w = world("sailthru")
+        emma = world("emma_enterprise")
+        guest = w.member("reports_only")
+        return {
+            "w": w,
+            "emma": emma,
+            "actor": w.owner,
+            "account": w.account,
+            "subaccount": w.north,
+            "user": UserFactory(),
+            "member": w.member("reports_only").user,
+            "guest": guest.user,
+            "membership": w.member("marketer_limited"),
+            "suspended": w.member("marketer_limited", status="suspended"),
+            "manager": emma.manager(emma.north),
+            "full": emma.member("full"),
+            "team": w.team(),
+            "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
+            "role": w.custom("access_settings"),
+            "archived": w.west,
+        }
+
+
+#: a call of every service that succeeds
+GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "add_member": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "user": s["user"],
+        "role": s["role"],
+        "subaccount": s["subaccount"],
+        "managed": (),
+        "all_subaccounts": False,
+        "ends_at": None,
+    },
+    "add_to_team": lambda s: {
+        "actor": s["actor"], "team": s["team"], "user": s["member"], "ends_at": None
+    },
+    "archive_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["subaccount"]},
+    "change_role": lambda s: {
+        "actor": s["actor"], "membership": s["membership"], "role": s["role"]
+    },
+    "create_subaccount": lambda s: {
+        "actor": s["actor"], "account": s["account"], "name": "East", "slug": "east"
+    },
+    "create_team": lambda s: {"actor": s["actor"], "account": s["account"], "name": "Loyalty"},
+    "give_guest_access": lambda s: {
+        "actor": s["actor"],
+        "user": s["guest"],
+        "obj": s["obj"],
+        "permissions": ["access_audience"],
+        "ends_at": None,
+    },
+    "reactivate_member": lambda s: {"actor": s["actor"], "membership": s["suspended"]},
+    "remove_from_team": lambda s: {
+        "actor": s["actor"],
+        "team": s["w"].team(s["member"]),
+        "user": s["member"],
+    },
+    "remove_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
+    "rename_subaccount": lambda s: {
+        "actor": s["actor"], "subaccount": s["subaccount"], "name": "Far North"
+    },
+    "restore_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["archived"]},
+    "set_manager_reach": lambda s: {
+        "actor": s["emma"].owner,
+        "membership": s["manager"],
+        "subaccounts": [s["emma"].south],
+        "all_subaccounts": False,
+    },
+    "set_primary_contact": lambda s: {
+        "actor": s["emma"].owner, "subaccount": s["emma"].north, "membership": s["full"]
+    },
+    "share_with_team": lambda s: {"actor": s["actor"], "team": s["team"], "obj": s["obj"]},
+    "suspend_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
+    "toggle_permission": lambda s: {
+        "actor": s["emma"].owner,
+        "membership": s["full"],
+        "toggle": "export_contacts",
+        "on": True,
+        "ends_at": None,
+    },
+    "unshare_with_team": lambda s: {
+        "actor": s["actor"],
+        "team": s["team"],
+        "obj": _shared(s),
+    },
+    "withdraw_guest_access": lambda s: {
+        "actor": s["actor"],
+        "user": s["guest"],
+        "obj": _guested(s),
+        "permissions": ["access_audience"],
+    },
+}
+
+
+def _shared(s: dict[str, Any]) -> Any:
+    services.share_with_team(actor=s["actor"], team=s["team"], obj=s["obj"])
+    return s["obj"]
+
+
+def _guested(s: dict[str, Any]) -> Any:
+    services.give_guest_access(
+        actor=s["actor"], user=s["guest"], obj=s["obj"], permissions=["access_audience"]
+    )
+    return s["obj"]
+
+
+ANYTHING = {
+    "none": lambda c: None,
+    "text": lambda c: "x",
+    "number": lambda c: 7,
+    "list": lambda c: [],
+    "class": lambda c: Account,
+}
+
+
+def _models(model: Any, foreign: str, **own: Callable[[Cast], Any]) -> dict[str, Any]:
+    """Return what is no stored object of ``model``, or not one of this account."""
+
+    def gone(c: Cast) -> Any:
+        """Return an object as one holds it in hand while somebody else deletes it."""
+        found = model(pk=NO_KEY, **{name: value(c) for name, value in own.items()})
+        found._state.adding, found._state.db = False, "default"
+        return found
+
+    return {
+        **ANYTHING,
+        "unsaved": lambda c: model(),
+        "key alone": lambda c: model(pk=NO_KEY),
+        "key too big": lambda c: model(pk=TOO_BIG),
+        "gone": gone,
+        "foreign": lambda c: c.there[foreign],
+    }
+
+
+def _user(*, foreign: str) -> dict[str, Any]:
+    found = _models(User, foreign, username=lambda c: "ghost")
+    return found | {
+        "anonymous": lambda c: AnonymousUser(),
+        "staff": lambda c: UserFactory(is_staff=True),
+        "superuser": lambda c: UserFactory(is_superuser=True),
+        "inactive": lambda c: UserFactory(is_active=False),
+    }
+
+
+NAMES = {
+    **{k: v for k, v in ANYTHING.items() if k != "text"},
+    "empty": lambda c: "",
+    "blank": lambda c: " \t ",
+    "too long": lambda c: "x" * 121,
+    "NUL": lambda c: "a\x00b",
+    "newline": lambda c: "a\nb",
+    "escape": lambda c: "a\x1b[31mb",
+    "bidi": lambda c: "a\u202eb",
+    "surrogate": lambda c: "a\ud800",
+}
+ENDS = {
+    **{k: v for k, v in ANYTHING.items() if k != "none"},
+    "naive": lambda c: datetime(2999, 1, 1),  # noqa: DTZ001  (that is the point)
+    "date": lambda c: datetime(2999, 1, 1, tzinfo=UTC).date(),
+    "past": lambda c: datetime(2001, 1, 1, tzinfo=UTC),
+    "beyond the last year": lambda c: datetime(
+        9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=12))
+    ),
+}
+PLACES = {
+    **{k: v for k, v in ANYTHING.items() if k != "list"},
+    "list of keys": lambda c: [1],
+    "list of none": lambda c: [None],
+    "unsaved": lambda c: [Subaccount()],
+    "gone": lambda c: [Subaccount(pk=NO_KEY, account=c.here["emma"].account)],
+    "key of another account": lambda c: [
+        Subaccount(pk=c.there["emma"].north.pk, account=c.here["emma"].account)
+    ],
+    "foreign": lambda c: [c.there["emma"].north],
+}
+TRUTH = {k: v for k, v in ANYTHING.items()} | {"one": lambda c: 1, "yes": lambda c: "yes"}
+ROLES = _models(Role, "role", account=lambda c: c.here["account"]) | {
+    "no such role": lambda c: "janitor",
+    "the owner's": lambda c: "owner",
+    "of another edition": lambda c: "administrator",
+    "empty": lambda c: "",
+    "NUL": lambda c: "reports_only\x00",
+    "case": lambda c: "REPORTS_ONLY",
+}
+TOGGLES = ANYTHING | {
+    "of another edition": lambda c: "sso",
+    "of another role": lambda c: "billing_reports",
+    "permission": lambda c: "export_pii",
+    "NUL": lambda c: "export_contacts\x00",
+    "case": lambda c: "Export_Contacts",
+    "empty": lambda c: "",
+}
+GRANTED = ANYTHING | {
+    "bare permission": lambda c: "access_audience",
+    "none of it": lambda c: (),
+    "mixed": lambda c: ["access_audience", "send_campaigns"],
+    "unknown": lambda c: ["no_such_permission"],
+    "of none": lambda c: [None],
+    "of lists": lambda c: [["access_audience"]],
+}
+OBJECTS = _models(
+    MailingList,
+    "obj",
+    account=lambda c: c.here["account"],
+    subaccount=lambda c: c.here["w"].south,
+) | {
+    "person": lambda c: c.here["user"],
+    "account": lambda c: c.here["account"],
+    "place that is gone": lambda c: Subaccount(pk=NO_KEY, account=c.here["account"]),
+}
+SUBACCOUNTS = _models(Subaccount, "subaccount", account=lambda c: c.here["account"])
+MEMBERSHIPS = _models(
+    Membership, "membership", account=lambda c: c.here["account"], user=lambda c: c.here["user"]
+)
+
+#: what is wrong for an argument of that name
+BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
+    "actor": _user(foreign="actor"),
+    "account": _models(Account, "account", owner=lambda c: c.here["actor"]),
+    "subaccount": SUBACCOUNTS,
+    "user": _user(foreign="member"),
+    "membership": MEMBERSHIPS,
+    "team": _models(Team, "team", account=lambda c: c.here["account"]),
+    "obj": OBJECTS,
+    "role": ROLES,
+    "toggle": TOGGLES,
+    "on": TRUTH,
+    "name": NAMES,
+    "slug": {k: v for k, v in NAMES.items() if k != "none"} | {"spaces": lambda c: "a b"},
+    "permissions": GRANTED,
+    "ends_at": ENDS,
+    "managed": {k: v for k, v in PLACES.items()},
+    "subaccounts": PLACES,
+    "all_subaccounts": TRUTH,
+}
+#: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login
+ALLOWED = {
+    ("add_member", "user", "foreign"),
+    ("set_primary_contact", "membership", "none"),
+    ("withdraw_guest_access", "permissions", "none"),
+    ("withdraw_guest_access", "user", "inactive"),
+}
+CASES = [
+    pytest.param(service, argument, kind, id=f"{service}-{argument}-{kind}")
+    for service in services.__all__
+    for argument in inspect.signature(getattr(services, service)).parameters
+    for kind in BAD[argument]
+    if (service, argument, kind) not in ALLOWED
+]
+
+
+#: services whose good call needs something to be there first, which GOOD writes
+PREPARED = ("remove_from_team", "unshare_with_team", "withdraw_guest_access")
+
+
+@pytest.fixture(scope="module")
+def untouched(cast: Cast) -> dict[str, Any]:
+    """Return what the tables hold before every case."""
+    return stored()
+
+
+@pytest.fixture(scope="module")
+def cast(django_db_setup: None, django_db_blocker: Any) -> Iterator[Cast]:
+    """Everybody is built once; each case rolls back what it did."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield Cast()
+        transaction.set_rollback(True)
+
+
+def outcome(service: str, arguments: dict[str, Any]) -> ServiceError | None:
+    """Call ``service``; constraints that wait for the end of the transaction are asked now."""
+    try:
+        with transaction.atomic():
+            getattr(services, service)(**arguments)
+            connection.check_constraints()
+    except ServiceError as error:
+        return error
+    return None
+
+
+def test_every_service_and_argument_is_tried() -> None:
+    assert set(GOOD) == set(services.__all__)
+    for service in services.__all__:
+        assert set(inspect.signature(getattr(services, service)).parameters) <= set(BAD)
+
+
+@pytest.mark.parametrize("service", services.__all__)
+def test_the_good_call_is_good(cast: Cast, service: str) -> None:
+    """Else the cases below would be refused for another reason."""
+    with transaction.atomic():
+        error = outcome(service, GOOD[service](cast.here))
+        transaction.set_rollback(True)
+    assert error is None
+
+
+@pytest.mark.parametrize(("service", "argument", "kind"), CASES)
+def test_bad_input(
+    cast: Cast, untouched: dict[str, Any], service: str, argument: str, kind: str
+) -> None:
+    with transaction.atomic():
+        arguments = GOOD[service](cast.here)
+        arguments[argument] = BAD[argument][kind](cast)
+        before = stored() if service in PREPARED else untouched
+        error = outcome(service, arguments)
+        after = stored()
+        transaction.set_rollback(True)
+    assert error is not None, "accepted"
+    assert error.code not in ("ERROR", "INVALID", "REFUSED")
+    assert is_sentence(error.message), error.message
+    assert after == before
+
+
+@pytest.mark.parametrize("service", services.__all__)
+def test_account_with_an_edition_there_is_not(cast: Cast, service: str) -> None:
+    """Nobody holds anything there, so it is as good as missing."""
+    with transaction.atomic():
+        arguments = GOOD[service](cast.here)
+        Account.objects.update(edition="emma_imperial")
+        before = stored()
+        error = outcome(service, arguments)
+        after = stored()
+        transaction.set_rollback(True)
+    assert error is not None
+    assert error.code == "NOT_FOUND"
+    assert after == before
+
+
+def test_role_that_the_edition_no_longer_has() -> None:
+    """An unknown role is no right: its holder is denied, and the owner can still take it away."""
+    w = world("emma_hq")
+    stale = w.member("administrator")
+    Membership.objects.filter(pk=stale.pk).update(role="janitor")
+
+    assert not holds(stale.user, "access_campaigns", w.north)
+    arguments = {"actor": stale.user, "subaccount": w.north, "name": "Mine"}
+    refusal = outcome("rename_subaccount", arguments)
+    assert refusal is not None
+    assert refusal.code in ("NOT_FOUND", "OUT_OF_SCOPE")
+    services.remove_member(actor=w.owner, membership=stale)
+
+
+@pytest.mark.parametrize("ticked", ["manage_members access_settings", {"access_settings": 1}, 5])
+def test_custom_role_whose_ticks_are_no_list_gives_nothing(ticked: Any) -> None:
+    w = world("sailthru")
+    role = w.custom()
+    Role.objects.filter(pk=role.pk).update(permissions=ticked)
+    member = w.member(role)
+
+    assert not holds(member.user, "access_settings", w.north)
+
+
+def _world() -> World:
+    return world("emma_hq")
+
+
+def test_actor_is_asked_for_by_name() -> None:
+    """Every subject is keyword-only, so that two people cannot be mixed up."""
+    for service in services.__all__:
+        parameters = inspect.signature(getattr(services, service)).parameters.values()
+        assert {p.kind for p in parameters} == {inspect.Parameter.KEYWORD_ONLY}
+        assert next(iter(parameters)).name == "actor"
+
+
+@pytest.mark.parametrize("name", ["Café\u00a0Bar", "日本語", "Zoë’s", "👩\u200d🍳 Kitchen"])
+def test_names_of_all_languages_are_names(name: str) -> None:
+    w = _world()
+    made = services.create_subaccount(actor=w.owner, account=w.account, name=name)
+    assert Subaccount.objects.get(pk=made.pk).name == name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Straße", "STRASSE"), ("\u212aiosk", "kiosk"), ("Ärger", "äRGER")]
+)
+def test_names_that_differ_in_case_only_get_an_answer(one: str, other: str) -> None:
+    """Whatever a database takes for the same name, the service says so and does not fall over."""
+    w = _world()
+    services.create_subaccount(actor=w.owner, account=w.account, name=one, slug="one")
+    arguments = {"actor": w.owner, "account": w.account, "name": other, "slug": "other"}
+    error = outcome("create_subaccount", arguments)
+    assert error is None or error.code == "ALREADY_USED"

@@ -1,0 +1,163 @@
+"""``list_permissions`` says which service asks for which permission: each line is true.
+
+For every (permission, service) somebody who lacks the permission is refused, and the refusal names
+exactly that permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from teams import services
+from teams.catalogue import CATALOGUE
+from teams.factories import MailingListFactory, UserFactory
+from teams.models import MailingList, Membership, Team
+from teams.surfaces import enforced_by
+from tests.services.world import World, refused, world
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Scene:
+    """An actor who lacks a permission, and what they are to try it on."""
+
+    w: World
+    actor: Any
+    target: Membership
+    spare: Any
+    guest: Any
+    team: Team
+    mailing_list: MailingList
+    place: dict[str, Any]
+    role: str
+    other_role: str
+
+
+CALLS: dict[str, Callable[[Scene], Any]] = {
+    "create_subaccount": lambda s: services.create_subaccount(
+        actor=s.actor, account=s.w.account, name="East"
+    ),
+    "archive_subaccount": lambda s: services.archive_subaccount(
+        actor=s.actor, subaccount=s.w.north
+    ),
+    "restore_subaccount": lambda s: services.restore_subaccount(actor=s.actor, subaccount=s.w.west),
+    "rename_subaccount": lambda s: services.rename_subaccount(
+        actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "add_member": lambda s: services.add_member(
+        actor=s.actor, account=s.w.account, user=s.spare, role=s.role, **s.place
+    ),
+    "remove_member": lambda s: services.remove_member(actor=s.actor, membership=s.target),
+    "suspend_member": lambda s: services.suspend_member(actor=s.actor, membership=s.target),
+    "reactivate_member": lambda s: services.reactivate_member(actor=s.actor, membership=s.target),
+    "change_role": lambda s: services.change_role(
+        actor=s.actor, membership=s.target, role=s.other_role
+    ),
+    "toggle_permission": lambda s: services.toggle_permission(
+        actor=s.actor, membership=s.target, toggle="export_contacts", on=False
+    ),
+    "set_manager_reach": lambda s: services.set_manager_reach(
+        actor=s.actor, membership=s.target, all_subaccounts=True
+    ),
+    "set_primary_contact": lambda s: services.set_primary_contact(
+        actor=s.actor, subaccount=s.w.north, membership=s.target
+    ),
+    "give_guest_access": lambda s: services.give_guest_access(
+        actor=s.actor, user=s.guest, obj=s.w.north, permissions=["access_audience"]
+    ),
+    "withdraw_guest_access": lambda s: services.withdraw_guest_access(
+        actor=s.actor, user=s.guest, obj=s.w.north
+    ),
+    "create_team": lambda s: services.create_team(
+        actor=s.actor, account=s.w.account, name="Mine"
+    ),
+    "add_to_team": lambda s: services.add_to_team(
+        actor=s.actor, team=s.team, user=s.target.user
+    ),
+    "remove_from_team": lambda s: services.remove_from_team(
+        actor=s.actor, team=s.team, user=s.target.user
+    ),
+    "share_with_team": lambda s: services.share_with_team(
+        actor=s.actor, team=s.team, obj=s.mailing_list
+    ),
+    "unshare_with_team": lambda s: services.unshare_with_team(
+        actor=s.actor, team=s.team, obj=s.mailing_list
+    ),
+}
+LINES = sorted(
+    (permission, surface.removeprefix("service "))
+    for permission, surfaces in enforced_by().items()
+    for surface in surfaces
+    if surface.startswith("service ")
+)
+
+
+def edition_for(permission: str, service: str) -> str:
+    """Return an edition where ``service`` exists and asks for ``permission``."""
+    if service == "set_primary_contact":
+        return "emma_enterprise"
+    if permission == "manage_managers" or service.endswith("e_subaccount"):
+        return "emma_corporate"
+    return "emma_hq" if service == "toggle_permission" else "sailthru"
+
+
+def scene(permission: str, service: str) -> Scene:
+    """Return somebody who holds as much as they can without ``permission``."""
+    w = world(edition_for(permission, service))
+    role, other_role, place = "author", "editor", {"subaccount": w.north}
+    if w.edition.custom_roles is not None:
+        everything_else = w.custom(*(w.edition.custom_roles.tickable - {permission}))
+        role, other_role, actor = "reports_only", "marketer_limited", w.member(everything_else)
+    elif permission == "manage_managers":
+        role = other_role = "manager"
+        place, actor = {"managed": [w.north]}, w.manager(toggles=("billing", "export_contacts"))
+    elif permission == "manage_subaccount_settings":
+        actor = w.manager(w.south, toggles=("subaccounts",))
+    elif permission == "manage_members":
+        actor = w.member("full")
+    else:
+        actor = w.manager(toggles=("managers", "export_contacts"))
+    if service == "set_manager_reach" or "managed" in place:
+        target = w.manager(w.north, role=role)
+    elif service == "toggle_permission":
+        target = w.member("editor")
+    else:
+        target = w.member(role)
+    if service == "reactivate_member":
+        Membership.objects.filter(pk=target.pk).update(status="suspended")
+    return Scene(
+        w=w,
+        actor=actor.user,
+        target=target,
+        spare=UserFactory(),
+        guest=w.member(role, w.south).user if "managed" not in place else UserFactory(),
+        team=w.team(),
+        mailing_list=MailingListFactory(subaccount=w.north, created_by=w.owner),
+        place=place,
+        role=role,
+        other_role=other_role,
+    )
+
+
+def test_every_service_is_called_here() -> None:
+    assert set(CALLS) == set(services.__all__)
+    assert {service for _, service in LINES} == set(CALLS)
+
+
+@pytest.mark.parametrize("permission", sorted(enforced_by()))
+def test_surfaces_speak_of_permissions_that_exist(permission: str) -> None:
+    assert permission in CATALOGUE
+    assert enforced_by()[permission] == sorted(set(enforced_by()[permission]))
+
+
+@pytest.mark.parametrize(("permission", "service"), LINES)
+def test_service_asks_for_it(permission: str, service: str) -> None:
+    found = scene(permission, service)
+    with refused("OUT_OF_SCOPE") as caught:
+        CALLS[service](found)
+    assert {m.permission for m in caught.value.missing} == {permission}  # type: ignore[attr-defined]

@@ -1,0 +1,190 @@
+"""Screenshots of the main pages for a few roles: ``python -m tests.shots [directory]``.
+
+Serves freshly seeded demo data from a database of its own and leaves the pictures in ``shots/``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--no-first-run")
+WIDE, NARROW = 1366, 390
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: who looks at what; ``follow`` are the texts of links to click first."""
+
+    name: str
+    login: str
+    path: str = "/"
+    follow: tuple[str, ...] = ()
+    dark: bool = False
+    width: int = WIDE
+
+
+OWNER, MANAGER = "emma_hq.owner", "emma_hq.manager"
+ADMINISTRATOR, AUTHOR = "emma_hq.administrator", "emma_hq.author"
+RESPONSE = "emma_hq.response_only"
+PEOPLE = "/auth/user/"
+
+SHOTS = (
+    Shot("00-sign-in", ""),
+    Shot("01-home-owner", OWNER),
+    Shot("01-home-owner-dark", OWNER, dark=True),
+    Shot("01-home-owner-390", OWNER, width=NARROW),
+    Shot("02-people", OWNER, PEOPLE),
+    Shot("02-people-dark", OWNER, PEOPLE, dark=True),
+    Shot("02-people-390", OWNER, PEOPLE, width=NARROW),
+    Shot("03-person", MANAGER, PEOPLE, ("Ana Ruiz",)),
+    Shot("03-person-dark", MANAGER, PEOPLE, ("Ana Ruiz",), dark=True),
+    Shot("03-person-390", MANAGER, PEOPLE, ("Ana Ruiz",), width=NARROW),
+    Shot("03-manager-for-owner", OWNER, PEOPLE, ("Tom Becker",)),
+    Shot("03-person-sailthru", "sailthru.account_admin", PEOPLE, ("Ana Ruiz",)),
+    Shot("04-roles", OWNER, "/roles/"),
+    Shot("04-roles-dark", OWNER, "/roles/", dark=True),
+    Shot("04-roles-390", OWNER, "/roles/", width=NARROW),
+    Shot("04-roles-enterprise", "emma_enterprise.owner", "/roles/"),
+    Shot("05-subaccounts", OWNER, "/teams/subaccount/"),
+    Shot("05-subaccount", "emma_enterprise.owner", "/teams/subaccount/", ("Northwind Coffee",)),
+    Shot("05-subaccount-390", OWNER, "/teams/subaccount/", ("Northwind Coffee",), width=NARROW),
+    Shot("05-archive", OWNER, "/teams/subaccount/", ("Northwind Coffee", "Archive…")),
+    Shot("06-refused", AUTHOR, PEOPLE),
+    Shot("06-refused-verb", MANAGER, "/teams/subaccount/act/create/"),
+    Shot("07-home-manager", MANAGER),
+    Shot("07-home-administrator", ADMINISTRATOR),
+    Shot("07-home-author", AUTHOR),
+    Shot("07-home-author-390", AUTHOR, width=NARROW),
+    Shot("07-home-response-only", RESPONSE),
+    Shot("08-my-access", AUTHOR, "/access/"),
+    Shot("09-change-role", MANAGER, PEOPLE, ("Ana Ruiz", "Change role…")),
+    Shot("09-add-place", OWNER, PEOPLE, ("Ana Ruiz", "Add to a place…")),
+    Shot("09-add-place-form", OWNER, PEOPLE, ("Ana Ruiz", "Add to a place…", "Harbor & Pine")),
+    Shot("09-remove-390", MANAGER, PEOPLE, ("Ana Ruiz", "Remove…"), width=NARROW),
+    Shot("10-campaigns", OWNER, "/teams/campaign/"),
+    Shot("10-list-sailthru", "sailthru.account_admin", "/teams/mailinglist/", ("Newsletter",)),
+    Shot("11-operator", "operator", "/operator/teams/account/"),
+)
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Serve demo data from a throw-away database; yield the address."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        env = {
+            **os.environ,
+            "DATABASE_URL": f"sqlite:///{folder}/shots.sqlite3",
+            "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+            "DJANGO_RUNSERVER_HIDE_WARNING": "true",
+        }
+        manage = [sys.executable, str(ROOT / "manage.py")]
+        for command in (["migrate", "--verbosity", "0"], ["seed_demo"]):
+            subprocess.run([*manage, *command], env=env, check=True, stdout=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_for(address)
+            yield address
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(address: str) -> None:
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(f"{address}/login/"):
+                return
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    sys.exit(f"Nothing answers at {address}.")
+
+
+def sign_in(page: Page, address: str, login: str) -> None:
+    """Sign ``login`` in, at the site it belongs to."""
+    page.goto(f"{address}/{'operator/' if login == 'operator' else ''}login/")
+    page.fill("#id_username", login)
+    page.fill("#id_password", "demo")
+    page.click("[type=submit]")
+
+
+class Studio:
+    """Takes the pictures; keeps each login's session."""
+
+    def __init__(self, browser: Browser, address: str, folder: Path) -> None:
+        self.browser, self.address, self.folder = browser, address, folder
+        self.sessions: dict[str, Any] = {}
+
+    def take(self, shot: Shot) -> None:
+        """Take one picture of the whole page."""
+        context = self.browser.new_context(
+            viewport={"width": shot.width, "height": 900},
+            color_scheme="dark" if shot.dark else "light",
+            storage_state=self.session(shot.login) if shot.login else None,
+        )
+        page = context.new_page()
+        page.goto(f"{self.address}{shot.path}")
+        for text in shot.follow:
+            page.locator("#content").get_by_role("link", name=text).first.click()
+            page.wait_for_load_state()
+        page.evaluate("document.fonts.ready")
+        page.screenshot(path=str(self.folder / f"{shot.name}.png"), full_page=True)
+        context.close()
+
+    def session(self, login: str) -> Any:
+        """Return the cookies of ``login``, signing in the first time."""
+        if login not in self.sessions:
+            context = self.browser.new_context()
+            sign_in(context.new_page(), self.address, login)
+            self.sessions[login] = context.storage_state()
+            context.close()
+        return self.sessions[login]
+
+
+def main(arguments: list[str]) -> None:
+    """Take all pictures, or those whose name holds one of the further arguments."""
+    folder = Path(arguments[0]) if arguments else ROOT / "shots"
+    folder.mkdir(parents=True, exist_ok=True)
+    executable = next(filter(None, map(shutil.which, NAMES)), None)
+    if executable is None:
+        sys.exit("Screenshots need Chromium, and there is none: install the package chromium.")
+    wanted = [s for s in SHOTS if not arguments[1:] or any(a in s.name for a in arguments[1:])]
+    with served() as address, sync_playwright() as playwright:
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=[*ARGUMENTS, *sandbox]
+        )
+        studio = Studio(browser, address, folder)
+        for shot in wanted:
+            studio.take(shot)
+            print(folder / f"{shot.name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
