@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.signals import request_finished, request_started
-from django.db.models.signals import post_delete, post_migrate
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,7 +23,6 @@ class PermissionsConfig(AppConfig):
 
         request_started.connect(access.open_unit, dispatch_uid="permissions.open_unit")
         request_finished.connect(access.close_unit, dispatch_uid="permissions.close_unit")
-        post_delete.connect(grants.purge_generic, dispatch_uid="permissions.purge_generic")
         post_migrate.connect(_finish, sender=self, dispatch_uid="permissions.finish")
 
 

@@ -15,18 +15,26 @@ class CompositeForeignKey(models.BaseConstraint):
     The target columns need a unique constraint of their own. The reference is declared inline and
     checked at once, so that it survives SQLite's table rebuilds and stops ``bulk_create``,
     ``update`` and reparenting alike; where one of the columns is null nothing is checked.
-    ``to_table`` is a table and not a model because SQLite rebuilds a table in an app registry that
+    ``cascade`` belongs to a field that cascades: Django deletes the rows of a nullable key in any
+    order, which a key that is checked at once would not survive. ``to_table`` is a table and not a model because SQLite rebuilds a table in an app registry that
     knows no other model.
     """
 
     def __init__(
-        self, *, fields: tuple[str, ...], to_table: str, to_columns: tuple[str, ...], name: str
+        self,
+        *,
+        fields: tuple[str, ...],
+        to_table: str,
+        to_columns: tuple[str, ...],
+        name: str,
+        cascade: bool = False,
     ) -> None:
         if len(fields) != len(to_columns) or len(fields) < 2:
             raise ValueError(f"{name}: as many fields as target columns, and at least two")
         self.fields = tuple(fields)
         self.to_table = to_table
         self.to_columns = tuple(to_columns)
+        self.cascade = cascade
         super().__init__(name=name, violation_error_code="other_account")
 
     def _body(self, model: Any, schema_editor: Any) -> str:
@@ -35,7 +43,8 @@ class CompositeForeignKey(models.BaseConstraint):
         targets = ", ".join(quote(column) for column in self.to_columns)
         return (
             f"CONSTRAINT {quote(self.name)} FOREIGN KEY ({columns}) "
-            f"REFERENCES {quote(self.to_table)} ({targets}) DEFERRABLE INITIALLY IMMEDIATE"
+            f"REFERENCES {quote(self.to_table)} ({targets}) "
+            f"{'ON DELETE CASCADE ' if self.cascade else ''}DEFERRABLE INITIALLY IMMEDIATE"
         )
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> str:
@@ -79,16 +88,15 @@ class CompositeForeignKey(models.BaseConstraint):
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """Return what a migration needs to rebuild the constraint."""
         path = f"{self.__class__.__module__}.{self.__class__.__name__}"
-        return (
-            path,
-            (),
-            {
-                "fields": self.fields,
-                "to_table": self.to_table,
-                "to_columns": self.to_columns,
-                "name": self.name,
-            },
-        )
+        kwargs: dict[str, Any] = {
+            "fields": self.fields,
+            "to_table": self.to_table,
+            "to_columns": self.to_columns,
+            "name": self.name,
+        }
+        if self.cascade:
+            kwargs["cascade"] = True
+        return path, (), kwargs
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CompositeForeignKey):

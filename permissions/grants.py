@@ -8,14 +8,16 @@ have one) and in its generic table otherwise (a host's models). Rights inherited
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Permission as PermissionRow
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
+from django.db.models.signals import post_delete
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import (
@@ -82,7 +84,7 @@ def _table(model: Any, base: type[models.Model], generic: type[models.Model]) ->
             and relation.model is concrete
             and getattr(table, "enabled", True)
         ):
-            return table
+            return cast("type[models.Model]", table)
     return generic
 
 
@@ -214,19 +216,25 @@ def create_permission_rows(using: str, resources: Registry = registry) -> int:
     return len(wanted)
 
 
-def purge_generic(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
-    """Delete the generic grants of a host's object that has just been deleted."""
-    if sender not in registry:
+def purge_on_delete(model: type[models.Model]) -> None:
+    """See to it that the generic grants of a host's object go when the object does.
+
+    A direct table needs no help; and a listener on every model would cost all of them Django's
+    fast deletes.
+    """
+    if is_direct(user_table(model)) and is_direct(group_table(model)):
         return
-    for table, generic in (
-        (user_table(sender), UserObjectPermission),
-        (group_table(sender), GroupObjectPermission),
-    ):
-        if table is generic:
-            content_type = ContentType.objects.db_manager(using).get_for_model(sender)
-            generic.objects.using(using).filter(
-                content_type=content_type, object_pk=str(instance.pk)
-            ).delete()
+    proxies = [m for m in apps.get_models() if m._meta.concrete_model is model]
+    for sender in {model, *proxies}:
+        post_delete.connect(_purge, sender=sender, dispatch_uid=f"permissions.purge.{sender}")
+
+
+def _purge(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+    content_type = ContentType.objects.db_manager(using).get_for_model(sender)
+    for table in (UserObjectPermission, GroupObjectPermission):
+        table.objects.using(using).filter(
+            content_type=content_type, object_pk=str(instance.pk)
+        ).delete()
 
 
 def withdraw_all(*, user: Any, root: models.Model) -> int:

@@ -164,6 +164,9 @@ class Registry:
             created_by=created_by,
             follows=follows,
         )
+        from permissions import grants  # noqa: PLC0415  (grants imports this module)
+
+        grants.purge_on_delete(model_class)
         return resource
 
     def _check_path(self, model: type[models.Model], path: str) -> str:

@@ -58,7 +58,7 @@ class AccountAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count with the list."""
         archived = Q(subaccounts__archived_at__isnull=False)
-        return (
+        found: QuerySet[Any] = (
             super()
             .get_queryset(request)
             .select_related("owner")
@@ -68,6 +68,7 @@ class AccountAdmin(admin.ModelAdmin):
                 members=Count("memberships__user", distinct=True),
             )
         )
+        return found
 
     @admin.display(description="Edition")
     def edition_name(self, obj: Any) -> str:

@@ -133,7 +133,7 @@ class PersonAdmin(ConsoleAdmin):
         """Return the people of the chosen account that the reader sees."""
         desk = desk_of(request)
         if not sees_people(desk):
-            return self.model._default_manager.none()
+            return people_in(desk).none()
         return people_in(desk)
 
     def may_enter(self, request: HttpRequest) -> bool:
@@ -156,7 +156,7 @@ class PersonAdmin(ConsoleAdmin):
         person, _places, _optional, signed_in = self.get_list_display(request)
         return person, signed_in
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Say under the heading whose people these are."""
         context = {"subtitle": f"Who works in {desk_of(request).account.name}, where, and as what."}
         return super().changelist_view(request, context | (extra_context or {}))

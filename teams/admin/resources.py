@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -73,8 +73,8 @@ class ResourceAdmin(ConsoleAdmin):
     menu_area = ""
     page_template = "teams/console/resource.html"
 
-    list_display: ClassVar[tuple[str, ...]] = ("name_cell", "place_cell", "created_cell")
-    list_filter: ClassVar[tuple[Any, ...]] = (PlaceFilter,)
+    list_display: Any = ("name_cell", "place_cell", "created_cell")
+    list_filter: Any = (PlaceFilter,)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"

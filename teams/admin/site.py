@@ -118,7 +118,7 @@ class ConsoleSite(AdminSite):
         stock = [p for p in super().get_urls() if getattr(p, "name", "") != "view_on_site"]
         return own + stock
 
-    def page(self, view: Callable[..., HttpResponse]) -> Callable[..., Any]:
+    def page(self, view: Callable[..., HttpResponse]) -> Any:
         """Return ``view`` behind the door of this site."""
         return self.admin_view(view)
 

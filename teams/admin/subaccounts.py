@@ -136,7 +136,7 @@ class SubaccountAdmin(ConsoleAdmin):
         """Return when it was made."""
         return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.created_at))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Say under the heading how many there are of how many."""
         context = {"subtitle": limit_sentence(desk_of(request))}
         return super().changelist_view(request, context | (extra_context or {}))

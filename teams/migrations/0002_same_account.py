@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
             model_name="accountusergrant",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("membership", "user", "content_object"),
+                cascade=True,
                 name="accountusergrant_own_membership",
                 to_columns=("id", "user_id", "account_id"),
                 to_table="teams_membership",
@@ -24,6 +25,7 @@ class Migration(migrations.Migration):
             model_name="messagetemplate",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "subaccount"),
+                cascade=True,
                 name="messagetemplate_same_account",
                 to_columns=("account_id", "id"),
                 to_table="teams_subaccount",
@@ -33,6 +35,7 @@ class Migration(migrations.Migration):
             model_name="membership",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "subaccount"),
+                cascade=True,
                 name="membership_same_account_subaccount",
                 to_columns=("account_id", "id"),
                 to_table="teams_subaccount",
@@ -51,6 +54,7 @@ class Migration(migrations.Migration):
             model_name="managedsubaccount",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "membership"),
+                cascade=True,
                 name="managedsubaccount_same_account_membership",
                 to_columns=("account_id", "id"),
                 to_table="teams_membership",
@@ -60,6 +64,7 @@ class Migration(migrations.Migration):
             model_name="managedsubaccount",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "subaccount"),
+                cascade=True,
                 name="managedsubaccount_same_account_subaccount",
                 to_columns=("account_id", "id"),
                 to_table="teams_subaccount",
@@ -69,6 +74,7 @@ class Migration(migrations.Migration):
             model_name="mailinglist",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "subaccount"),
+                cascade=True,
                 name="mailinglist_same_account",
                 to_columns=("account_id", "id"),
                 to_table="teams_subaccount",
@@ -78,6 +84,7 @@ class Migration(migrations.Migration):
             model_name="listmembership",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("subaccount", "contact"),
+                cascade=True,
                 name="listmembership_same_contact",
                 to_columns=("subaccount_id", "id"),
                 to_table="teams_contact",
@@ -87,6 +94,7 @@ class Migration(migrations.Migration):
             model_name="listmembership",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("subaccount", "mailing_list"),
+                cascade=True,
                 name="listmembership_same_list",
                 to_columns=("subaccount_id", "id"),
                 to_table="teams_mailinglist",
@@ -96,6 +104,7 @@ class Migration(migrations.Migration):
             model_name="contact",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "subaccount"),
+                cascade=True,
                 name="contact_same_account",
                 to_columns=("account_id", "id"),
                 to_table="teams_subaccount",
@@ -105,6 +114,7 @@ class Migration(migrations.Migration):
             model_name="campaign",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("account", "subaccount"),
+                cascade=True,
                 name="campaign_same_account",
                 to_columns=("account_id", "id"),
                 to_table="teams_subaccount",
@@ -132,6 +142,7 @@ class Migration(migrations.Migration):
             model_name="subaccountusergrant",
             constraint=permissions.constraints.CompositeForeignKey(
                 fields=("membership", "user", "content_object"),
+                cascade=True,
                 name="subaccountusergrant_own_membership",
                 to_columns=("id", "user_id", "subaccount_id"),
                 to_table="teams_membership",

@@ -97,15 +97,27 @@ class Subaccount(models.Model):
         return self.archived_at is not None
 
 
-def same_account(table: str, *, key: str, name: str) -> CompositeForeignKey:
+def same_account(
+    table: str, *, key: str, name: str, cascade: bool = False
+) -> CompositeForeignKey:
     """Return the constraint that (account, ``key``) is a row of ``table`` in that account."""
     return CompositeForeignKey(
-        fields=("account", key), to_table=table, to_columns=("account_id", "id"), name=name
+        fields=("account", key),
+        to_table=table,
+        to_columns=("account_id", "id"),
+        name=name,
+        cascade=cascade,
     )
 
 
-def same_subaccount(table: str, *, key: str, name: str) -> CompositeForeignKey:
+def same_subaccount(
+    table: str, *, key: str, name: str, cascade: bool = False
+) -> CompositeForeignKey:
     """Return the constraint that (subaccount, ``key``) is a row of ``table`` in that subaccount."""
     return CompositeForeignKey(
-        fields=("subaccount", key), to_table=table, to_columns=("subaccount_id", "id"), name=name
+        fields=("subaccount", key),
+        to_table=table,
+        to_columns=("subaccount_id", "id"),
+        name=name,
+        cascade=cascade,
     )

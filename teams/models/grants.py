@@ -29,6 +29,7 @@ class AccountUserGrant(UserGrant):
                 to_table="teams_membership",
                 to_columns=("id", "user_id", "account_id"),
                 name="accountusergrant_own_membership",
+                cascade=True,
             ),
         ]
 
@@ -54,6 +55,7 @@ class SubaccountUserGrant(UserGrant):
                 to_table="teams_membership",
                 to_columns=("id", "user_id", "subaccount_id"),
                 name="subaccountusergrant_own_membership",
+                cascade=True,
             ),
         ]
 

@@ -119,7 +119,7 @@ class Membership(models.Model):
                 condition=Q(status__in=["active", "suspended"]), name="membership_status_known"
             ),
             same_account(
-                "teams_subaccount", key="subaccount", name="membership_same_account_subaccount"
+                "teams_subaccount", key="subaccount", name="membership_same_account_subaccount", cascade=True
             ),
             same_account("teams_role", key="custom_role", name="membership_same_account_role"),
         ]
@@ -155,11 +155,13 @@ class ManagedSubaccount(models.Model):
                 to_table="teams_membership",
                 to_columns=("account_id", "id"),
                 name="managedsubaccount_same_account_membership",
+                cascade=True,
             ),
             same_account(
                 "teams_subaccount",
                 key="subaccount",
                 name="managedsubaccount_same_account_subaccount",
+                cascade=True,
             ),
         ]
 

@@ -66,8 +66,9 @@ def results(url: str) -> list[tuple[int, str, str]]:
 
 
 def test_database_that_was_never_migrated_gets_a_clear_message(tmp_path: Path) -> None:
-    found = dict(zip([c[0] for c in COMMANDS], results(f"sqlite:///{tmp_path}/empty.sqlite3"),
-                     strict=True))
+    found = dict(
+        zip([c[0] for c in COMMANDS], results(f"sqlite:///{tmp_path}/empty.sqlite3"), strict=True)
+    )
 
     assert found.pop("list_permissions")[0] == 0  # needs none
     for name, (code, out, error) in found.items():
@@ -98,6 +99,7 @@ def test_every_command_works_on_the_database_it_is_told(tmp_path: Path) -> None:
         pytest.skip("copies the test database's file")
     path = tmp_path / "copy.sqlite3"
     with sqlite3.connect(path) as copy:
+        connection.ensure_connection()
         source: Any = connection.connection
         source.backup(copy)
     copy.close()

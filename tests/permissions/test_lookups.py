@@ -86,5 +86,7 @@ def test_visible_agrees_with_can_beyond_the_threshold() -> None:
     lists = access.visible(MailingList.objects.all(), manager, "access_audience")
 
     assert seen == set(places[: MANY + 3])
-    assert seen == {s for s in Subaccount.objects.all() if access.can(manager, "access_audience", s)}
+    assert seen == {
+        s for s in Subaccount.objects.all() if access.can(manager, "access_audience", s)
+    }
     assert {m.subaccount for m in lists} == seen

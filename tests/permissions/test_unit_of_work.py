@@ -26,7 +26,9 @@ def w() -> Iterator[World]:
 
 def cost(user: Any, place: Any, permission: str = "send_campaigns") -> tuple[bool, int]:
     """Return the answer and how many queries it took."""
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         answer = access.can(user, permission, place).allowed
     return answer, len(queries)
 

@@ -46,9 +46,7 @@ def test_corporate_manager_without_export_makes_nobody_administrator() -> None:
     suspended = w.member("administrator", status="suspended")
     for act in (
         lambda: add(w, manager.user, "administrator"),
-        lambda: services.change_role(
-            actor=manager.user, membership=full, role="administrator"
-        ),
+        lambda: services.change_role(actor=manager.user, membership=full, role="administrator"),
         lambda: services.reactivate_member(actor=manager.user, membership=suspended),
     ):
         with refused("OUT_OF_SCOPE") as caught:
@@ -320,9 +318,7 @@ def test_partner_manager_changes_roles_in_client_accounts_only() -> None:
         lambda: add(w, manager.user, "account_manager", managed=[w.home]),
         lambda: add(w, manager.user, "partner_manager", all_subaccounts=True),
         lambda: services.remove_member(actor=manager.user, membership=home),
-        lambda: services.change_role(
-            actor=manager.user, membership=home, role="account_manager"
-        ),
+        lambda: services.change_role(actor=manager.user, membership=home, role="account_manager"),
     ):
         with refused("OUT_OF_SCOPE") as caught:
             act()
@@ -409,9 +405,7 @@ def test_sailthru_has_no_ranks_and_coverage_decides() -> None:
         assert ("manage_members", "North") not in missing(caught)
     for act in (
         lambda: add(w, actor.user, "marketer_admin"),
-        lambda: services.change_role(
-            actor=actor.user, membership=reports, role="account_admin"
-        ),
+        lambda: services.change_role(actor=actor.user, membership=reports, role="account_admin"),
         lambda: add(w, actor.user, w.custom("access_audience", "export_pii")),
     ):
         with pytest.raises(ServiceError) as refusal:

@@ -36,9 +36,7 @@ NEVER_GIVEN = [
 
 
 def give(actor: Any, user: Any, obj: Any, *permissions: str, **extra: Any) -> None:
-    services.give_guest_access(
-        actor=actor, user=user, obj=obj, permissions=permissions, **extra
-    )
+    services.give_guest_access(actor=actor, user=user, obj=obj, permissions=permissions, **extra)
 
 
 def withdraw(actor: Any, user: Any, obj: Any, **extra: Any) -> None:
@@ -88,7 +86,9 @@ def test_guests_never_send_approve_export_delete_or_manage(kind: str, permission
     w = world("emma_hq")
     guest = guest_of(w)
     makers = {
-        "list": MailingListFactory, "template": MessageTemplateFactory, "campaign": CampaignFactory
+        "list": MailingListFactory,
+        "template": MessageTemplateFactory,
+        "campaign": CampaignFactory,
     }
     obj = w.south if kind == "place" else makers[kind](subaccount=w.south)
     with refused("NOT_GRANTABLE"):
@@ -99,8 +99,13 @@ def test_what_is_grantable_is_to_view_and_to_edit() -> None:
     assert {r.label: set(r.guest) for r in registry if r.label.startswith("teams.")} == {
         "teams.account": set(),
         "teams.subaccount": {
-            "access_audience", "view_contacts", "add_contacts",
-            "access_campaigns", "create_campaigns", "access_response", "access_content",
+            "access_audience",
+            "view_contacts",
+            "add_contacts",
+            "access_campaigns",
+            "create_campaigns",
+            "access_response",
+            "access_content",
         },
         "teams.mailinglist": {"access_audience", "view_contacts", "add_contacts"},
         "teams.messagetemplate": {"access_content"},
@@ -203,9 +208,7 @@ def test_nobody_gives_guest_access_to_themselves_or_to_the_owner() -> None:
 def test_guest_access_is_covered_by_what_the_giver_holds_on_that_object() -> None:
     """Somebody limited by teams gives no access to a list they do not see."""
     w = world("sailthru")
-    limited = w.member(
-        w.custom("access_settings", "manage_members", "access_audience"), w.south
-    )
+    limited = w.member(w.custom("access_settings", "manage_members", "access_audience"), w.south)
     guest = w.member("reports_only").user
     hidden = MailingListFactory(subaccount=w.south, created_by=w.owner)
     shown = MailingListFactory(subaccount=w.south, created_by=w.owner)

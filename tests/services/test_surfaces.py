@@ -73,12 +73,8 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "withdraw_guest_access": lambda s: services.withdraw_guest_access(
         actor=s.actor, user=s.guest, obj=s.w.north
     ),
-    "create_team": lambda s: services.create_team(
-        actor=s.actor, account=s.w.account, name="Mine"
-    ),
-    "add_to_team": lambda s: services.add_to_team(
-        actor=s.actor, team=s.team, user=s.target.user
-    ),
+    "create_team": lambda s: services.create_team(actor=s.actor, account=s.w.account, name="Mine"),
+    "add_to_team": lambda s: services.add_to_team(actor=s.actor, team=s.team, user=s.target.user),
     "remove_from_team": lambda s: services.remove_from_team(
         actor=s.actor, team=s.team, user=s.target.user
     ),

@@ -151,9 +151,7 @@ def test_joining_needs_manage_teams_where_the_person_works() -> None:
     for actor in (south.user, people.user):
         for act in (
             lambda actor=actor: join(actor, team, target.user),
-            lambda actor=actor: services.remove_from_team(
-                actor=actor, team=team, user=target.user
-            ),
+            lambda actor=actor: services.remove_from_team(actor=actor, team=team, user=target.user),
         ):
             with refused("OUT_OF_SCOPE") as caught:
                 act()

@@ -146,8 +146,8 @@ def test_toggle_the_role_does_not_admit_is_refused_even_to_the_owner(
 def test_editions_without_toggles_know_none(edition: str) -> None:
     w = world(edition)
     for role in w.edition.roles:
-        membership = w.member(role.codename) if role.subaccount_level else w.manager(
-            role=role.codename
+        membership = (
+            w.member(role.codename) if role.subaccount_level else w.manager(role=role.codename)
         )
         with refused("UNKNOWN_TOGGLE"):
             switch(w.owner, membership, "export_contacts")
@@ -164,7 +164,7 @@ def test_custom_roles_admit_no_toggle() -> None:
 
 
 def actor_of(w: World, kind: str) -> Any:
-    """Return somebody of that kind with every toggle of the role on, ``manager`` without managers."""
+    """Return somebody of that kind with every toggle on; ``manager`` lacks managers."""
     if kind == "owner":
         return w.owner
     role = kind.removesuffix("*")
