@@ -19,7 +19,7 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Open a unit of work per request, and finish the database after migrations."""
-        from permissions import access, checks, grants  # noqa: F401  (models must be loaded)
+        from permissions import access, checks  # noqa: F401  (models must be loaded)
 
         request_started.connect(access.open_unit, dispatch_uid="permissions.open_unit")
         request_finished.connect(access.close_unit, dispatch_uid="permissions.close_unit")

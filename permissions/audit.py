@@ -123,12 +123,12 @@ class Flaw:
 def verify(root: str | None = None) -> Iterator[Flaw]:
     """Yield every flaw in the chain of ``root`` (all roots if None): an edited, deleted, reordered,
     inserted or cut-off event. Yields nothing for an intact record."""
-    heads = {h.root: h for h in AuditHead.objects.all() if root in (None, h.root)}
-    roots = set(heads)
-    if root is None:
-        roots |= set(AuditEvent.objects.values_list("root", flat=True).distinct())
-    for name in sorted(roots):
-        yield from _verify_chain(name, heads.get(name))
+    heads, events = AuditHead.objects.all(), AuditEvent.objects.all()
+    if root is not None:
+        heads, events = heads.filter(root=root), events.filter(root=root)
+    by_root = {head.root: head for head in heads}
+    for name in sorted(by_root.keys() | set(events.values_list("root", flat=True).distinct())):
+        yield from _verify_chain(name, by_root.get(name))
 
 
 def _verify_chain(root: str, head: AuditHead | None) -> Iterator[Flaw]:

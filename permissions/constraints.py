@@ -16,8 +16,8 @@ class CompositeForeignKey(models.BaseConstraint):
     checked at once, so that it survives SQLite's table rebuilds and stops ``bulk_create``,
     ``update`` and reparenting alike; where one of the columns is null nothing is checked.
     ``cascade`` belongs to a field that cascades: Django deletes the rows of a nullable key in any
-    order, which a key that is checked at once would not survive. ``to_table`` is a table and not a model because SQLite rebuilds a table in an app registry that
-    knows no other model.
+    order, which a key that is checked at once would not survive. ``to_table`` is a table and not a
+    model because SQLite rebuilds a table in an app registry that knows no other model.
     """
 
     def __init__(

@@ -212,10 +212,8 @@ def _candidates(account: Account, place: PlaceId) -> Iterator[tuple[Any, str]]:
         .order_by(models.F("subaccount").asc(nulls_last=True), "pk")
     )
     for membership in members.iterator():
-        if membership.role:
-            yield membership.user, str(edition.role(membership.role).label)
-        else:
-            yield membership.user, str(membership.custom_role)
+        spec = edition.find_role(membership.role)
+        yield membership.user, str(spec.label if spec else membership.custom_role)
     yield account.owner, str(edition.owner_label)
 
 

@@ -181,9 +181,9 @@ def _custom_role_is_tickable() -> Found:
         custom = edition.custom_roles if edition else None
         known = custom.tickable | custom.always if custom else frozenset()
         wrong = (
-            sorted(set(role.permissions) - known)
+            [p for p in role.permissions if not isinstance(p, str) or p not in known]
             if isinstance(role.permissions, list)
-            else ["not a list"]
+            else ["no list of permissions"]
         )
         if wrong:
             yield role, f"holds {', '.join(map(str, wrong))}"

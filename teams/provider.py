@@ -390,7 +390,9 @@ def membership_holdings(
         source = Source("role", "", name.removeprefix("custom:"), ("membership", row.ref))
         rights = custom_bundle(edition.codename, row.text)
         return [Holding(source=source, rights=rights, reach=reach, met=met)]
-    role = edition.role(name)
+    role = edition.find_role(name)
+    if role is None:
+        return []  # a role the edition does not have (any more) gives nothing
     source = Source("role", name, str(role.label), ("membership", row.ref))
     rights = role_bundle(edition.codename, name, bool(row.two) and edition.has_primary_contact)
     holdings = [Holding(source=source, rights=rights, reach=reach, rank=role.rank, met=met)]

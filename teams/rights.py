@@ -64,6 +64,8 @@ def custom_bundle(edition: str, ticked: str) -> Bundle:
     if custom is None:
         return _split({})
     names = json.loads(ticked)
+    if not isinstance(names, list):
+        return _split({})
     return _split({str(p): "" for p in custom_permissions(custom, names)})
 
 
@@ -94,4 +96,5 @@ def levels(edition: str) -> dict[str, str]:
 
 def admits(spec: Edition, role: str, permission: str) -> bool:
     """Say whether ``role`` may have ``permission`` toggled on; custom roles admit no toggle."""
-    return bool(role) and spec.role(role).toggle_of(permission) is not None
+    found = spec.find_role(role)
+    return found is not None and found.toggle_of(permission) is not None

@@ -143,11 +143,15 @@ class Edition:
     subaccount_scope: str = "subaccount"
     area_labels: Mapping[str, Label] = field(default_factory=dict)
 
+    def find_role(self, codename: str) -> RoleSpec | None:
+        """Return the built-in role ``codename``, or None: stored data may name one that is gone."""
+        return next((role for role in self.roles if role.codename == codename), None)
+
     def role(self, codename: str) -> RoleSpec:
         """Return the built-in role ``codename``. Raises KeyError naming the roles there are."""
-        for role in self.roles:
-            if role.codename == codename:
-                return role
+        role = self.find_role(codename)
+        if role is not None:
+            return role
         known = ", ".join(role.codename for role in self.roles)
         raise KeyError(f"{self.codename} has no role {codename!r}; it has {known}")
 

@@ -97,9 +97,7 @@ class Subaccount(models.Model):
         return self.archived_at is not None
 
 
-def same_account(
-    table: str, *, key: str, name: str, cascade: bool = False
-) -> CompositeForeignKey:
+def same_account(table: str, *, key: str, name: str, cascade: bool = False) -> CompositeForeignKey:
     """Return the constraint that (account, ``key``) is a row of ``table`` in that account."""
     return CompositeForeignKey(
         fields=("account", key),

@@ -119,7 +119,10 @@ class Membership(models.Model):
                 condition=Q(status__in=["active", "suspended"]), name="membership_status_known"
             ),
             same_account(
-                "teams_subaccount", key="subaccount", name="membership_same_account_subaccount", cascade=True
+                "teams_subaccount",
+                key="subaccount",
+                name="membership_same_account_subaccount",
+                cascade=True,
             ),
             same_account("teams_role", key="custom_role", name="membership_same_account_role"),
         ]

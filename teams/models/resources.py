@@ -40,7 +40,9 @@ def _belongs(table: str) -> list[models.BaseConstraint]:
     return [
         models.UniqueConstraint(fields=["subaccount", "id"], name=f"{table}_subaccount_id"),
         models.UniqueConstraint(fields=["subaccount", "slug"], name=f"{table}_subaccount_slug"),
-        same_account("teams_subaccount", key="subaccount", name=f"{table}_same_account", cascade=True),
+        same_account(
+            "teams_subaccount", key="subaccount", name=f"{table}_same_account", cascade=True
+        ),
     ]
 
 
@@ -128,7 +130,9 @@ class Contact(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["subaccount", "id"], name="contact_subaccount_id"),
             models.UniqueConstraint("subaccount", Lower("email"), name="contact_subaccount_email"),
-            same_account("teams_subaccount", key="subaccount", name="contact_same_account", cascade=True),
+            same_account(
+                "teams_subaccount", key="subaccount", name="contact_same_account", cascade=True
+            ),
         ]
         indexes = _indexes("contact")
 
@@ -147,9 +151,14 @@ class ListMembership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["contact", "mailing_list"], name="listmembership_once"),
-            same_subaccount("teams_contact", key="contact", name="listmembership_same_contact", cascade=True),
             same_subaccount(
-                "teams_mailinglist", key="mailing_list", name="listmembership_same_list", cascade=True
+                "teams_contact", key="contact", name="listmembership_same_contact", cascade=True
+            ),
+            same_subaccount(
+                "teams_mailinglist",
+                key="mailing_list",
+                name="listmembership_same_list",
+                cascade=True,
             ),
         ]
 

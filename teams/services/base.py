@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 
 from permissions import access, audit
@@ -106,13 +107,28 @@ def root_key(account: Account) -> str:
 
 
 def expect(value: Any, model: type[M], what: str) -> M:
-    """Return ``value`` if it is a stored ``model``. Raises Invalid naming what is wrong."""
+    """Return ``value`` as it is stored now. Raises Invalid or NotFound naming what is wrong.
+
+    What the caller holds may be stale, half loaded or gone; only its key is believed.
+    """
     if not isinstance(value, model) or value.pk is None:
         raise Invalid(
             f"{what} must be a stored {model._meta.verbose_name}, not {type(value).__name__}.",
             code="WRONG_TYPE",
         )
-    return value
+    found = stored(model, value.pk)
+    if found is None:
+        raise NotFound(f"{what} is not there any more.")
+    return found
+
+
+def stored(model: type[M], key: Any) -> M | None:
+    """Return the row of ``model`` with that key, or None; a key out of range is nobody's."""
+    try:
+        clean = model._meta.pk.clean(key, None)
+    except ValidationError:
+        return None
+    return model._default_manager.filter(pk=clean).first()
 
 
 def expect_user(value: Any, what: str) -> Any:
@@ -135,7 +151,7 @@ def clean_text(value: Any, what: str, *, limit: int) -> str:
     text = unicodedata.normalize("NFC", value.strip())
     if not text:
         raise Invalid(f"{what} is empty. Give it a name.", code="EMPTY")
-    if any(not c.isprintable() for c in text):
+    if any(unicodedata.category(c) in _NOT_TEXT and c not in _JOINERS for c in text):
         raise Invalid(f"{what} has control characters in it. Type it again.", code="NOT_TEXT")
     if len(text) > limit:
         raise Invalid(
@@ -147,6 +163,12 @@ def clean_text(value: Any, what: str, *, limit: int) -> str:
 def same_name(one: str, other: str) -> bool:
     """Say whether two names differ in case at most; the same on every database."""
     return one.casefold() == other.casefold()
+
+
+# control, format and private characters, lone surrogates, separators of lines; what joins an
+# emoji or the letters of a script is text
+_NOT_TEXT = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(slots=True)

@@ -22,6 +22,9 @@ from teams.services.base import Change, expect
 
 RoleLike = str | Role
 
+#: no access is given until later than this
+LAST_YEAR = 3000
+
 
 @dataclass(frozen=True, slots=True)
 class ChosenRole:
@@ -117,11 +120,8 @@ def check_reach(
     change: Change, chosen: ChosenRole, subaccounts: Iterable[Any], every: Any
 ) -> list[Subaccount]:
     """Return the subaccounts an account-level role may reach. Raises Invalid."""
-    if not isinstance(every, bool):
-        raise Invalid("all_subaccounts must be true or false.", code="WRONG_TYPE")
-    if isinstance(subaccounts, str) or not isinstance(subaccounts, Iterable):
-        raise Invalid("Name the subaccounts as a list.", code="WRONG_TYPE")
-    found = {expect(s, Subaccount, "A subaccount").pk: s for s in subaccounts}
+    asked = [expect(s, Subaccount, "A subaccount") for s in clean_list(subaccounts)]
+    found = {s.pk: s for s in asked}
     if any(s.account_id != change.account.pk for s in found.values()):
         raise NotFound("There is no such subaccount in this account.")
     if every and found:
@@ -140,6 +140,20 @@ def check_reach(
     return list(found.values())
 
 
+def clean_list(subaccounts: Any) -> list[Any]:
+    """Return the subaccounts somebody named as a list. Raises Invalid if it is none."""
+    if isinstance(subaccounts, str | type) or not isinstance(subaccounts, Iterable):
+        raise Invalid("Name the subaccounts as a list.", code="WRONG_TYPE")
+    return list(subaccounts)
+
+
+def clean_flag(value: Any) -> bool:
+    """Return ``value`` if it is true or false. Raises Invalid for anything like it."""
+    if not isinstance(value, bool):
+        raise Invalid("all_subaccounts must be true or false.", code="WRONG_TYPE")
+    return value
+
+
 def refuse_archived(subaccount: Subaccount) -> None:
     if subaccount.is_archived:
         raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
@@ -150,6 +164,8 @@ def clean_end(ends_at: Any) -> datetime | None:
         return None
     if not isinstance(ends_at, datetime) or timezone.is_naive(ends_at):
         raise Invalid("The end must be a date and time with a time zone.", code="WRONG_TYPE")
+    if ends_at.year >= LAST_YEAR:
+        raise Invalid(f"The end lies beyond {LAST_YEAR}. Leave it out instead.", code="TOO_LONG")
     if ends_at <= timezone.now():
         raise Invalid("The end lies in the past. Choose a later one.", code="ENDED")
     return ends_at
@@ -157,21 +173,14 @@ def clean_end(ends_at: Any) -> datetime | None:
 
 def own_subaccount(change: Change, subaccount: Any) -> Subaccount:
     """Return the subaccount as stored, if it is of this account. Raises NotFound."""
-    found = Subaccount.objects.filter(
-        pk=expect(subaccount, Subaccount, "The subaccount").pk, account=change.account
-    ).first()
-    if found is None:
+    found = expect(subaccount, Subaccount, "The subaccount")
+    if found.account_id != change.account.pk:
         raise NotFound("There is no such subaccount in this account.")
     return found
 
 
 def stored_membership(membership: Any) -> Membership:
     """Return ``membership`` as it is now. Raises NotFound if it is gone."""
-    found = (
-        Membership.objects.select_related("account", "user", "subaccount", "custom_role")
-        .filter(pk=expect(membership, Membership, "The membership").pk)
-        .first()
-    )
-    if found is None:
-        raise NotFound("There is no such membership any more.")
-    return found
+    key = expect(membership, Membership, "The membership").pk
+    rows = Membership.objects.select_related("account", "user", "subaccount", "custom_role")
+    return rows.get(pk=key)

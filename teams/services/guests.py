@@ -15,24 +15,29 @@ from permissions.policy import TOP
 from permissions.policy.delegate import Code, Refusal
 from permissions.resources import registry
 from teams.models import Account, Membership, Subaccount
-from teams.services.base import Change, changing, expect_user, service
+from teams.services.base import Change, changing, expect, expect_user, service
 from teams.services.gates import clean_end
 
 
-def _located(obj: Any) -> tuple[Account, Subaccount]:
-    """Return the account and subaccount of a guarded object below account level."""
+def _located(obj: Any) -> tuple[models.Model, Account, Subaccount]:
+    """Return a guarded object below account level as stored, with its account and subaccount."""
     if not isinstance(obj, models.Model) or type(obj) not in registry or obj.pk is None:
         raise Invalid("Guest access is given on a guarded, stored object.", code="WRONG_TYPE")
+    obj = expect(obj, type(obj), "The object")
     root, place = registry.of(obj).locate(obj)
     if place == TOP:
         raise Invalid("Guest access is given on a subaccount or inside one.", code="WRONG_LEVEL")
-    subaccount = Subaccount.objects.select_related("account").get(pk=place, account=root)
-    return subaccount.account, subaccount
+    subaccount = Subaccount.objects.select_related("account").filter(pk=place, account=root).first()
+    if subaccount is None:
+        raise NotFound("The object is in no subaccount that is still there.")
+    return obj, subaccount.account, subaccount
 
 
 def _grantable(obj: models.Model, permissions: Any) -> list[str]:
     if isinstance(permissions, str) or not isinstance(permissions, Collection) or not permissions:
         raise Invalid("Name the permissions as a list with at least one.", code="WRONG_TYPE")
+    if not all(isinstance(p, str) for p in permissions):
+        raise Invalid("Permissions are named by their codenames.", code="WRONG_TYPE")
     grantable = registry.of(obj).guest
     wrong = sorted(str(p) for p in permissions if p not in grantable)
     if wrong:
@@ -66,7 +71,7 @@ def give_guest_access(
     on it. Raises Refused, or Invalid (NOT_GRANTABLE, NOT_A_MEMBER, HAS_ROLE, …).
     """
     user = expect_user(user, "The person")
-    account, subaccount = _located(obj)
+    obj, account, subaccount = _located(obj)
     act = f"give {label_of(user)} guest access to {obj}"
     with changing(actor, account, user, act=act) as change:
         names = _grantable(obj, permissions)
@@ -117,7 +122,7 @@ def withdraw_guest_access(
 
     Raises NotFound if there was none.
     """
-    account, subaccount = _located(obj)
+    obj, account, subaccount = _located(obj)
     act = f"withdraw guest access to {obj}"
     with changing(actor, account, user, act=act) as change:
         _gate(change, user, subaccount, act)

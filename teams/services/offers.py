@@ -59,9 +59,9 @@ class Offers:
 
     def switches(self, membership: Membership) -> list[Switch]:
         """Return every toggle of the edition for this membership, locked ones with the reason."""
-        if not membership.role or membership.account_id != self.change.account.pk:
+        spec = self.change.edition.find_role(membership.role)
+        if spec is None or membership.account_id != self.change.account.pk:
             return []
-        spec = self.change.edition.role(membership.role)
         table = (
             membership.account_toggles
             if membership.is_account_level

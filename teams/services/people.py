@@ -18,6 +18,8 @@ from teams.services.gates import (
     check_reach,
     choose_role,
     clean_end,
+    clean_flag,
+    clean_list,
     gate,
     gate_membership,
     own_subaccount,
@@ -47,6 +49,7 @@ def add_member(
     UNKNOWN_ROLE, WRONG_LEVEL, REACH, ARCHIVED, …).
     """
     user = expect_user(user, "The person")
+    asked, all_subaccounts = clean_list(managed), clean_flag(all_subaccounts)
     act = f"add {label_of(user)}"
     with changing(actor, account, user, act=act) as change:
         account_level = subaccount is None
@@ -56,12 +59,12 @@ def add_member(
             raise Invalid("The owner holds everything already.", code="OWNER")
         reach: list[Subaccount] = []
         if subaccount is None:
-            reach = check_reach(change, chosen, managed, all_subaccounts)
+            reach = check_reach(change, chosen, asked, all_subaccounts)
             for place in reach:
                 refuse_archived(place)
         else:
             subaccount = own_subaccount(change, subaccount)
-            if all_subaccounts or list(managed):
+            if all_subaccounts or asked:
                 raise Invalid("A role in one subaccount reaches just that.", code="REACH")
             refuse_archived(subaccount)
             if subaccount.is_home:
@@ -234,6 +237,7 @@ def set_manager_reach(
 ) -> Membership:
     """Say which subaccounts an account-level membership reaches: these, or all, also new ones."""
     stored = stored_membership(membership)
+    all_subaccounts = clean_flag(all_subaccounts)
     act = f"change which subaccounts {label_of(stored.user)} manages"
     with changing(actor, stored.account, stored.user, act=act) as change:
         stored = stored_membership(membership)

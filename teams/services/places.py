@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from django.utils import timezone
@@ -48,11 +49,9 @@ def create_subaccount(
     with changing(actor, account, act=act) as change:
         change.require(CREATE_SUBACCOUNTS, frozenset({TOP}), act)
         name = clean_text(name, "The name", limit=NAME_LIMIT)
-        slug = _clean_slug(slug if slug is not None else slugify(name)[:SLUG_LIMIT])
         _check_limit(change)
         _check_name(change, name)
-        if Subaccount.objects.filter(account=change.account, slug=slug).exists():
-            raise AlreadyUsed(f"The short name {slug} is taken. Choose another one.")
+        slug = _free_slug(change, name) if slug is None else _own_slug(change, slug)
         subaccount = Subaccount.objects.create(
             account=change.account, name=name, slug=slug, created_by=change.actor
         )
@@ -61,12 +60,26 @@ def create_subaccount(
     return subaccount
 
 
-def _clean_slug(value: Any) -> str:
+def _free_slug(change: Change, name: str) -> str:
+    """Return a short name made from ``name`` that is free; some scripts have no letters for one."""
+    base = slugify(name)[: SLUG_LIMIT - 6].strip("-_") or "subaccount"
+    taken = set(
+        Subaccount.objects.filter(account=change.account, slug__startswith=base).values_list(
+            "slug", flat=True
+        )
+    )
+    candidates = itertools.chain([base], (f"{base}-{n}" for n in itertools.count(2)))
+    return next(slug for slug in candidates if slug not in taken)
+
+
+def _own_slug(change: Change, value: Any) -> str:
     slug = clean_text(value, "The short name", limit=SLUG_LIMIT)
     if slug != slugify(slug):
         raise Invalid(
             "The short name may hold lower-case letters, digits and hyphens.", code="NOT_A_SLUG"
         )
+    if Subaccount.objects.filter(account=change.account, slug=slug).exists():
+        raise AlreadyUsed(f"The short name {slug} is taken. Choose another one.")
     return slug
 
 

@@ -139,14 +139,14 @@ def remove_from_team(*, actor: Any, team: Team, user: Any) -> None:
         change.record("team.left", team, user=str(user.pk), person=label_of(user))
 
 
-def _shareable(obj: Any) -> Resource:
-    """Return the resource of an object teams can limit. Raises Invalid."""
+def _shareable(obj: Any) -> tuple[Resource, models.Model]:
+    """Return an object teams can limit as stored, with its resource. Raises Invalid."""
     if not isinstance(obj, models.Model) or type(obj) not in registry or obj.pk is None:
         raise Invalid("Only a stored list or template is shared with a team.", code="WRONG_TYPE")
     resource = registry.of(obj)
     if not resource.limited:
         raise Invalid(f"A {obj._meta.verbose_name} is not shared with teams.", code="NOT_SHAREABLE")
-    return resource
+    return resource, expect(obj, type(obj), "The object")
 
 
 def _require_sharing(change: Change, resource: Resource, obj: models.Model, act: str) -> None:
@@ -163,7 +163,7 @@ def _require_sharing(change: Change, resource: Resource, obj: models.Model, act:
 def share_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
     """Let ``team`` see a list or template: a grant to everybody in it who could not before."""
     team = _own_team(team)
-    resource = _shareable(obj)
+    resource, obj = _shareable(obj)
     act = f"share {obj} with {team.name}"
     with changing(actor, team.account, act=act) as change:
         _require_teams(change)
@@ -188,7 +188,7 @@ def share_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
 def unshare_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
     """Hide a list or template from ``team`` again. Raises NotFound if it was not shared."""
     team = _own_team(team)
-    resource = _shareable(obj)
+    resource, obj = _shareable(obj)
     act = f"stop sharing {obj} with {team.name}"
     with changing(actor, team.account, act=act) as change:
         _require_teams(change)

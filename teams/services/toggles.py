@@ -79,7 +79,7 @@ def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[Role
             code="UNKNOWN_TOGGLE",
         )
     label = str(known[toggle].label)
-    spec = change.edition.role(membership.role) if membership.role else None
+    spec = change.edition.find_role(membership.role)
     if spec is None or toggle not in spec.optional:
         role = spec.label if spec else membership.custom_role
         able = [str(r.label) for r in change.edition.roles if toggle in r.optional]

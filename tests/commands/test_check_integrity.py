@@ -211,17 +211,7 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "left over": lambda c: set_(c.full, is_primary_contact=True)
     },
 }
-#: known and reported; delete when mended
-OPEN = {("custom_role_is_tickable", "nested"): "TypeError: unhashable type: 'list'"}
-CASES = [
-    pytest.param(
-        rule,
-        case,
-        marks=[pytest.mark.xfail(reason=OPEN[rule, case])] if (rule, case) in OPEN else [],
-    )
-    for rule, cases in PLANTED.items()
-    for case in cases
-]
+CASES = [(rule, case) for rule, cases in PLANTED.items() for case in cases]
 
 
 def test_every_rule_has_a_planted_case() -> None:
@@ -270,7 +260,6 @@ def test_every_format_says_the_same_and_exits_with_1(cast: Cast) -> None:
         assert part in text.out
 
 
-@pytest.mark.xfail(reason="KeyError in admits() for an unknown role that has a toggle")
 def test_several_kinds_of_damage_are_all_found(cast: Cast) -> None:
     """One broken row does not hide another, nor stop the search."""
     set_(cast.full, role="janitor")  # has a toggle

@@ -186,7 +186,6 @@ def test_unknown_format_is_a_usage_error(name: str) -> None:
     assert "invalid choice: 'xml'" in done.error
 
 
-@pytest.mark.xfail(reason="an unknown format is taken for text")
 @pytest.mark.parametrize("name", ["check_integrity", "list_permissions", "verify_audit"])
 def test_unknown_format_given_as_an_option(name: str) -> None:
     """``call_command`` does not look at the choices of an option given by name."""

@@ -203,7 +203,6 @@ def test_verify_of_one_root_sees_that_root_only(unlocked: None) -> None:
     assert {flaw.root for flaw in flaws()} == {"test:1"}
 
 
-@pytest.mark.xfail(reason="verify(root) looks for chains by their heads only")
 def test_verify_of_one_root_that_lost_its_head(unlocked: None) -> None:
     append("test:1", 2)
     raw("DELETE FROM permissions_audithead")

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import copy
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 TOP, LATER = "(the account itself)", "(every future place)"
+ANY = "(any, suspended or not)"
 REFUSED, INVALID = "refused", "invalid"
 Atom = tuple[str, str, str]
 Reach = frozenset[str] | None  # None: all current and future places
@@ -36,12 +37,16 @@ ROLES = {
 }
 PEERS = {"manager": "manage_managers", "administrator": "manage_administrators"}
 #: who, besides the owner, may switch on the toggles of a role
-ABOVE = {"manager", "administrator"}
+TOP_ONE, ABOVE = {"manager"}, {"manager", "administrator"}
 TOGGLED_BY: dict[str, dict[str, set[str]]] = {
-    "emma_corporate": dict.fromkeys(("manager", "administrator"), {"manager"})
-    | dict.fromkeys(("full", "editor"), ABOVE),
-    "emma_enterprise": dict.fromkeys(FULL, {"manager"}),
-    "emma_hq": dict.fromkeys(("full", "editor"), ABOVE),
+    "emma_corporate": {
+        "manager": TOP_ONE,
+        "administrator": TOP_ONE,
+        "full": ABOVE,
+        "editor": ABOVE,
+    },
+    "emma_enterprise": dict.fromkeys(FULL, TOP_ONE),
+    "emma_hq": {"full": ABOVE, "editor": ABOVE},
 }
 MOST_PLACES = {"emma_corporate": 10}
 LIMITED = {"off": set(), "lists": {"lists"}, "lists_and_templates": {"lists", "templates"}}
@@ -108,7 +113,7 @@ class Place:
     direct: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Post:
     person: str
     account: str
@@ -129,32 +134,22 @@ class Thing:
 
 
 @cache
-def rights(
-    edition: str,
-    role: str,
-    ticks: frozenset[str] | None,
-    contact: bool,
-    on: frozenset[str],
-    at: str,
-) -> dict[str, str]:
-    """Return what a role holds, and on which condition: on the account, "home" or a "client"."""
-    truth = table(edition)
+def rights(edition: str, post: Post, ticks: frozenset[str] | None, at: str) -> dict[str, str]:
+    """Return what a post holds, and on which condition: on the account, "home" or a "client"."""
+    truth, name = table(edition), OWNERS.get(edition, "owner") if post.role == OWNER else post.role
     if ticks is not None:
         cells = dict.fromkeys(truth.ticked(ticks), "yes")
-    elif role == "partner_manager":
-        cells = truth.cells[f"{role}@client" if at == "client" else f"{role}@partner"]
+    elif name == "partner_manager":
+        cells = truth.cells[f"{name}@client" if at == "client" else f"{name}@partner"]
     else:
-        name = OWNERS.get(edition, "owner") if role == OWNER else role
-        cells = truth.cells[name]
-        if contact:
-            cells = truth.cells.get(f"{name}+primary_contact", cells)
+        contact = f"{name}+primary_contact" if post.contact else name
+        cells = truth.cells.get(contact, truth.cells[name])
+    on = {permission for permission, toggle in truth.toggle.items() if toggle in post.toggles}
     return {
-        permission: cell[3:] if cell.startswith("if:") else ""
-        for permission, cell in cells.items()
-        if (permission in truth.of_account) == (at == TOP)
-        and (
-            cell == "yes" or cell[:3] == "if:" or (cell == "opt" and truth.toggle[permission] in on)
-        )
+        p: cell.partition(":")[2]
+        for p, cell in cells.items()
+        if (p in truth.of_account) == (at == TOP)
+        and (cell == "yes" or cell.startswith("if:") or (cell == "opt" and p in on))
     }
 
 
@@ -174,19 +169,17 @@ class Model:
     teams: dict[str, tuple[str, str]] = field(default_factory=dict)  # account and name
     in_team: set[tuple[str, str]] = field(default_factory=set)  # person, team
     shares: set[tuple[str, str]] = field(default_factory=set)  # team, thing
-    guests: set[tuple[str, str, str]] = field(
-        default_factory=set
-    )  # person, place/thing, permission
+    guests: set[tuple[str, str, str]] = field(default_factory=set)  # person, where, permission
+    actor: str = ""  # who is acting,
+    account: str = ""  # and in which account
 
     def attempt(self, verb: str, actor: str, account: str, **about: object) -> tuple[set, Model]:
-        """Return why ``actor`` may not do that (nothing: they may), and the state afterwards.
-
-        Where an act is wrong in several ways, which of them is told first is left open.
-        """
+        """Return all reasons why ``actor`` may not do that (none: they may), and the new state."""
         if not self.standing(actor, account):
             return {INVALID}, self  # a foreign account looks like a missing one
         after = copy.deepcopy(self)
-        may, wrong = getattr(after, verb)(actor, account, **about)
+        after.actor, after.account = actor, account
+        may, wrong = getattr(after, verb)(**about)
         problems = ({INVALID} if wrong else set()) | (set() if may else {REFUSED})
         if not problems and verb != "create_subaccount" and about.get("on", True):
             # a suspended post is judged as if it counted, or it would be widened in the dark
@@ -202,14 +195,10 @@ class Model:
 
     def standing(self, person: str, account: str, stake: str = "") -> list[Post]:
         """Return the person's active posts there; the post ``stake`` counts even if suspended."""
-        found = [
-            post
-            for key, post in self.posts.items()
-            if (post.person, post.account) == (person, account) and (post.active or key == stake)
-        ]
+        posts = [p for key, p in self.posts.items() if p.active or stake in (key, ANY)]
         if self.accounts[account].owner == person:
-            found.append(Post(person, account, OWNER, reach=None))
-        return found
+            posts.append(Post(person, account, OWNER, reach=None))
+        return [post for post in posts if (post.person, post.account) == (person, account)]
 
     def inside(self, account: str) -> set[str]:
         return {key for key, place in self.places.items() if place.account == account}
@@ -226,14 +215,11 @@ class Model:
         held = set()
         for post in posts:
             for at in self.spread(post):
-                kind = at if at == TOP else "client"
-                if at in self.places and self.places[at].home:
-                    kind = "home"
-                custom = tenant.roles.get(post.role)
-                about = (tenant.edition, post.role, custom, post.contact, post.toggles, kind)
-                for permission, condition in rights(*about).items():
-                    if not now or self.is_met(condition, post, at):
-                        held.add((permission, "" if now else condition, at))
+                home = at in self.places and self.places[at].home
+                kind = at if at == TOP else "home" if home else "client"
+                for p, c in rights(tenant.edition, post, tenant.roles.get(post.role), kind).items():
+                    if not now or self.is_met(c, post, at):
+                        held.add((p, "" if now else c, at))
         inside = self.inside(account)
         if now:
             inside = {at for at in inside if not self.places[at].archived}
@@ -247,10 +233,10 @@ class Model:
     def reach_of(self, person: str, account: str, stake: str = "", now: bool = False) -> set[Atom]:
         """Return the atoms of a person, also those on the things that teams let them see."""
         held = self.atoms(person, account, stake, now)
-        seen = {key: t.place for key, t in self.things.items() if self.sees(person, key, stake)}
-        return held | {
-            (p, c, key) for key, place in seen.items() for p, c, at in held if at == place
-        }
+        for key, thing in self.things.items():
+            there = {(p, c, key) for p, c, at in held if at == thing.place}
+            held |= there if there and self.sees(person, key, stake) else set()
+        return held
 
     def is_met(self, condition: str, post: Post, at: str) -> bool:
         tenant = self.accounts[post.account]
@@ -297,190 +283,188 @@ class Model:
         posts = [p for p in self.standing(person, account, stake) if at in self.spread(p)]
         return max((self.rank(account, post.role) for post in posts), default=0)
 
-    def above(self, actor: str, post: Post, role: str, stake: str, places: set[str]) -> bool:
-        """Say whether ``actor`` may touch what somebody has, or is about to get, at ``places``."""
+    def above(self, post: Post, role: str, stake: str, places: set[str]) -> bool:
+        """Say whether the actor may touch what somebody has, or is about to get, at ``places``."""
         person, account, edition = post.person, post.account, self.accounts[post.account].edition
-        if actor == person or self.accounts[account].owner == person:
+        if person in (self.actor, self.accounts[account].owner):
             return False
         if edition == SAILTHRU:
             theirs = {a for a in self.atoms(person, account, stake) if a[2] in places}
-            return not beyond(self.atoms(actor, account), theirs)
+            return not beyond(self.atoms(self.actor, account), theirs)
         for at in places:
-            mine = self.highest(actor, account, at)
+            mine = self.highest(self.actor, account, at)
             theirs = max(self.highest(person, account, at, stake), self.rank(account, role))
             peer = PEERS.get(ROLES[edition][theirs - 1], "") if theirs else ""
-            if mine < theirs or (mine == theirs and not self.has(actor, account, peer, at)):
+            if mine < theirs or (mine == theirs and not self.may(peer, at)):
                 return False
         return True
 
-    def gate(self, actor: str, post: Post, *, role: str = "", stake: str = "") -> bool:
-        """Say whether ``actor`` may change such a post; ``role``: the one that would be given."""
+    def may(self, permission: str, at: str) -> bool:
+        return self.has(self.actor, self.account, permission, at)
+
+    def gate(self, post: Post, role: str = "", stake: str = "") -> bool:
+        """Say whether the actor may change such a post; ``role``: the one that would be given."""
         needed, places = {"manage_members"}, self.spread(post)
+        asked = places - {TOP}  # managing members is asked of places, managers of the account
         if self.accounts[post.account].edition == SAILTHRU:
             needed |= {"manage_roles"} if role else set()
         elif post.place is None:
-            needed, places = {"manage_managers"}, {TOP}
-        mine = self.atoms(actor, post.account)
-        # managing members is asked of places, managing managers of the account
-        asked = {TOP} if needed == {"manage_managers"} else places - {TOP}
-        holds = all((p, "", at) in mine for p in needed for at in asked)
-        return holds and self.above(actor, post, role, stake, places)
+            needed, places, asked = {"manage_managers"}, {TOP}, {TOP}
+        holds = all(self.may(p, at) for p in needed for at in asked)
+        return holds and self.above(post, role, stake, places)
 
     def fits(self, post: Post) -> bool:
         """Say whether there is such a role, at that level, with that reach."""
-        tenant, role, home = self.accounts[post.account], post.role, set()
+        tenant, role = self.accounts[post.account], post.role
         home = {p for p in self.inside(post.account) if self.places[p].home}
-        at_home = post.place is None and post.reach and post.reach == home
+        at_home = post.place is None and bool(post.reach) and post.reach == home
         inside = post.place is not None and post.place not in home and post.reach == frozenset()
         everywhere = post.place is None and post.reach is None
         if tenant.edition == SAILTHRU:
-            there_is = role in tenant.roles or role in ROLES[SAILTHRU]
-            off = role == "marketer_limited" and tenant.teams == "off"
-            return there_is and not off and (inside or everywhere)
+            # Marketer Limited does not exist while teams are off
+            gone = {"marketer_limited"} if tenant.teams == "off" else set()
+            known = {*tenant.roles, *ROLES[SAILTHRU]} - gone
+            return role in known and (inside or everywhere)
         if tenant.edition == CONTACT:
             return everywhere if role == "partner_manager" else at_home or inside
         return post.place is None if role == "manager" else role in ROLES[tenant.edition] and inside
 
     # what people do; each changes the state, whether or not it may be
 
-    def add_member(self, actor: str, account: str, key: str, new: Post) -> Verdict:
-        foreign = ({new.place} - {None} | (new.reach or set())) - self.inside(account)
-        if foreign:
+    def add_member(self, key: str, new: Post) -> Verdict:
+        if ({new.place} - {None} | (new.reach or set())) - self.inside(self.account):
             return False, True
-        adds_up = self.accounts[account].edition in (CONTACT, SAILTHRU)
-        same = [p for p in self.posts.values() if p.person == new.person and p.account == account]
-        taken = [p for p in same if p.place == new.place and (p.role == new.role or not adds_up)]
-        archived = any(self.places[p].archived for p in self.spread(new) if p in self.places)
-        wrong = taken or not self.fits(new) or (archived and new.reach is not None)
-        may = self.gate(actor, new, role=new.role)
-        self.posts[key] = copy.copy(new)
-        return may, bool(wrong) or self.accounts[account].owner == new.person
+        adds_up = self.accounts[self.account].edition in (CONTACT, SAILTHRU)
+        there = [p for p in self.standing(new.person, self.account, ANY) if p.place == new.place]
+        wrong = any(not adds_up or p.role in (new.role, OWNER) for p in there)
+        named = {new.place} if new.place else new.reach or set()
+        wrong |= not self.fits(new) or any(self.places[p].archived for p in named)
+        may = self.gate(new, new.role)
+        self.posts[key] = new
+        return may, wrong
 
-    def remove_member(self, actor: str, account: str, post: str) -> Verdict:
-        gone = self.posts[post]
-        may = self.gate(actor, gone, stake=post)
+    def remove_member(self, post: str) -> Verdict:
+        gone, inside = self.posts[post], self.inside(self.account)
+        may = self.gate(gone, stake=post)
         del self.posts[post]
-        if not any((p.person, p.account) == (gone.person, account) for p in self.posts.values()):
-            places = self.inside(account)
-            keys = places | {k for k, thing in self.things.items() if thing.place in places}
-            self.guests = {g for g in self.guests if g[0] != gone.person or g[1] not in keys}
-            self.in_team = {
-                (p, t) for p, t in self.in_team if p != gone.person or self.teams[t][0] != account
-            }
+        if not self.standing(gone.person, self.account, ANY):
+            inside |= {key for key, thing in self.things.items() if thing.place in inside}
+            self.guests = {g for g in self.guests if g[0] != gone.person or g[1] not in inside}
+            teams = {team for team, (account, _) in self.teams.items() if account == self.account}
+            self.in_team -= {(gone.person, team) for team in teams}
         return may, False
 
-    def set_active(self, actor: str, account: str, post: str, on: bool) -> Verdict:
+    def alter(self, post: str, wrong: bool, role: str = "", **fields: object) -> Verdict:
         old = self.posts[post]
-        may = self.gate(actor, old, role=old.role if on else "", stake=post)
-        wrong, old.active = old.active == on, on
+        self.posts[post] = replace(old, **fields)
+        wrong |= not self.fits(self.posts[post])
+        now, self.posts[post] = self.posts[post], old
+        may = self.gate(old, role, post)
+        self.posts[post] = now
         return may, wrong
 
-    def change_role(self, actor: str, account: str, post: str, role: str) -> Verdict:
+    def set_active(self, post: str, on: bool) -> Verdict:
         old = self.posts[post]
-        may = self.gate(actor, old, role=role, stake=post)
-        same = (old.person, account, old.place, role)
+        return self.alter(post, old.active == on, old.role if on else "", active=on)
+
+    def change_role(self, post: str, role: str) -> Verdict:
+        old = self.posts[post]
+        same = (old.person, old.account, old.place, role)
         taken = same in {(p.person, p.account, p.place, p.role) for p in self.posts.values()}
-        old.role = role
-        old.toggles &= table(self.accounts[account].edition).admitted(role)
-        return may, taken or not self.fits(old)
+        toggles = old.toggles & table(self.accounts[self.account].edition).admitted(role)
+        return self.alter(post, taken, role, role=role, toggles=toggles)
 
-    def set_manager_reach(self, actor: str, account: str, post: str, reach: Reach) -> Verdict:
-        old = self.posts[post]
-        may = self.gate(actor, old, stake=post)
-        foreign = (reach or set()) - self.inside(account)
-        old.reach = reach
-        return may, bool(foreign) or old.place is not None or not self.fits(old)
+    def set_manager_reach(self, post: str, reach: Reach) -> Verdict:
+        foreign = (reach or set()) - self.inside(self.account)
+        wrong = bool(foreign) or self.posts[post].place is not None
+        return self.alter(post, wrong, reach=reach)
 
-    def toggle_permission(
-        self, actor: str, account: str, post: str, toggle: str, on: bool
-    ) -> Verdict:
-        old, edition = self.posts[post], self.accounts[account].edition
-        named = TOGGLED_BY.get(edition, {}).get(old.role, set()) | {OWNER}
-        there = [
-            p.role for p in self.standing(actor, account) if old.place or TOP in self.spread(p)
-        ]
-        may = self.gate(actor, old, stake=post) and (not on or bool(named & {*there}))
+    def toggle_permission(self, post: str, toggle: str, on: bool) -> Verdict:
+        old, edition = self.posts[post], self.accounts[self.account].edition
         wrong = toggle not in table(edition).admitted(old.role)
         wrong |= on and old.place is not None and self.places[old.place].archived
-        old.toggles = old.toggles | {toggle} if on else old.toggles - {toggle}
-        return may, wrong
+        toggles = old.toggles | {toggle} if on else old.toggles - {toggle}
+        may, wrong = self.alter(post, wrong, toggles=toggles)
+        named = TOGGLED_BY.get(edition, {}).get(old.role, set()) | {OWNER}
+        mine, there = self.standing(self.actor, self.account), old.place or TOP
+        return may and (
+            not on or any(p.role in named and there in self.spread(p) for p in mine)
+        ), wrong
 
-    def set_primary_contact(self, actor: str, account: str, at: str, post: str | None) -> Verdict:
+    def set_primary_contact(self, at: str, post: str | None) -> Verdict:
         old = {k for k, p in self.posts.items() if p.place == at and p.contact}
         touched = old | ({post} if post else set())
-        may = all(self.gate(actor, self.posts[key], stake=key) for key in touched)
-        wrong = self.accounts[account].edition != "emma_enterprise" or not touched or post in old
+        may = all(self.gate(self.posts[key], stake=key) for key in touched)
+        wrong = self.accounts[self.account].edition != "emma_enterprise" or not touched
         wrong |= self.places[at].archived or any(self.posts[k].place != at for k in touched)
         for key in touched:
-            self.posts[key].contact = key == post
+            self.posts[key] = replace(self.posts[key], contact=key == post)
+        return may, wrong or post in old
+
+    def create_subaccount(self, key: str, name: str) -> Verdict:
+        may = self.may("create_subaccounts", TOP)
+        wrong = self.is_taken(key, name) or self.is_full()
+        self.places[key] = Place(self.account, name)
+        for number, post in self.posts.items():
+            mine = (post.person, post.account, post.active) == (self.actor, self.account, True)
+            if mine and post.place is None and post.reach is not None:
+                # whoever creates it manages it from then on
+                self.posts[number] = replace(post, reach=post.reach | {key})
         return may, wrong
 
-    def create_subaccount(self, actor: str, account: str, key: str, name: str) -> Verdict:
-        may = self.has(actor, account, "create_subaccounts", TOP)
-        wrong = self.is_taken(account, key, name) or self.is_full(account)
-        self.places[key] = Place(account, name)
-        for post in self.standing(actor, account):
-            if post.place is None and post.reach is not None:
-                post.reach |= {key}  # whoever creates it manages it from then on
-        return may, wrong
+    def is_taken(self, key: str, name: str) -> bool:
+        return name in {self.places[p].name for p in self.inside(self.account) - {key}}
 
-    def is_taken(self, account: str, key: str, name: str) -> bool:
-        return name in {self.places[p].name for p in self.inside(account) - {key}}
+    def is_full(self) -> bool:
+        active = [p for p in self.inside(self.account) if not self.places[p].archived]
+        return len(active) >= MOST_PLACES.get(self.accounts[self.account].edition, len(active) + 1)
 
-    def is_full(self, account: str) -> bool:
-        active = [p for p in self.inside(account) if not self.places[p].archived]
-        most = MOST_PLACES.get(self.accounts[account].edition)
-        return most is not None and len(active) >= most
-
-    def rename_subaccount(self, actor: str, account: str, at: str, name: str) -> Verdict:
-        wrong = self.places[at].archived or self.is_taken(account, at, name)
+    def rename_subaccount(self, at: str, name: str) -> Verdict:
+        wrong = self.places[at].archived or self.is_taken(at, name)
         self.places[at].name = name
-        return self.has(actor, account, "manage_subaccount_settings", at), wrong
+        return self.may("manage_subaccount_settings", at), wrong
 
-    def set_archived(self, actor: str, account: str, at: str, on: bool) -> Verdict:
-        may = self.has(actor, account, "archive_subaccounts", TOP)
-        may &= self.has(actor, account, "manage_subaccount_settings", at)
+    def set_archived(self, at: str, on: bool) -> Verdict:
+        may = self.may("archive_subaccounts", TOP) and self.may("manage_subaccount_settings", at)
         place = self.places[at]
-        wrong = place.home or place.archived == on or (not on and self.is_full(account))
+        wrong = place.home or place.archived == on or (not on and self.is_full())
         place.archived = on
         return may, wrong
 
-    def set_guest(
-        self, actor: str, account: str, person: str, to: str, permissions: set[str], on: bool
-    ) -> Verdict:
+    def set_guest(self, person: str, to: str, permissions: set[str], on: bool) -> Verdict:
         thing = self.things.get(to) or Thing("place", to)
         given = {(person, to, p) for p in permissions}
-        may = self.gate(actor, Post(person, account, "", thing.place))
+        may = self.gate(Post(person, self.account, "", thing.place))
         wrong = not permissions or not permissions <= GUESTS[thing.kind]
         if not on:
             wrong |= not given & self.guests
             self.guests -= given
             return may, wrong
-        may &= {(p, to) for p in permissions} <= self.held(actor)
-        has_role = any(thing.place in self.spread(p) for p in self.standing(person, account))
+        may &= {(p, to) for p in permissions} <= self.held(self.actor)
+        posts = self.standing(person, self.account)
+        has_role = any(thing.place in self.spread(post) for post in posts)
         has_role |= any((p.person, p.place) == (person, thing.place) for p in self.posts.values())
         self.guests |= given
-        wrong |= self.places[thing.place].archived or not self.standing(person, account)
-        return may, wrong or has_role
+        return may, wrong or has_role or not posts or self.places[thing.place].archived
 
-    def create_team(self, actor: str, account: str, key: str, name: str) -> Verdict:
-        wrong = (account, name) in self.teams.values()
-        self.teams[key] = (account, name)
-        may = "manage_teams" in {permission for permission, _, _ in self.atoms(actor, account)}
-        return may, wrong or self.accounts[account].edition != SAILTHRU
+    def create_team(self, key: str, name: str) -> Verdict:
+        wrong = self.accounts[self.account].edition != SAILTHRU
+        wrong |= (self.account, name) in self.teams.values()
+        self.teams[key] = (self.account, name)
+        return any(p == "manage_teams" for p, _, _ in self.atoms(self.actor, self.account)), wrong
 
-    def set_in_team(self, actor: str, account: str, team: str, person: str, on: bool) -> Verdict:
-        works = {at for _, _, at in self.atoms(person, account)} - {TOP}
-        shared = {at for at in works if self.has(actor, account, "manage_teams", at)}
-        may = bool(shared) and self.above(actor, Post(person, account, ""), "", "", shared)
+    def set_in_team(self, team: str, person: str, on: bool) -> Verdict:
+        works = {at for _, _, at in self.atoms(person, self.account)} - {TOP}
+        shared = {at for at in works if self.may("manage_teams", at)}
+        may = bool(shared) and self.above(Post(person, self.account, ""), "", "", shared)
         wrong = not works or ((person, team) in self.in_team) == on
         self.in_team ^= {(person, team)}
         return may, wrong
 
-    def set_shared(self, actor: str, account: str, team: str, thing: str, on: bool) -> Verdict:
+    def set_shared(self, team: str, thing: str, on: bool) -> Verdict:
         kind = self.things[thing].kind
-        may = {("assign_team_resources", thing), (VIEW[kind], thing)} <= self.held(actor)
-        wrong = kind == "campaigns" or self.things[thing].place not in self.inside(account)
+        may = {("assign_team_resources", thing), (VIEW[kind], thing)} <= self.held(self.actor)
+        wrong = kind == "campaigns" or self.things[thing].place not in self.inside(self.account)
         wrong |= ((team, thing) in self.shares) == on
         self.shares ^= {(team, thing)}
         return may, wrong

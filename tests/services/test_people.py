@@ -172,20 +172,7 @@ def test_custom_roles_belong_to_their_account_and_edition() -> None:
 # remove
 
 
-#: SubaccountUserGrant.membership may be null, so Django deletes the membership first
-TOGGLES_KEEP_IT = pytest.mark.xfail(reason="IntegrityError: the membership goes before its toggles")
-
-
-@pytest.mark.parametrize(
-    "edition",
-    [
-        "constant_contact",
-        "emma_hq",
-        "sailthru",
-        pytest.param("emma_corporate", marks=TOGGLES_KEEP_IT),
-        pytest.param("emma_enterprise", marks=TOGGLES_KEEP_IT),
-    ],
-)
+@pytest.mark.parametrize("edition", EDITIONS)
 def test_remove_takes_everything_away(edition: str) -> None:
     w = world(edition)
     role = next(r for r in w.edition.roles if r.subaccount_level)
@@ -231,7 +218,6 @@ def test_somebody_added_again_starts_from_nothing() -> None:
     assert not holds(first.user, "access_campaigns", guested)
 
 
-@TOGGLES_KEEP_IT
 @pytest.mark.parametrize("edition", EMMA)
 def test_toggles_do_not_come_back(edition: str) -> None:
     w = world(edition)

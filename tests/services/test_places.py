@@ -322,7 +322,6 @@ def test_archiving_makes_inert_and_restoring_brings_back_exactly_what_was(editio
     assert everything(w, things) == before
 
 
-@pytest.mark.xfail(reason="IntegrityError: Django deletes the membership before its toggles")
 def test_what_was_taken_away_while_archived_does_not_come_back() -> None:
     w = world("emma_hq")
     gone, suspended, stays = (w.member("full", toggles=("export_contacts",)) for _ in range(3))

@@ -24,7 +24,7 @@ class Command(OurCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print every flaw; exit with 1 if there is one."""
         root = options["root"]
-        if root is not None and not AuditHead.objects.filter(root=root).exists():
+        if root is not None and not _exists(root):
             raise UsageError(f"There is no chain {root!r}.")
         flaws = list(audit.verify(root))
         fmt = options["format"]
@@ -36,3 +36,8 @@ class Command(OurCommand):
         if fmt == "text":
             events = AuditEvent.objects.all() if root is None else audit.timeline(root)
             self.stdout.write(f"The audit is intact: {events.count()} events.")
+
+
+def _exists(root: str) -> bool:
+    chains = (AuditHead.objects.filter(root=root), AuditEvent.objects.filter(root=root))
+    return any(rows.exists() for rows in chains)
