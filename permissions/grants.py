@@ -7,7 +7,7 @@ have one) and in its generic table otherwise (a host's models). Rights inherited
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 from django.apps import apps
@@ -28,6 +28,7 @@ from guardian.models import (
 )
 
 from permissions.catalogue import ACCOUNT
+from permissions.errors import Invalid
 from permissions.resources import Registry, registry
 
 
@@ -118,10 +119,17 @@ def give(
 ) -> models.Model:
     """Record a grant to ``user`` or ``group``, exactly one of them; repeating it changes nothing.
 
-    ``extra`` are further columns of a direct table (granted_by, ends_at, membership).
+    ``extra`` are further columns of a direct table (granted_by, ends_at, membership). Raises
+    Invalid for an end date where the table has no place for one: it would never end.
     """
     who = {"user": user} if group is None else {"group": group}
     table = user_table(obj) if group is None else group_table(obj)
+    if not is_direct(table) and extra.get("ends_at") is not None:
+        raise Invalid(
+            f"Access to a {obj._meta.verbose_name} cannot end by itself. Leave the end date out, "
+            "or give the model a grant table of its own.",
+            code="NO_END_DATE",
+        )
     given = extra if is_direct(table) else {}
     row, _created = table._default_manager.get_or_create(
         permission=permission_row(permission, type(obj)),
@@ -237,24 +245,33 @@ def _purge(sender: type[models.Model], instance: models.Model, using: str, **_: 
         ).delete()
 
 
-def withdraw_all(*, user: Any, root: models.Model) -> int:
-    """Delete every grant to ``user`` on any guarded object of ``root``; return how many."""
-    count = 0
+def withdraw_all(
+    *, user: Any, root: models.Model, where: Callable[[Any], bool] = lambda _obj: True
+) -> list[tuple[Any, str]]:
+    """Delete what ``user`` was given on guarded objects of ``root`` for which ``where`` is true.
+
+    Returns each object with the codename. A grant that carries a ``membership`` belongs to that
+    and is left alone.
+    """
+    withdrawn: list[tuple[Any, str]] = []
     for resource in registry:
         table = user_table(resource.model)
-        rows = table._default_manager.filter(user=user)
+        rows: Any = table._default_manager.filter(user=user).select_related("permission")
+        if any(f.name == "membership" for f in table._meta.concrete_fields):
+            rows = rows.filter(membership=None)
+        path = "pk" if resource.place_path is None else resource.root_path
         if is_direct(table):
-            path = "pk" if resource.place_path is None else resource.root_path
-            rows = rows.filter(**{f"content_object__{path}": root.pk})
+            found: list[Any] = list(rows.filter(**{f"content_object__{path}": root.pk}))
         else:
             rows = rows.filter(content_type=ContentType.objects.get_for_model(resource.model))
-            # Not compared in the database: its text of a UUID may not be ours.
-            given = rows.values_list("object_pk", flat=True)
-            inside = resource.model._base_manager.filter(
-                pk__in=list(given), **{resource.root_path: root.pk}
-            )
-            rows = rows.filter(
-                object_pk__in=[str(key) for key in inside.values_list("pk", flat=True)]
-            )
-        count += rows.delete()[0]
-    return count
+            # not compared in the database: its text of a UUID may not be ours
+            keys = list(rows.values_list("object_pk", flat=True))
+            inside = resource.model._base_manager.filter(pk__in=keys, **{path: root.pk})
+            objects = {str(obj.pk): obj for obj in inside}
+            found = [row for row in rows if row.object_pk in objects]
+        for row in found:
+            obj = row.content_object
+            if where(obj):
+                withdrawn.append((obj, row.permission.codename))
+                row.delete()
+    return withdrawn

@@ -27,7 +27,7 @@ class InArray(Func):
         self.ids = sorted(ids)
         super().__init__(F(lhs))
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
         """Compile for SQLite and any other database with ``json_each``."""
         lhs, params = compiler.compile(self.source_expressions[0])
         statement = f"{lhs} IN (SELECT value FROM json_each(%s))"  # noqa: S608  (lhs is a compiled column)

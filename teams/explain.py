@@ -20,7 +20,7 @@ from permissions.policy import TOP, Denial, Outcome, PlaceId, Source, sources_at
 from permissions.resources import registry
 from teams import preconditions
 from teams.catalogue import CATALOGUE
-from teams.editions import get
+from teams.editions import EDITIONS, get
 from teams.models import Account, AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
 from teams.selectors import denial_text, source_text
 from teams.services.base import Change
@@ -85,9 +85,13 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
             [],
             unmet,
         )
-    edition = get(account.edition)
+    edition = EDITIONS.get(account.edition)
     outcome = Outcome(denial=Denial(decision.reason), detail=decision.detail)
-    why = denial_text(edition, outcome, symbol)
+    why = (
+        denial_text(edition, outcome, symbol)
+        if edition
+        else f"{account.name} has an edition that does not exist"
+    )
     return Explanation(
         decision,
         f"{who} does not hold {what}. {why}.",
@@ -98,7 +102,9 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
                 "label": str(symbol.label),
                 "place": str(obj),
                 "why": why,
-                "who_could_give_it": list(_givers(user, symbol, account, place, decision)),
+                "who_could_give_it": (
+                    list(_givers(user, symbol, account, place, decision)) if edition else []
+                ),
             }
         ],
     )
@@ -217,11 +223,16 @@ def _candidates(account: Account, place: PlaceId) -> Iterator[tuple[Any, str]]:
     yield account.owner, str(edition.owner_label)
 
 
+def _is_text(text: str) -> bool:
+    """Say whether a database takes ``text``: no NUL, no byte that the shell's encoding lacks."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def find_user(username: str) -> Any:
     """Return the login ``username``. Raises NotFound."""
     model = get_user_model()
-    if "\x00" in username:
-        raise Invalid("A user name holds no NUL byte.", code="NOT_TEXT")
+    if not _is_text(username):
+        raise Invalid(f"{username!r} is no user name.", code="NOT_TEXT")
     try:
         return model._default_manager.get_by_natural_key(username)  # type: ignore[attr-defined]
     except model.DoesNotExist:
@@ -235,7 +246,7 @@ def find_object(text: str) -> models.Model:
     ``teams.campaign:emma-hq/north/welcome``. Raises Invalid or NotFound.
     """
     label, separator, key = text.partition(":")
-    if not separator or not key or label.count(".") != 1 or "\x00" in text:
+    if not separator or not key or label.count(".") != 1 or not _is_text(text):
         raise Invalid(
             f"{text!r} names no object. Write app.model:pk, teams.account:<slug>, "
             "teams.subaccount:<account>/<slug> or teams.campaign:<account>/<subaccount>/<slug>.",

@@ -115,11 +115,13 @@ def _branch(
     )
 
 
-def _facts(user: Any, now: Any) -> QuerySet[Any]:
-    active = Q(status=Membership.Status.ACTIVE) & grants.active(now)
+def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
+    """Return the rows about ``user``: what counts at ``now``, or all that is ``recorded``."""
+    running = Q() if recorded else grants.active(now)
+    active = running if recorded else Q(status=Membership.Status.ACTIVE) & running
     mine = Membership.objects.filter(active, user=user)
     owned = Q(owner=user)
-    if any(f.name == "is_active" for f in user._meta.concrete_fields):
+    if not recorded and any(f.name == "is_active" for f in user._meta.concrete_fields):
         # asked of the database: a worker may hold a login that was switched off since
         mine = mine.filter(user__is_active=True)
         owned &= Q(owner__is_active=True)
@@ -143,7 +145,7 @@ def _facts(user: Any, now: Any) -> QuerySet[Any]:
         ),
         default=Value(False),
     )
-    toggles = Q(membership__in=mine) & grants.active(now)
+    toggles = Q(membership__in=mine) & running
     branches = [
         _branch(
             Account.objects.filter(pk__in=accounts.values("pk")),
@@ -177,6 +179,7 @@ def _facts(user: Any, now: Any) -> QuerySet[Any]:
             AccountUserGrant.objects.filter(toggles),
             "toggle",
             root="content_object_id",
+            place="pk",
             ref="membership_id",
             name="permission__codename",
         ),
@@ -184,11 +187,12 @@ def _facts(user: Any, now: Any) -> QuerySet[Any]:
             SubaccountUserGrant.objects.filter(toggles),
             "toggle",
             root="content_object__account_id",
+            place="pk",
             ref="membership_id",
             name="permission__codename",
         ),
         _branch(
-            SubaccountUserGrant.objects.filter(grants.active(now), user=user, membership=None),
+            SubaccountUserGrant.objects.filter(running, user=user, membership=None),
             "guest",
             root="content_object__account_id",
             place="content_object_id",
@@ -196,7 +200,7 @@ def _facts(user: Any, now: Any) -> QuerySet[Any]:
             name="permission__codename",
         ),
         _branch(
-            TeamMembership.objects.filter(grants.active(now), user=user),
+            TeamMembership.objects.filter(running, user=user),
             "team",
             root="team__account_id",
             ref="team__group_id",
@@ -220,7 +224,7 @@ def _facts(user: Any, now: Any) -> QuerySet[Any]:
         if resource.guest and resource.place_path != "pk" and grants.is_direct(table):
             branches.append(
                 _branch(
-                    table._default_manager.filter(grants.active(now), user=user),
+                    table._default_manager.filter(running, user=user),
                     "guest_object",
                     ref="pk",
                     name="permission__codename",
@@ -242,7 +246,7 @@ class _Sorted:
     accounts: dict[int, Row] = field(default_factory=dict)
     memberships: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     reach: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    toggles: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    toggles: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     guests: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     guest_objects: list[Row] = field(default_factory=list)
     places: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -260,7 +264,7 @@ def _sort(rows: Iterable[Row]) -> _Sorted:
             case "reach":
                 found.reach[row.ref].add(row.place)  # type: ignore[index,arg-type]
             case "toggle":
-                found.toggles[row.ref].append(row.name)  # type: ignore[index,arg-type]
+                found.toggles[row.ref].append(row)  # type: ignore[index]
             case "guest":
                 found.guests[row.root].append(row)  # type: ignore[index]
             case "guest_object":
@@ -282,7 +286,7 @@ def _any_person(key: models.Field[Any, Any]) -> Any:
 
 
 @cache
-def _statement(using: str) -> tuple[str, tuple[Any, ...]]:
+def _statement(using: str, recorded: bool) -> tuple[str, tuple[Any, ...]]:
     """Return the statement that loads a profile, and its parameters with the stand-ins in.
 
     Composing it from a dozen querysets takes thirty times as long as running it; it is the same
@@ -290,15 +294,15 @@ def _statement(using: str) -> tuple[str, tuple[Any, ...]]:
     """
     model = get_user_model()
     person = model(pk=_any_person(model._meta.pk))
-    compiler = _facts(person, _ANY_TIME).query.get_compiler(using)
+    compiler = _facts(person, _ANY_TIME, recorded=recorded).query.get_compiler(using)
     sql, params = compiler.as_sql()
     return sql, tuple(params)
 
 
-def _rows(user: Any, now: Any) -> list[Row]:
+def _rows(user: Any, now: Any, *, recorded: bool) -> list[Row]:
     using = router.db_for_read(Account)
     connection = connections[using]
-    sql, params = _statement(using)
+    sql, params = _statement(using, recorded)
     key, moment = user._meta.pk, models.DateTimeField()
     real = {
         key.get_db_prep_value(_any_person(key), connection): key.get_db_prep_value(
@@ -311,9 +315,14 @@ def _rows(user: Any, now: Any) -> list[Row]:
         return [Row(*row) for row in cursor.fetchall()]
 
 
-def load_profile(user: Any) -> Profile:
-    """Return everything the rules need to know about ``user``, with one query."""
-    found = _sort(_rows(user, timezone.now()))
+def load_profile(user: Any, *, recorded: bool = False) -> Profile:
+    """Return everything the rules need to know about ``user``, with one query.
+
+    ``recorded`` leaves out what suspends a grant: a suspended or ended membership, an end date
+    that has passed, a login that is switched off. A change of rights is judged by that too, for
+    what sleeps now may wake.
+    """
+    found = _sort(_rows(user, timezone.now(), recorded=recorded))
     tenants: dict[Hashable, Tenant] = {
         key: _tenant(user, account, found)
         for key, account in found.accounts.items()
@@ -359,6 +368,7 @@ def _tenant(user: Any, account: Row, found: _Sorted) -> Tenant:
                 source=Source("owner", edition.owner, str(edition.owner_label), ("account", key)),
                 rights=owner_bundle(edition.codename),
                 reach=Reach(top=True, places=None),
+                key=("owner", key),
             )
         )
     for row in found.memberships.get(key, ()):
@@ -376,7 +386,7 @@ def _tenant(user: Any, account: Row, found: _Sorted) -> Tenant:
 
 
 def membership_holdings(
-    edition: Edition, row: Row, managed: set[int], toggles: Iterable[str]
+    edition: Edition, row: Row, managed: set[int], toggles: Iterable[Row]
 ) -> list[Holding]:
     """Return what one membership amounts to: its role, and each toggle the role admits."""
     reach = (
@@ -389,14 +399,17 @@ def membership_holdings(
     if row.text is not None:
         source = Source("role", "", name.removeprefix("custom:"), ("membership", row.ref))
         rights = custom_bundle(edition.codename, row.text)
-        return [Holding(source=source, rights=rights, reach=reach, met=met)]
+        key = ("membership", row.ref, name)
+        return [Holding(source=source, rights=rights, reach=reach, met=met, key=key)]
     role = edition.find_role(name)
     if role is None:
         return []  # a role the edition does not have (any more) gives nothing
     source = Source("role", name, str(role.label), ("membership", row.ref))
     rights = role_bundle(edition.codename, name, bool(row.two) and edition.has_primary_contact)
-    holdings = [Holding(source=source, rights=rights, reach=reach, rank=role.rank, met=met)]
-    for permission in toggles:
+    key = ("membership", row.ref, name)
+    holdings = [Holding(source, rights, reach, rank=role.rank, met=met, key=key)]
+    for grant in toggles:
+        permission = str(grant.name)
         if admits(edition, name, permission):
             toggle = edition.toggle(str(role.toggle_of(permission)))
             holdings.append(
@@ -407,6 +420,7 @@ def membership_holdings(
                     rights=toggle_bundle(permission),
                     reach=reach,
                     met=met,
+                    key=("toggle", row.place is None, grant.place),
                 )
             )
     return holdings
@@ -418,6 +432,7 @@ def _guest_holding(row: Row) -> Holding:
         source=Source("guest", ref=(SubaccountUserGrant._meta.label_lower, row.ref)),
         rights=toggle_bundle(str(row.name)) if row.name in grantable else {},
         reach=Reach(top=False, places=frozenset({row.place})),
+        key=("guest", row.ref),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from permissions import access
 from permissions.catalogue import Area, Permission
@@ -26,7 +26,7 @@ from teams.catalogue import (
 )
 from teams.editions import get
 from teams.editions.spec import Edition
-from teams.models import Account, Membership, Subaccount
+from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 
 #: whoever holds one of these in a subaccount sees the people in it
 SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
@@ -107,8 +107,33 @@ def membership_condition(profile: Profile, user: Any) -> Q:
         elif scope.places:
             condition |= any_of("subaccount_id", scope.places)
         if sees_account_people(profile, key):
-            condition |= Q(account=key, subaccount__isnull=True)
+            condition |= Q(account=key, subaccount__isnull=True) & _managers_seen(profile, key)
     return condition
+
+
+def _managers_seen(profile: Profile, key: Any) -> Any:
+    """Return the condition on people at account level: all of them, or those one meets at work.
+
+    The parent account's Users tab shows a manager only the subaccounts they manage, so it shows
+    the other managers of those.
+    """
+    every = Q()
+    if (
+        profile.tenants[key].standing.is_owner
+        or profile.scope(key, MANAGE_MANAGERS).top
+        or profile.scope(key, MANAGE_MEMBERS).everywhere
+    ):
+        return every
+    meet: Any = Q(all_subaccounts=True)
+    for scope in _reach(profile.tenants[key]):
+        if scope.everywhere:
+            return every
+        meet |= Exists(
+            ManagedSubaccount.objects.filter(membership=OuterRef("pk")).filter(
+                any_of("subaccount_id", scope.places)
+            )
+        )
+    return meet
 
 
 def people_of(user: Any) -> QuerySet[Any]:

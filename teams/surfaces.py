@@ -50,6 +50,7 @@ _MEMBERSHIPS = (
     "service reactivate_member",
     "service change_role",
     "service toggle_permission",
+    "service set_toggles",
 )
 
 

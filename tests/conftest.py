@@ -22,9 +22,26 @@ CHROMIUM_ARGUMENTS = (
     "--no-first-run",
 )
 
-# On two busy cores a deadline measures the neighbours.
-hypothesis.settings.register_profile("shared", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("shared")
+# The same examples every time, so that a failure is about the change at hand;
+# HYPOTHESIS_PROFILE=long looks for new ones, and longer. On two busy cores a deadline
+# measures the neighbours.
+hypothesis.settings.register_profile(
+    "shared", deadline=None, derandomize=True, database=None, print_blob=True
+)
+hypothesis.settings.register_profile("long", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Add up what tests counted with ``record_property``; xdist brings it along."""
+    counted: dict[str, int] = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        if report.when == "call":
+            for what, number in report.user_properties:
+                if isinstance(number, int):
+                    counted[what] = counted.get(what, 0) + number
+    for what, number in counted.items():
+        terminalreporter.write_line(f"{what}: {number:,}")
 
 
 @pytest.fixture(scope="session")

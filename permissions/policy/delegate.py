@@ -8,7 +8,7 @@ hand on more by waiting for it to turn true.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,9 +67,23 @@ def covers(held: Atoms, wanted: Atoms) -> Atoms:
     return missing
 
 
-def added_atoms(before: Atoms, after: Atoms) -> Atoms:
-    """Return what ``after`` has that ``before`` had not."""
-    return covers(before, after)
+def added_atoms(
+    before: Iterable[Holding], after: Iterable[Holding], root: Root, universe: frozenset[PlaceId]
+) -> Atoms:
+    """Return what was granted between ``before`` and ``after``, grant by grant.
+
+    A grant that is new counts in full, even where something else gave the same: that something
+    may end tomorrow. One that was there before counts with what it has come to give.
+    """
+    earlier: dict[Hashable, list[Holding]] = {}
+    for holding in before:
+        earlier.setdefault(holding.key, []).append(holding)
+    result: dict[tuple[str, str], frozenset[PlaceId]] = {}
+    for holding in after:
+        had = atoms(earlier.get(holding.key, ()), root, universe)
+        for key, places in covers(had, atoms([holding], root, universe)).items():
+            result[key] = result.get(key, frozenset()) | places
+    return result
 
 
 def rank_at(holdings: Iterable[Holding], places: Iterable[PlaceId]) -> int:

@@ -56,7 +56,8 @@ class Holding:
 
     ``met`` are the conditions that are true of this holding itself, such as a reach that covers
     every active place; conditions of the root are kept by ``Root``. ``rank`` counts for deciding
-    whom one may manage and is None where the edition has no ranks.
+    whom one may manage and is None where the edition has no ranks. ``key`` names the recorded
+    grant: a holding with another key is another grant, even if it gives the same.
     """
 
     source: Source
@@ -64,6 +65,7 @@ class Holding:
     reach: Reach
     rank: int | None = None
     met: frozenset[str] = frozenset()
+    key: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class ConsoleAdmin(ScopedModelAdmin):
 
     def on_refused(self, request: HttpRequest, refusal: Refused, act: str) -> None:
         """Record the refused write in the account of whoever tried."""
+        refusal.account = desk_of(request).account
         record_refused(request.user, refusal, verb=f"{act} {self.opts.model_name}")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:

@@ -44,11 +44,11 @@ class Chip(NamedTuple):
 class Glance(Change):
     """A change that is only looked at: nobody's standing is read twice for one page."""
 
-    def standing_of(self, person: Any) -> Standing:
-        """Return what ``person`` has in this account, remembered for this page."""
+    def recorded_of(self, person: Any) -> Standing:
+        """Return what is recorded for ``person`` here, remembered for this page."""
         known = self.__dict__.setdefault("standings", {})
         if person.pk not in known:
-            known[person.pk] = super().standing_of(person)
+            known[person.pk] = super().recorded_of(person)
         return known[person.pk]  # type: ignore[no-any-return]
 
     def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:

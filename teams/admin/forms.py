@@ -13,6 +13,7 @@ from permissions.admin import VerbForm
 from permissions.catalogue import Label
 from permissions.errors import NotFound
 from teams.models import Account, Role
+from teams.services.gates import LAST_YEAR
 
 Choices = Iterable[tuple[str, Any]]
 
@@ -72,6 +73,8 @@ class EndField(forms.DateField):
         day = super().clean(value)
         if day is None:
             return None
+        if day.year >= LAST_YEAR:
+            raise forms.ValidationError(f"Choose a day before {LAST_YEAR}, or none for no end.")
         return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
 
 
@@ -96,16 +99,21 @@ def role_of(account: Account, value: str) -> str | Role:
     kind, _, key = value.partition(":")
     if kind != "custom":
         return value
-    found = Role.objects.filter(account=account, pk=key).first() if key.isdecimal() else None
+    found = Role.objects.filter(account=account, pk=key).first() if _is_key(key) else None
     if found is None:
         raise NotFound("There is no such role in this account.")
     return found
 
 
+def _is_key(text: str) -> bool:
+    """Say whether ``text`` can be a key: digits, and no more than fit."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
 def chosen_from(queryset: Any, keys: Iterable[str], what: Label) -> list[Any]:
     """Return the rows that ``keys`` name. Raises NotFound if one is not in ``queryset``."""
     wanted = {key for key in keys if key}
-    numbers = {int(key) for key in wanted if key.isdecimal() and len(key) < 19}
+    numbers = {int(key) for key in wanted if _is_key(key)}
     found = list(queryset.filter(pk__in=numbers))
     if len(found) != len(wanted):
         raise NotFound(f"There is no such {what} among those you may choose.")

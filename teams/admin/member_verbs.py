@@ -230,21 +230,18 @@ class SwitchToggles(MembershipVerb):
         return ""
 
     def run(self, data: Mapping[str, Any]) -> str:
-        """Switch what differs, one service call a switch: each is a decision of its own."""
+        """Switch what differs, all of it or nothing."""
         spec = {t.codename: t for t in self.desk.edition.toggles}
         now = {row.codename: row.is_on for row in self.rows()}
-        done = []
+        moved: dict[str, bool] = {}
         for toggle in dict.fromkeys([*data["shown"], *data["on"]]):
             wanted = toggle in data["on"]
-            if now.get(toggle) is wanted:
-                continue
-            services.toggle_permission(
-                actor=self.actor, membership=self.part, toggle=toggle, on=wanted
-            )
-            label = spec[toggle].label
-            done.append(f"{label} is {'on' if wanted else 'off'}")
-        if not done:
+            if now.get(toggle) is not wanted:
+                moved[toggle] = wanted
+        if not moved:
             raise Invalid("No switch was moved, so nothing was changed.", code="ALREADY_SO")
+        services.set_toggles(actor=self.actor, membership=self.part, switches=moved)
+        done = [f"{spec[toggle].label} is {'on' if on else 'off'}" for toggle, on in moved.items()]
         return f"{words.listed(done)} for {self.name_of} in {self.place}."
 
 

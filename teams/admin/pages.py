@@ -183,7 +183,8 @@ def _waiting(desk: Desk) -> list[dict[str, str]]:
 
 def _subaccounts(desk: Desk) -> list[dict[str, Any]]:
     keys = [place.pk for place in desk.active[:SHOWN]]
-    rows = counted(selectors.subaccounts_of(desk.user).filter(pk__in=keys)).order_by("name")
+    own = selectors.subaccounts_of(desk.user).filter(pk__in=keys)
+    rows = counted(own, desk.user).order_by("name")
     shown = sees_people(desk)
     top: dict[int, list[str]] = {}
     if shown:

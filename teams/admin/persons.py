@@ -125,7 +125,7 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
             found.append(SwitchRow(toggle.codename, str(toggle.label), reason, False, True))
             continue
         permissions = spec.optional[toggle.codename]
-        locked = refusal or desk.offers._switch_refusal(membership, spec, toggle, on)
+        locked = refusal or desk.offers.switch_refusal(membership, spec, toggle, on)
         switch = Switch(toggle, tuple(sorted(permissions)), bool(on & permissions), locked)
         found.append(_switch_row(switch, rows))
     return found

@@ -16,6 +16,7 @@ from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, o
 from teams.admin.member_verbs import MembershipVerb
 from teams.admin.persons import seen_memberships
 from teams.editions.spec import ALL, AT_HOME, SOME
+from teams.models import Subaccount
 
 ACCOUNT = "account"
 
@@ -93,10 +94,16 @@ class SetReach(MembershipVerb):
     def run(self, data: Mapping[str, Any]) -> str:
         """Set it."""
         reach = reach_of(self, data)
+        chosen = list(reach.get("managed", ()))
+        if "managed" in reach:
+            # what was not offered (archived, or out of the actor's sight) was not taken away
+            offered = [place.pk for place in self.desk.active]
+            kept = Subaccount.objects.filter(managing_memberships=self.part)
+            chosen += kept.exclude(pk__in=offered)
         changed = services.set_manager_reach(
             actor=self.actor,
             membership=self.part,
-            subaccounts=reach.get("managed", ()),
+            subaccounts=chosen,
             all_subaccounts=reach.get("all_subaccounts", False),
         )
         return f"{self.name_of} manages {words.place_label(self.desk, changed).lower()} now."

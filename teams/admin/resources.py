@@ -63,7 +63,9 @@ class StatusFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filter; an unknown state finds nothing."""
         value = self.value()
-        return queryset if value is None else queryset.filter(status=value)
+        if value is None:
+            return queryset
+        return queryset.filter(status=value) if value in Campaign.Status else queryset.none()
 
 
 class ResourceAdmin(ConsoleAdmin):

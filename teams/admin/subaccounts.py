@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from permissions import grants
+from permissions import access, grants
 from permissions.audit import label_of
+from permissions.resources import registry
 from teams import selectors
 from teams.admin import words
 from teams.admin.base import ConsoleAdmin
@@ -22,8 +23,13 @@ from teams.admin.desk import Desk, desk_of
 from teams.admin.persons import sees_people
 from teams.admin.site import console
 from teams.admin.subaccount_verbs import SUBACCOUNT_VERBS
-from teams.catalogue import ACCESS_SETTINGS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.models import Membership, Subaccount, SubaccountUserGrant
+from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ACCESS_SETTINGS,
+    CREATE_SUBACCOUNTS,
+    MANAGE_SUBACCOUNT_SETTINGS,
+)
+from teams.models import MailingList, Membership, Subaccount, SubaccountUserGrant
 from teams.models.membership import ManagedSubaccount
 
 
@@ -50,12 +56,18 @@ class StateFilter(admin.SimpleListFilter):
                 return queryset.none()
 
 
-def counted(queryset: QuerySet[Subaccount]) -> QuerySet[Any]:
-    """Count the people with a role in each subaccount."""
+def counted(queryset: QuerySet[Subaccount], user: Any) -> QuerySet[Any]:
+    """Count the people with a role in each subaccount, and the lists ``user`` may see there."""
+    seen = access.visible_q(
+        registry.of(MailingList),
+        access.profile_of(user),
+        ACCESS_AUDIENCE,
+        prefix="mailinglists__",
+    )
     active = Q(memberships__status=Membership.Status.ACTIVE)
     return queryset.annotate(
         people=Count("memberships__user", filter=active, distinct=True),
-        lists=Count("mailinglists", distinct=True),
+        lists=Count("mailinglists", filter=seen, distinct=True),
     )
 
 
@@ -104,7 +116,7 @@ class SubaccountAdmin(ConsoleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count people and lists with the list."""
-        return counted(super().get_queryset(request)).select_related("account")
+        return counted(super().get_queryset(request), request.user).select_related("account")
 
     @admin.display(description="Name", ordering="name")
     def name_cell(self, obj: Any) -> str:

@@ -23,7 +23,7 @@ from teams.services.sharing import (
     share_with_team,
     unshare_with_team,
 )
-from teams.services.toggles import toggle_permission
+from teams.services.toggles import set_toggles, toggle_permission
 
 __all__ = [
     "add_member",
@@ -40,6 +40,7 @@ __all__ = [
     "restore_subaccount",
     "set_manager_reach",
     "set_primary_contact",
+    "set_toggles",
     "share_with_team",
     "suspend_member",
     "toggle_permission",

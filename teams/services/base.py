@@ -34,6 +34,7 @@ from permissions.policy import (
     FUTURE,
     TOP,
     Atoms,
+    Holding,
     PlaceId,
     Refusal,
     Root,
@@ -49,6 +50,7 @@ from permissions.policy import (
 from permissions.policy.delegate import Code
 from permissions.profile import Profile
 from permissions.resources import registry
+from teams import provider
 from teams.catalogue import CATALOGUE
 from teams.editions import get
 from teams.editions.spec import Edition
@@ -183,7 +185,8 @@ class Change:
     profile: Profile
     names: Mapping[PlaceId, str]
     people: list[Any] = field(default_factory=list)
-    before: dict[Any, Atoms] = field(default_factory=dict)
+    asked: frozenset[PlaceId] = frozenset()
+    before: dict[Any, tuple[Sequence[Holding], Sequence[Holding]]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, actor: Any, account: Account, profile: Profile) -> Change | None:
@@ -214,6 +217,7 @@ class Change:
         lacking = frozenset(
             p for p in places if not sources_at(self.standing, self.root, permission, p)
         )
+        self.asked |= places
         if lacking:
             self.refuse(Refusal(Code.OUT_OF_SCOPE, {(permission, ""): lacking}), act)
 
@@ -222,9 +226,11 @@ class Change:
     ) -> None:
         """Refuse unless the actor may touch what ``target`` has, or is about to get, there.
 
+        Without a target, somebody who has nothing yet.
         ``rank`` and ``peer`` are those of the role at stake.
         """
-        standing = self.standing_of(target)
+        self.asked |= places
+        standing = Standing(None) if target is None else self.recorded_of(target)
         ranked = any(role.rank is not None for role in self.edition.roles)
         theirs = max(rank, rank_at(standing.holdings, places))
         peers = {role.peer for role in self.edition.roles if role.rank == theirs and role.peer}
@@ -248,11 +254,21 @@ class Change:
 
     def standing_of(self, person: Any) -> Standing:
         """Return what ``person`` has in this account right now."""
-        tenant = access.profile_of(person, fresh=True).tenants.get(self.account.pk)
-        standing = tenant.standing if tenant else Standing(person.pk)
+        return self._standing(person, access.profile_of(person, fresh=True))
+
+    def recorded_of(self, person: Any) -> Standing:
+        """Return what is recorded for ``person`` here, also what is suspended or has ended.
+
+        Rank and coverage are asked of this: somebody suspended is no easier prey, and what they
+        are given while they sleep is theirs when they wake.
+        """
+        return self._standing(person, provider.load_profile(person, recorded=True))
+
+    def _standing(self, person: Any, profile: Profile) -> Standing:
+        tenant = profile.tenants.get(self.account.pk)
         # the owner is the owner even while their login is switched off
         is_owner = self.account.owner_id == person.pk
-        return Standing(person.pk, standing.holdings, is_owner=is_owner)
+        return Standing(person.pk, tenant.standing.holdings if tenant else (), is_owner=is_owner)
 
     # what is judged afterwards
 
@@ -260,10 +276,24 @@ class Change:
         """Return what ``person`` effectively holds in this account right now."""
         return atoms(self.standing_of(person).holdings, self.root, self.universe)
 
+    def look(self, person: Any) -> tuple[Sequence[Holding], Sequence[Holding]]:
+        """Return what is recorded for ``person``, and what counts of it now.
+
+        Guest access that sleeps with its person's roles was given once and is not given again
+        when they wake; it counts among what is recorded only.
+        """
+        counting = self.standing_of(person).holdings
+        awake = tuple(h for h in counting if h.source.kind != "guest")
+        return self.recorded_of(person).holdings, awake
+
     def judge(self, act: str) -> None:
         """Refuse, and so roll back, if anybody gained what the actor does not hold."""
         for person in self.people:
-            gained = added_atoms(self.before[person.pk], self.atoms_of(person))
+            gained: dict[tuple[str, str], frozenset[PlaceId]] = {}
+            for before, after in zip(self.before[person.pk], self.look(person), strict=True):
+                added = added_atoms(before, after, self.root, self.universe)
+                for key, places in added.items():
+                    gained[key] = gained.get(key, frozenset()) | places
             if gained and person.pk == self.actor.pk and not self.standing.is_owner:
                 self.refuse(Refusal(Code.OWN_RIGHTS, gained), act)
             refusal = may_grant(self.standing, gained, root=self.root, universe=self.universe)
@@ -322,10 +352,18 @@ class Change:
         raise error
 
     def missing(self, lacking: Atoms) -> list[Missing]:
-        """Return ``lacking`` with labels and names of places, one line per permission and place."""
-        names = {**self.names, TOP: self.account.name, FUTURE: "every future subaccount"}
+        """Return ``lacking`` with labels and names of places, one line per permission and place.
+
+        Only places the actor works in or has named themselves are named.
+        """
+        names = {TOP: self.account.name, FUTURE: "every future subaccount"} | {
+            place: name
+            for place, name in self.names.items()
+            if place in self.asked
+            or any(place in holding.reach for holding in self.standing.holdings)
+        }
         found = {
-            (str(CATALOGUE[permission].label), permission, names.get(place, ""))
+            (str(CATALOGUE[permission].label), permission, names.get(place, "another subaccount"))
             for (permission, _condition), places in lacking.items()
             for place in places
         }
@@ -366,6 +404,6 @@ def changing(actor: Any, account: Any, *people: Any, act: str) -> Iterator[Chang
     if change is None:
         raise NotFound("There is no such account among yours.")
     change.people = list(people)
-    change.before = {person.pk: change.atoms_of(person) for person in people}
+    change.before = {person.pk: change.look(person) for person in people}
     yield change
     change.judge(act)

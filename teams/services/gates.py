@@ -100,7 +100,8 @@ def gate(
         needed |= change.edition.gives_roles
     for permission in sorted(needed):
         change.require(permission, places, act)
-    change.require_managing(target, places, act, rank=chosen.rank if chosen else 0)
+    touched = places | {TOP} if account_level else places
+    change.require_managing(target, touched, act, rank=chosen.rank if chosen else 0)
 
 
 def gate_membership(

@@ -74,15 +74,19 @@ class Offers:
                 toggle=toggle,
                 permissions=tuple(sorted(spec.optional[toggle.codename])),
                 is_on=bool(on & spec.optional[toggle.codename]),
-                locked=refusal or self._switch_refusal(membership, spec, toggle, on),
+                locked=refusal or self.switch_refusal(membership, spec, toggle, on),
             )
             for toggle in self.change.edition.toggles
             if toggle.codename in spec.optional
         ]
 
-    def _switch_refusal(
+    def switch_refusal(
         self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
     ) -> str:
+        """Return why this switch cannot be moved, given that the person may be managed.
+
+        ``on`` are the permissions that are switched on for the membership.
+        """
         permissions = spec.optional[toggle.codename]
         if on & permissions:
             return ""  # off by whoever may manage that person
@@ -138,7 +142,7 @@ class Offers:
                 ) | self.change.edition.gives_roles
                 for permission in sorted(needed):
                     self.change.require(permission, places, "give this role")
-                self.change.require_managing(_Nobody(), places, "give this role", rank=chosen.rank)
+                self.change.require_managing(None, places, "give this role", rank=chosen.rank)
             else:
                 gate(self.change, person, account_level=level, places=places, act="", chosen=chosen)
         except ServiceError:
@@ -189,13 +193,6 @@ class Offers:
     def may_manage_people(self, subaccount: Subaccount | None) -> bool:
         """Say whether the actor may add anybody there."""
         return bool(self.roles(subaccount=subaccount))
-
-
-class _Nobody:
-    """Stands for a person who has nothing yet."""
-
-    pk = None
-    is_active = False
 
 
 def _reach_of(membership: Membership) -> Reach:

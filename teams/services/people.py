@@ -11,9 +11,11 @@ from django.db.models import Q
 from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid
+from permissions.resources import registry
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 from teams.services.base import Change, changing, expect, expect_user, service
 from teams.services.gates import (
+    ChosenRole,
     RoleLike,
     check_reach,
     choose_role,
@@ -73,6 +75,7 @@ def add_member(
                     code="WRONG_LEVEL",
                 )
         ids = [subaccount.pk] if subaccount else [place.pk for place in reach]
+        change.asked |= frozenset(ids)
         places = places_of(account_level, change, ids, all_subaccounts)
         gate(change, user, account_level=account_level, places=places, act=act, chosen=chosen)
         taken = Membership.objects.filter(user=user, account=change.account, subaccount=subaccount)
@@ -96,6 +99,7 @@ def add_member(
         )
         _set_reach(membership, reach)
         change.record("member.added", membership, **_described(membership))
+        _end_guest_access(change, user)
     return membership
 
 
@@ -110,6 +114,12 @@ def _described(membership: Membership) -> dict[str, Any]:
         "all_subaccounts": membership.all_subaccounts,
         "managed": sorted(membership.reach.values_list("subaccount_id", flat=True)),
         "primary_contact": membership.is_primary_contact,
+        "toggles": sorted(
+            {
+                *membership.account_toggles.values_list("permission__codename", flat=True),
+                *membership.subaccount_toggles.values_list("permission__codename", flat=True),
+            }
+        ),
         "status": membership.status,
         "ends_at": membership.ends_at,
     }
@@ -135,8 +145,7 @@ def remove_member(*, actor: Any, membership: Membership) -> None:
     with changing(actor, stored.account, stored.user, act=act) as change:
         stored = stored_membership(membership)
         gate_membership(change, stored, act)
-        described = _described(stored)
-        change.record("member.removed", stored, before=described)
+        change.record("member.removed", stored, before=_described(stored))
         stored.delete()
         _clean_up_after(change, stored.user)
 
@@ -145,8 +154,30 @@ def _clean_up_after(change: Change, user: Any) -> None:
     """Withdraw what is meaningless, and must not revive, once ``user`` has no place here."""
     if Membership.objects.filter(account=change.account, user=user).exists():
         return
-    user.team_memberships.filter(team__account=change.account).delete()
-    grants.withdraw_all(user=user, root=change.account)
+    person = {"user": str(user.pk), "person": label_of(user), "because": "left the account"}
+    for row in user.team_memberships.filter(team__account=change.account).select_related("team"):
+        team = row.team
+        row.delete()
+        change.record("team.left", team, **person)
+    for obj, permission in grants.withdraw_all(user=user, root=change.account):
+        change.record("guest.withdrawn", obj, permissions=[permission], **person)
+
+
+def _end_guest_access(change: Change, user: Any) -> None:
+    """Withdraw guest access wherever ``user`` has a role by now: guests are those without one."""
+    reaches = [
+        holding.reach
+        for holding in change.recorded_of(user).holdings
+        if holding.source.kind in ("role", "owner")
+    ]
+
+    def has_role(obj: Any) -> bool:
+        _root, place = registry.of(obj).locate(obj)
+        return any(place in reach for reach in reaches)
+
+    person = {"user": str(user.pk), "person": label_of(user), "because": "has a role there now"}
+    for obj, permission in grants.withdraw_all(user=user, root=change.account, where=has_role):
+        change.record("guest.withdrawn", obj, permissions=[permission], **person)
 
 
 @service
@@ -216,15 +247,31 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
         before = _described(stored)
         stored.role, stored.custom_role = chosen.codename, chosen.custom
         stored.save(update_fields=["role", "custom_role"])
-        admitted = (
-            {p for permissions in chosen.spec.optional.values() for p in permissions}
-            if chosen.spec
-            else set()
+        dropped = _drop_toggles(change, stored, before["role"], chosen)
+        change.record(
+            "role.changed", stored, before=before, after=_described(stored), dropped=dropped
         )
-        for table in (stored.account_toggles, stored.subaccount_toggles):
-            table.exclude(permission__codename__in=admitted).delete()
-        change.record("role.changed", stored, before=before, after=_described(stored))
     return stored
+
+
+def _drop_toggles(
+    change: Change, membership: Membership, before: str, chosen: ChosenRole
+) -> list[str]:
+    """Switch off, whole, the toggles that mean something else or nothing in the new role."""
+    was = change.edition.find_role(before)
+    now = chosen.spec.optional if chosen.spec else {}
+    keep = {
+        permission
+        for toggle, permissions in (was.optional if was else {}).items()
+        if now.get(toggle) == permissions
+        for permission in permissions
+    }
+    dropped = []
+    for table in (membership.account_toggles, membership.subaccount_toggles):
+        rows = table.exclude(permission__codename__in=keep)
+        dropped += sorted(rows.values_list("permission__codename", flat=True))
+        rows.delete()
+    return dropped
 
 
 @service
@@ -248,12 +295,14 @@ def set_manager_reach(
             )
         chosen = choose_role(change, stored.custom_role or stored.role, account_level=True)
         reach = check_reach(change, chosen, subaccounts, all_subaccounts)
+        change.asked |= {place.pk for place in reach}
         gate_membership(change, stored, act)
         before = _described(stored)
         stored.all_subaccounts = all_subaccounts
         stored.save(update_fields=["all_subaccounts"])
         _set_reach(stored, reach)
         change.record("reach.changed", stored, before=before, after=_described(stored))
+        _end_guest_access(change, stored.user)
     return stored
 
 

@@ -19,6 +19,7 @@ from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Team, TeamMembership
+from teams.models.account import TeamMode
 from teams.services.base import (
     Change,
     changing,
@@ -36,6 +37,12 @@ NAME_LIMIT = 80
 def _require_teams(change: Change) -> None:
     if not change.edition.has_teams:
         raise Invalid(f"{change.edition.label} has no teams.", code="NOT_IN_EDITION")
+    if change.account.team_mode == TeamMode.OFF:
+        # who would see what through a team cannot be judged while nothing is limited
+        raise Invalid(
+            f"Teams are switched off in {change.account.name}. Switch them on first.",
+            code="TEAMS_OFF",
+        )
 
 
 def _own_team(team: Any) -> Team:
@@ -81,13 +88,13 @@ def _gate(change: Change, user: Any, act: str) -> None:
     """Refuse unless the actor may put ``user`` into teams, somewhere the person works."""
     reached = frozenset(
         place
-        for holding in change.standing_of(user).holdings
+        for holding in change.recorded_of(user).holdings
         for place in change.universe | {FUTURE}
         if place in holding.reach
     )
     if not reached:
         raise Invalid(
-            f"{label_of(user)} has no active place in {change.account.name}.", code="NOT_A_MEMBER"
+            f"{label_of(user)} has no place in {change.account.name}.", code="NOT_A_MEMBER"
         )
     shared = reached & _places_with(change, MANAGE_TEAMS)
     if not shared:
@@ -153,6 +160,7 @@ def _require_sharing(change: Change, resource: Resource, obj: models.Model, act:
     root, place = resource.locate(obj)
     if root != change.account.pk:
         raise NotFound("There is no such thing in the team's account.")
+    change.asked |= {place}
     for permission in (ASSIGN_TEAM_RESOURCES, resource.actions["view"]):
         if not change.profile.decide(permission, resource, obj).allowed:
             missing = {(str(permission), ""): frozenset({place})}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,42 +32,58 @@ def toggle_permission(
     everybody (NotToggleable). Source: "Who toggles" in ``tests/truth/README.md``.
     """
     stored = stored_membership(membership)
-    name = label_of(stored.user)
-    act = f"switch {toggle} {'on' if on else 'off'} for {name}"
+    if not isinstance(on, bool):
+        raise Invalid("A toggle is switched on or off: true or false.", code="WRONG_TYPE")
+    act = f"switch {toggle} {'on' if on else 'off'} for {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
         stored = stored_membership(membership)
-        if not isinstance(on, bool):
-            raise Invalid("A toggle is switched on or off: true or false.", code="WRONG_TYPE")
-        spec, label = _admitted(change, stored, toggle)
-        act = f"switch {label} {'on' if on else 'off'} for {name}"
-        table = AccountUserGrant if stored.is_account_level else SubaccountUserGrant
-        target = stored.subaccount or change.account
-        rows = table._default_manager.filter(
-            membership=stored, permission__codename__in=spec.optional[toggle]
-        )
-        before = rows.exists()
-        gate_membership(change, stored, act)
-        if on:
-            if stored.subaccount is not None:
-                refuse_archived(stored.subaccount)
-            require_named(change, stored, spec, act)
-            ends_at = clean_end(ends_at)
-            rows.delete()
-            for permission in sorted(spec.optional[toggle]):
-                grants.give(
-                    permission=permission,
-                    obj=target,
-                    user=stored.user,
-                    membership=stored,
-                    granted_by=change.actor,
-                    ends_at=ends_at,
-                )
-        else:
-            rows.delete()
-        change.record(
-            "permission.toggled", stored, toggle=toggle, before=before, after=on, ends_at=ends_at
-        )
+        _switch(change, stored, toggle, on=on, ends_at=clean_end(ends_at) if on else None)
     return stored
+
+
+@service
+def set_toggles(*, actor: Any, membership: Membership, switches: Mapping[str, bool]) -> Membership:
+    """Switch several toggles of one membership, all or none; as ``toggle_permission`` each."""
+    stored = stored_membership(membership)
+    asked: Any = switches
+    if not isinstance(asked, Mapping) or not all(isinstance(on, bool) for on in asked.values()):
+        raise Invalid("Say for each toggle whether it is on: true or false.", code="WRONG_TYPE")
+    act = f"change the optional permissions of {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = stored_membership(membership)
+        for toggle, on in switches.items():
+            _switch(change, stored, toggle, on=on, ends_at=None)
+    return stored
+
+
+def _switch(
+    change: Change, membership: Membership, toggle: Any, *, on: bool, ends_at: datetime | None
+) -> None:
+    spec, label = _admitted(change, membership, toggle)
+    act = f"switch {label} {'on' if on else 'off'} for {label_of(membership.user)}"
+    table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
+    rows = table._default_manager.filter(
+        membership=membership, permission__codename__in=spec.optional[toggle]
+    )
+    before = rows.exists()
+    gate_membership(change, membership, act)
+    if on:
+        if membership.subaccount is not None:
+            refuse_archived(membership.subaccount)
+        require_named(change, membership, spec, act)
+    rows.delete()
+    for permission in sorted(spec.optional[toggle]) if on else ():
+        grants.give(
+            permission=permission,
+            obj=membership.subaccount or change.account,
+            user=membership.user,
+            membership=membership,
+            granted_by=change.actor,
+            ends_at=ends_at,
+        )
+    change.record(
+        "permission.toggled", membership, toggle=toggle, before=before, after=on, ends_at=ends_at
+    )
 
 
 def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[RoleSpec, str]:
@@ -94,7 +111,10 @@ def require_named(change: Change, membership: Membership, spec: RoleSpec, act: s
     place = TOP if membership.is_account_level else membership.subaccount_id
     roles = {h.source.name for h in change.standing.holdings if place in h.reach}
     if not roles & spec.toggled_by:
-        named = ", ".join(sorted(spec.toggled_by))
+        labels = [
+            str(role.label) for role in change.edition.roles if role.codename in spec.toggled_by
+        ]
+        named = " or ".join([str(change.edition.owner_label), *labels])
         error = OutOfScope(f"You cannot {act}: only {named} may.")
         error.account = change.account
         raise error

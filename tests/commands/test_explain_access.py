@@ -203,7 +203,7 @@ def test_asking_writes_nothing() -> None:
         ("teams.account:-1", "NOT_FOUND"),
         ("teams.account:" + "9" * 30, "NOT_FOUND"),
         ("teams.account:1 OR 1=1", "NOT_FOUND"),
-        ("teams.account:\udcff", "NOT_FOUND"),  # Python's reading of the byte ff
+        ("teams.account:\udcff", "NOT_AN_OBJECT"),  # Python's reading of the byte ff
     ],
 )
 def test_malformed_objects(obj: str, code: str) -> None:
@@ -218,6 +218,7 @@ def test_malformed_objects(obj: str, code: str) -> None:
         ("nobody", "send_campaigns", "NOT_FOUND"),
         ("", "send_campaigns", "NOT_FOUND"),
         ("a\x00b", "send_campaigns", "NOT_TEXT"),
+        ("\udcff", "send_campaigns", "NOT_TEXT"),
         ("x" * 5000, "send_campaigns", "NOT_FOUND"),
         (None, "send_campaign", "UNKNOWN_PERMISSION"),
         (None, "teams.send_campaigns", "UNKNOWN_PERMISSION"),

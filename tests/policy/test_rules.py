@@ -126,9 +126,7 @@ def test_nothing_is_held_in_an_archived_place(
 
 
 @given(standings, roots)
-def test_an_allowed_decision_names_sources_that_justify_it(
-    standing: Standing, root: Root
-) -> None:
+def test_an_allowed_decision_names_sources_that_justify_it(standing: Standing, root: Root) -> None:
     for permission in PERMISSIONS:
         for place in (*PLACES, TOP):
             outcome = decide(standing, root, permission, place)
@@ -153,9 +151,7 @@ def test_covering_is_transitive(a: Standing, b: Standing, c: Standing, root: Roo
 
 
 @given(standings, standings, holdings, roots)
-def test_holding_more_never_uncovers(
-    a: Standing, b: Standing, more: Holding, root: Root
-) -> None:
+def test_holding_more_never_uncovers(a: Standing, b: Standing, more: Holding, root: Root) -> None:
     wanted = atoms(b.holdings, root, PLACES)
     fewer = covers(atoms((*a.holdings, more), root, PLACES), wanted)
     lacking = covers(atoms(a.holdings, root, PLACES), wanted)
@@ -192,10 +188,26 @@ def test_a_right_under_a_condition_does_not_cover_the_same_right_without() -> No
     assert covers(sometimes, {("see_bills", "reseller"): frozenset({TOP})}) != {}
 
 
-def test_what_was_held_before_is_not_added() -> None:
-    before = {("read", ""): frozenset({1, 2})}
-    after = {("read", ""): frozenset({2, 3}), ("send", ""): frozenset({1})}
-    assert added_atoms(before, after) == {("read", ""): {3}, ("send", ""): {1}}
+def _grant(key: str, *places: int, **rights: str) -> Holding:
+    reach = Reach(top=False, places=frozenset(places))
+    return Holding(Source("role"), {"subaccount": rights}, reach, key=key)
+
+
+def test_what_the_same_grant_gave_before_is_not_added() -> None:
+    root = Root(key=1, levels=LEVELS)
+    before = [_grant("a", 1, 2, read="")]
+    after = [_grant("a", 2, 3, read="")]
+    assert added_atoms(before, after, root, PLACES) == {("read", ""): {3}}
+    assert added_atoms(before, before, root, PLACES) == {}
+    assert added_atoms(after, [], root, PLACES) == {}
+
+
+def test_what_another_grant_gave_before_is_added_all_the_same() -> None:
+    """The other one may end tomorrow; whoever gives this one must hold it."""
+    root = Root(key=1, levels=LEVELS)
+    before = [_grant("ends soon", 1, send="")]
+    after = [*before, _grant("for good", 1, send="")]
+    assert added_atoms(before, after, root, PLACES) == {("send", ""): {1}}
 
 
 def test_nobody_passes_on_what_they_hold_elsewhere() -> None:

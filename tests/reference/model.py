@@ -1,10 +1,9 @@
 """The rules once more, in plain sets, to hold the engine against.
 
 Nothing is shared with the product: what a role holds is read from ``tests/truth/*.csv``, who may do
-what from ``tests/truth/README.md`` and the decisions of the architecture. Clarity beats speed.
-
-Everything has a name: people, accounts, places (subaccounts), posts (memberships), teams, things
-(lists, templates, campaigns). An *atom* is (permission, condition, place).
+what from ``tests/truth/README.md``. Everything has a name: people, accounts, places (subaccounts),
+posts (memberships), teams, things (lists, templates, campaigns). An *atom* is (permission,
+condition, place).
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ Atom = tuple[str, str, str]
 Reach = frozenset[str] | None  # None: all current and future places
 Verdict = tuple[bool, bool]  # whether the actor may, and whether the request is wrong as such
 
-NOT_COLUMNS = {"row", "activity", "permission", "scope", "toggle", "evidence", "note"}
 SAILTHRU, CONTACT = "sailthru", "constant_contact"
 OWNER = "(owner)"
 OWNERS = {CONTACT: "account_owner", "emma_corporate": "parent"}
@@ -37,16 +35,11 @@ ROLES = {
 }
 PEERS = {"manager": "manage_managers", "administrator": "manage_administrators"}
 #: who, besides the owner, may switch on the toggles of a role
-TOP_ONE, ABOVE = {"manager"}, {"manager", "administrator"}
+BOSSES, ABOVE = {"manager"}, {"manager", "administrator"}
 TOGGLED_BY: dict[str, dict[str, set[str]]] = {
-    "emma_corporate": {
-        "manager": TOP_ONE,
-        "administrator": TOP_ONE,
-        "full": ABOVE,
-        "editor": ABOVE,
-    },
-    "emma_enterprise": dict.fromkeys(FULL, TOP_ONE),
-    "emma_hq": {"full": ABOVE, "editor": ABOVE},
+    "emma_corporate": dict.fromkeys(PEERS, BOSSES) | dict.fromkeys(FULL[2:], ABOVE),
+    "emma_enterprise": dict.fromkeys(FULL, BOSSES),
+    "emma_hq": dict.fromkeys(FULL[2:], ABOVE),
 }
 MOST_PLACES = {"emma_corporate": 10}
 LIMITED = {"off": set(), "lists": {"lists"}, "lists_and_templates": {"lists", "templates"}}
@@ -66,7 +59,7 @@ class Table:
         path = Path(__file__).parents[1] / "truth" / f"{edition}.csv"
         with path.open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
-        columns = [name for name in lines[0] if name not in NOT_COLUMNS]
+        columns = list(lines[0])[4:-3]  # the roles stand between "scope" and "toggle"
         self.cells = {c: {line["permission"]: line[c] for line in lines} for c in columns}
         self.of_account = {line["permission"] for line in lines if line["scope"] == "account"}
         self.toggle = {line["permission"]: line["toggle"] for line in lines}
@@ -248,9 +241,6 @@ class Model:
             return tenant.single_bill and not (client and self.places[at].direct)
         return tenant.reseller if condition == "reseller" else True
 
-    def has(self, person: str, account: str, permission: str, at: str, stake: str = "") -> bool:
-        return (permission, "", at) in self.atoms(person, account, stake)
-
     def sees(self, person: str, key: str, stake: str = "") -> bool:
         """Say whether teams leave a thing visible, and all it uses."""
         place = self.things[key].place
@@ -262,7 +252,8 @@ class Model:
             # what no team has is its creator's, and everything they made is who has no team
             own = self.things[part].creator == person and not (given and mine)
             if self.things[part].kind in limited and not (given & mine or own):
-                return self.has(person, account, "assign_team_resources", place, stake)
+                free = ("assign_team_resources", "", place)
+                return free in self.atoms(person, account, stake)
         return True
 
     def held(self, person: str) -> set[tuple[str, str]]:
@@ -275,13 +266,11 @@ class Model:
 
     # who may do what to whom
 
-    def rank(self, account: str, role: str) -> int:
-        order = ROLES[self.accounts[account].edition]
-        return order.index(role) + 1 if role in order else len(order) + 1 if role == OWNER else 0
-
-    def highest(self, person: str, account: str, at: str, stake: str = "") -> int:
+    def rank(self, person: str, account: str, at: str, stake: str = "", role: str = "") -> int:
+        """Return the highest rank somebody has at a place, or ``role`` would have."""
+        order = ("", *ROLES[self.accounts[account].edition], OWNER)
         posts = [p for p in self.standing(person, account, stake) if at in self.spread(p)]
-        return max((self.rank(account, post.role) for post in posts), default=0)
+        return max(order.index(r) if r in order else 0 for r in (role, *(p.role for p in posts)))
 
     def above(self, post: Post, role: str, stake: str, places: set[str]) -> bool:
         """Say whether the actor may touch what somebody has, or is about to get, at ``places``."""
@@ -292,15 +281,15 @@ class Model:
             theirs = {a for a in self.atoms(person, account, stake) if a[2] in places}
             return not beyond(self.atoms(self.actor, account), theirs)
         for at in places:
-            mine = self.highest(self.actor, account, at)
-            theirs = max(self.highest(person, account, at, stake), self.rank(account, role))
-            peer = PEERS.get(ROLES[edition][theirs - 1], "") if theirs else ""
+            mine = self.rank(self.actor, account, at)
+            theirs = self.rank(person, account, at, stake, role)
+            peer = PEERS.get(("", *ROLES[edition])[theirs], "")
             if mine < theirs or (mine == theirs and not self.may(peer, at)):
                 return False
         return True
 
     def may(self, permission: str, at: str) -> bool:
-        return self.has(self.actor, self.account, permission, at)
+        return (permission, "", at) in self.atoms(self.actor, self.account)
 
     def gate(self, post: Post, role: str = "", stake: str = "") -> bool:
         """Say whether the actor may change such a post; ``role``: the one that would be given."""
@@ -336,7 +325,8 @@ class Model:
             return False, True
         adds_up = self.accounts[self.account].edition in (CONTACT, SAILTHRU)
         there = [p for p in self.standing(new.person, self.account, ANY) if p.place == new.place]
-        wrong = any(not adds_up or p.role in (new.role, OWNER) for p in there)
+        wrong = any(not adds_up or p.role == new.role for p in there)
+        wrong |= self.accounts[self.account].owner == new.person
         named = {new.place} if new.place else new.reach or set()
         wrong |= not self.fits(new) or any(self.places[p].archived for p in named)
         may = self.gate(new, new.role)
@@ -354,14 +344,10 @@ class Model:
             self.in_team -= {(gone.person, team) for team in teams}
         return may, False
 
-    def alter(self, post: str, wrong: bool, role: str = "", **fields: object) -> Verdict:
-        old = self.posts[post]
-        self.posts[post] = replace(old, **fields)
-        wrong |= not self.fits(self.posts[post])
-        now, self.posts[post] = self.posts[post], old
-        may = self.gate(old, role, post)
-        self.posts[post] = now
-        return may, wrong
+    def alter(self, post: str, wrong: bool, gives: str = "", **fields: object) -> Verdict:
+        may = self.gate(self.posts[post], gives, post)
+        self.posts[post] = replace(self.posts[post], **fields)
+        return may, wrong or not self.fits(self.posts[post])
 
     def set_active(self, post: str, on: bool) -> Verdict:
         old = self.posts[post]
@@ -387,9 +373,8 @@ class Model:
         may, wrong = self.alter(post, wrong, toggles=toggles)
         named = TOGGLED_BY.get(edition, {}).get(old.role, set()) | {OWNER}
         mine, there = self.standing(self.actor, self.account), old.place or TOP
-        return may and (
-            not on or any(p.role in named and there in self.spread(p) for p in mine)
-        ), wrong
+        entitled = any(p.role in named and there in self.spread(p) for p in mine)
+        return may and (entitled or not on), wrong
 
     def set_primary_contact(self, at: str, post: str | None) -> Verdict:
         old = {k for k, p in self.posts.items() if p.place == at and p.contact}
@@ -403,7 +388,7 @@ class Model:
 
     def create_subaccount(self, key: str, name: str) -> Verdict:
         may = self.may("create_subaccounts", TOP)
-        wrong = self.is_taken(key, name) or self.is_full()
+        wrong = name in self.names() or self.is_full()
         self.places[key] = Place(self.account, name)
         for number, post in self.posts.items():
             mine = (post.person, post.account, post.active) == (self.actor, self.account, True)
@@ -412,15 +397,15 @@ class Model:
                 self.posts[number] = replace(post, reach=post.reach | {key})
         return may, wrong
 
-    def is_taken(self, key: str, name: str) -> bool:
-        return name in {self.places[p].name for p in self.inside(self.account) - {key}}
+    def names(self, *but: str) -> set[str]:
+        return {self.places[p].name for p in self.inside(self.account) - {*but}}
 
     def is_full(self) -> bool:
         active = [p for p in self.inside(self.account) if not self.places[p].archived]
         return len(active) >= MOST_PLACES.get(self.accounts[self.account].edition, len(active) + 1)
 
     def rename_subaccount(self, at: str, name: str) -> Verdict:
-        wrong = self.places[at].archived or self.is_taken(at, name)
+        wrong = self.places[at].archived or name in self.names(at)
         self.places[at].name = name
         return self.may("manage_subaccount_settings", at), wrong
 

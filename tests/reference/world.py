@@ -115,7 +115,9 @@ class World:
             slug=key.lower(), edition=self.edition, owner=self.rows[owner], **fields
         )
         self.rows[key] = row
-        self.model.accounts[key] = reference.Account(self.edition, owner, row.team_mode)
+        self.model.accounts[key] = reference.Account(
+            self.edition, owner, row.team_mode, row.single_bill, row.reseller
+        )
         if self.edition == SAILTHRU and key == "A":
             for name, ticked in CUSTOM.items():
                 role = RoleFactory(account=row, name=name, permissions=sorted(ticked))
@@ -158,7 +160,8 @@ def build(edition: str, *, teams: str = "off") -> World:
     world = World(edition)
     for person in PEOPLE:
         world.rows[person] = UserFactory(username=person)
-    world.add_account("A", "owner", team_mode=teams)
+    # conditions of Constant Contact: true of one account, except of south, and not of the rival
+    world.add_account("A", "owner", team_mode=teams, single_bill=True, reseller=True)
     world.add_account("B", "rival", team_mode=teams)
     for slug in ("north", "south", "east", "west"):
         world.add_place(f"A/{slug}", direct=slug == "south" and edition == CONTACT)

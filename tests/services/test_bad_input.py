@@ -119,6 +119,11 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "subaccount": s["emma"].north,
         "membership": s["full"],
     },
+    "set_toggles": lambda s: {
+        "actor": s["emma"].owner,
+        "membership": s["full"],
+        "switches": {"export_contacts": True, "billing_page": False},
+    },
     "share_with_team": lambda s: {"actor": s["actor"], "team": s["team"], "obj": s["obj"]},
     "suspend_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
     "toggle_permission": lambda s: {
@@ -240,6 +245,14 @@ TOGGLES = ANYTHING | {
     "case": lambda c: "Export_Contacts",
     "empty": lambda c: "",
 }
+SWITCHES = ANYTHING | {
+    "of another edition": lambda c: {"export_contacts": True, "sso": True},
+    "of another role": lambda c: {"export_contacts": True, "billing_reports": True},
+    "of no name": lambda c: {None: True},
+    "neither on nor off": lambda c: {"export_contacts": "yes"},
+    "a number": lambda c: {"export_contacts": 1},
+    "pairs": lambda c: [("export_contacts", True)],
+}
 GRANTED = ANYTHING | {
     "bare permission": lambda c: "access_audience",
     "none of it": lambda c: (),
@@ -274,6 +287,7 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "obj": OBJECTS,
     "role": ROLES,
     "toggle": TOGGLES,
+    "switches": SWITCHES,
     "on": TRUTH,
     "name": NAMES,
     "slug": {k: v for k, v in NAMES.items() if k != "none"} | {"spaces": lambda c: "a b"},

@@ -20,7 +20,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import Subaccount
-from tests.services.world import EDITIONS, World, holds, missing, refused, world
+from tests.services.world import EDITIONS, ELSEWHERE, World, holds, missing, refused, world
 
 pytestmark = pytest.mark.django_db
 
@@ -187,11 +187,15 @@ def test_who_gives_guest_access() -> None:
     elsewhere = w.member("administrator")
 
     give(administrator.user, guest, w.south, "access_audience")
-    for actor in (full.user, elsewhere.user, guest_of(w)):
+    for actor, place in (
+        (full.user, "South"),
+        (elsewhere.user, ELSEWHERE),
+        (guest_of(w), ELSEWHERE),
+    ):
         for act in (give, lambda *a: withdraw(*a[:3])):
             with refused("OUT_OF_SCOPE") as caught:
                 act(actor, guest, w.south, "access_audience")
-            assert missing(caught) == {("manage_members", "South")}
+            assert missing(caught) == {("manage_members", place)}
 
 
 def test_nobody_gives_guest_access_to_themselves_or_to_the_owner() -> None:

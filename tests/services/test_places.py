@@ -13,7 +13,7 @@ from permissions.models import AuditEvent
 from teams import services
 from teams.factories import MailingListFactory, SubaccountFactory, UserFactory
 from teams.models import Membership, Subaccount
-from tests.services.world import EDITIONS, EMMA, World, holds, missing, refused, world
+from tests.services.world import EDITIONS, ELSEWHERE, EMMA, World, holds, missing, refused, world
 
 pytestmark = pytest.mark.django_db
 
@@ -208,10 +208,13 @@ def test_rename_to_a_taken_name() -> None:
 def test_rename_needs_the_settings_of_that_subaccount() -> None:
     w = world("emma_hq")
     full, administrator = w.member("full"), w.member("administrator")
-    for actor, place in ((full.user, w.north), (administrator.user, w.south)):
+    for actor, place, name in (
+        (full.user, w.north, "North"),
+        (administrator.user, w.south, ELSEWHERE),
+    ):
         with refused("OUT_OF_SCOPE") as caught:
             services.rename_subaccount(actor=actor, subaccount=place, name="Mine")
-        assert missing(caught) == {("manage_subaccount_settings", place.name)}
+        assert missing(caught) == {("manage_subaccount_settings", name)}
 
 
 def test_rename_of_an_archived_subaccount() -> None:
@@ -248,7 +251,7 @@ def test_corporate_manager_archives_and_restores_what_they_manage_only() -> None
     ):
         with refused("OUT_OF_SCOPE") as caught:
             act(actor=manager.user, subaccount=place)
-        assert missing(caught) == {("manage_subaccount_settings", place.name)}
+        assert missing(caught) == {("manage_subaccount_settings", ELSEWHERE)}
     assert events(w)[-2:] == ["subaccount.archived", "subaccount.restored"]
 
 

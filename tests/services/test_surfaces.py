@@ -61,6 +61,9 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "toggle_permission": lambda s: services.toggle_permission(
         actor=s.actor, membership=s.target, toggle="export_contacts", on=False
     ),
+    "set_toggles": lambda s: services.set_toggles(
+        actor=s.actor, membership=s.target, switches={"export_contacts": False}
+    ),
     "set_manager_reach": lambda s: services.set_manager_reach(
         actor=s.actor, membership=s.target, all_subaccounts=True
     ),
@@ -99,7 +102,7 @@ def edition_for(permission: str, service: str) -> str:
         return "emma_enterprise"
     if permission == "manage_managers" or service.endswith("e_subaccount"):
         return "emma_corporate"
-    return "emma_hq" if service == "toggle_permission" else "sailthru"
+    return "emma_hq" if service in ("toggle_permission", "set_toggles") else "sailthru"
 
 
 def scene(permission: str, service: str) -> Scene:
@@ -120,7 +123,7 @@ def scene(permission: str, service: str) -> Scene:
         actor = w.manager(toggles=("managers", "export_contacts"))
     if service == "set_manager_reach" or "managed" in place:
         target = w.manager(w.north, role=role)
-    elif service == "toggle_permission":
+    elif service in ("toggle_permission", "set_toggles"):
         target = w.member("editor")
     else:
         target = w.member(role)

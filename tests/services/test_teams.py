@@ -20,7 +20,7 @@ from teams.factories import (
 )
 from teams.models import MailingList, TeamMembership
 from teams.models.account import TeamMode
-from tests.services.world import EDITIONS, World, holds, missing, refused, world
+from tests.services.world import EDITIONS, ELSEWHERE, World, holds, missing, refused, world
 
 pytestmark = pytest.mark.django_db
 
@@ -134,11 +134,7 @@ def test_nobody_puts_themselves_into_a_team() -> None:
 def test_team_is_for_people_of_the_account() -> None:
     w, rival = world("sailthru"), world("sailthru")
     team = w.team()
-    for person in (
-        UserFactory(),
-        rival.member("marketer_limited").user,
-        w.member("marketer_limited", status="suspended").user,
-    ):
+    for person in (UserFactory(), rival.member("marketer_limited").user):
         with refused("NOT_A_MEMBER"):
             join(w.owner, team, person)
 
@@ -148,14 +144,14 @@ def test_joining_needs_manage_teams_where_the_person_works() -> None:
     team, target = w.team(), w.member("reports_only")
     south = w.member(w.custom(*TEAMS), w.south)
     people = w.member(w.custom(*PEOPLE, "manage_roles"))
-    for actor in (south.user, people.user):
+    for actor, place in ((south.user, ELSEWHERE), (people.user, "North")):
         for act in (
             lambda actor=actor: join(actor, team, target.user),
             lambda actor=actor: services.remove_from_team(actor=actor, team=team, user=target.user),
         ):
             with refused("OUT_OF_SCOPE") as caught:
                 act()
-            assert missing(caught) == {("manage_teams", "North")}
+            assert missing(caught) == {("manage_teams", place)}
     join(w.member(w.custom(*TEAMS)).user, team, target.user)
 
 
@@ -183,6 +179,37 @@ def test_joining_is_a_grant_of_what_the_team_sees() -> None:
         join(actor.user, other, target.user)
     assert missing(caught) == {("access_audience", "North")}
     assert not holds(target.user, "access_audience", hidden)
+
+
+def test_joining_is_judged_for_somebody_suspended_as_for_anybody() -> None:
+    """What they are given while they sleep is theirs when they wake."""
+    w = world("sailthru")
+    actor = w.member(w.custom(*TEAMS, "access_audience", "delete_lists"))
+    target = w.member(w.custom("access_audience"), status="suspended")
+    hidden, team = make_list(w), w.team()
+    share(w.owner, team, hidden)
+
+    with refused("OUT_OF_SCOPE") as caught:
+        join(actor.user, team, target.user)
+    assert missing(caught) == {("access_audience", "North")}
+    join(w.owner, team, target.user)
+    services.reactivate_member(actor=w.owner, membership=target)
+    assert holds(target.user, "access_audience", hidden)
+
+
+def test_nothing_is_done_with_teams_while_they_are_off() -> None:
+    """Nobody could judge who comes to see what."""
+    w = world("sailthru", team_mode=TeamMode.OFF)
+    member, team, mailing_list = w.member("reports_only"), w.team(), make_list(w)
+    for act in (
+        lambda: services.create_team(actor=w.owner, account=w.account, name="x"),
+        lambda: join(w.owner, team, member.user),
+        lambda: services.remove_from_team(actor=w.owner, team=team, user=member.user),
+        lambda: share(w.owner, team, mailing_list),
+        lambda: unshare(w.owner, team, mailing_list),
+    ):
+        with refused("TEAMS_OFF"):
+            act()
 
 
 # what is shared with it
@@ -247,15 +274,15 @@ def test_sharing_needs_assign_team_resources_and_the_menu() -> None:
     limited = w.member("marketer_limited")
     assigning = w.member(w.custom("assign_team_resources"))
     south = w.member("marketer_admin", w.south)
-    for actor, lacking in (
-        (limited.user, "assign_team_resources"),
-        (south.user, "assign_team_resources"),
-        (assigning.user, "access_audience"),
+    for actor, lacking, place in (
+        (limited.user, "assign_team_resources", "North"),
+        (south.user, "assign_team_resources", ELSEWHERE),
+        (assigning.user, "access_audience", "North"),
     ):
         for act in (share, unshare):
             with refused("OUT_OF_SCOPE") as caught:
                 act(actor, team, mailing_list)
-            assert missing(caught) == {(lacking, "North")}
+            assert missing(caught) == {(lacking, place)}
 
 
 def test_sharing_is_a_grant_to_everybody_in_the_team() -> None:

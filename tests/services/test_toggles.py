@@ -21,7 +21,7 @@ from permissions.models import AuditEvent
 from teams import services
 from teams.editions import get
 from teams.models import AccountUserGrant, Membership, SubaccountUserGrant
-from tests.services.world import EDITIONS, EMMA, World, holds, missing, refused, world
+from tests.services.world import EDITIONS, ELSEWHERE, EMMA, World, holds, missing, refused, world
 
 pytestmark = pytest.mark.django_db
 
@@ -245,7 +245,7 @@ def test_toggle_reaches_what_the_membership_reaches() -> None:
     wider = w.manager(w.north, w.south)
     with refused("OUT_OF_SCOPE") as caught:
         switch(actor.user, wider, "export_contacts")
-    assert {place for _, place in missing(caught)} == {"South"}
+    assert {place for _, place in missing(caught)} == {ELSEWHERE}
 
 
 def test_enterprise_response_only_exports_without_the_tab() -> None:
@@ -313,3 +313,34 @@ def test_a_toggle_is_on_or_off(on: Any) -> None:
     full = w.member("full")
     with refused("WRONG_TYPE"):
         switch(w.owner, full, "export_contacts", on=on)
+
+
+# several at once
+
+
+def test_several_toggles_go_together_or_not_at_all() -> None:
+    w = world("emma_corporate")
+    manager, full = w.manager(w.north, toggles=("export_contacts",)), w.member("full")
+    services.set_toggles(
+        actor=w.owner,
+        membership=full,
+        switches={"export_contacts": True, "share_campaigns": True},
+    )
+    assert holds(full.user, "export_contacts", w.north)
+    assert holds(full.user, "share_campaigns", w.north)
+
+    services.set_toggles(
+        actor=manager.user,
+        membership=full,
+        switches={"export_contacts": True, "share_campaigns": False},
+    )
+    for switches, code in (
+        ({"export_contacts": False, "share_campaigns": True}, "OUT_OF_SCOPE"),
+        ({"export_contacts": False, "billing": True}, "NOT_TOGGLEABLE"),
+        ({"export_contacts": False, "no_such_toggle": True}, "UNKNOWN_TOGGLE"),
+    ):
+        with refused(code):
+            services.set_toggles(actor=manager.user, membership=full, switches=switches)
+
+    assert holds(full.user, "export_contacts", w.north)
+    assert not holds(full.user, "share_campaigns", w.north)

@@ -32,7 +32,8 @@ from teams.factories import (
 from teams.models import Account, Membership, Role, Subaccount, Team
 from teams.models.account import TeamMode
 
-EVERYWHERE = "all current and future"
+#: how a refusal calls a place that the actor does not reach: its name is not theirs to know
+ELSEWHERE = "another subaccount"
 EDITIONS = ("constant_contact", "emma_corporate", "emma_enterprise", "emma_hq", "sailthru")
 EMMA = ("emma_corporate", "emma_enterprise", "emma_hq")
 

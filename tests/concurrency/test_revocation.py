@@ -1,0 +1,114 @@
+"""A right that was taken away here is gone at the next check everywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+
+from teams import services
+from teams.factories import AccountFactory, MembershipFactory, SubaccountFactory
+
+ROOT = Path(__file__).parents[2]
+
+#: a process of its own that answers one question per line, each as a unit of work like a request
+OTHER_PROCESS = """
+import sys
+import django
+django.setup()
+from django.contrib.auth import get_user_model
+from permissions import access
+from teams.models import Subaccount
+
+user = get_user_model().objects.get(pk=sys.argv[1])  # read once, like a session kept alive
+subaccount = Subaccount.objects.get(pk=sys.argv[2])
+for permission in sys.stdin:
+    with access.unit_of_work():
+        decision = access.can(user, permission.strip(), subaccount)
+        listed = access.visible(Subaccount.objects.all(), user, permission.strip()).exists()
+    print(decision.reason, listed, flush=True)
+"""
+
+
+def url_of_test_database() -> str:
+    """Return the address of the database the tests use, for another process."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+
+
+class Other:
+    """The other process."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OTHER_PROCESS, *map(str, arguments)],
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "DATABASE_URL": url_of_test_database(),
+                "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, permission: str) -> tuple[str, str]:
+        """Return why it is allowed or denied there, and whether the list shows it."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{permission}\n")
+        self.process.stdin.flush()
+        reason, listed = self.process.stdout.readline().split()
+        return reason, listed
+
+    def close(self) -> None:
+        """End it, and see it gone."""
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def member() -> object:
+    account = AccountFactory(edition="emma_hq")
+    subaccount = SubaccountFactory(account=account)
+    return MembershipFactory(account=account, subaccount=subaccount, role="full")
+
+
+@pytest.fixture
+def other(member: object) -> Iterator[Other]:
+    process = Other(member.user_id, member.subaccount_id)  # type: ignore[attr-defined]
+    yield process
+    process.close()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_another_process_denies_at_the_next_check(member: object, other: Other) -> None:
+    owner = member.account.owner  # type: ignore[attr-defined]
+    assert other.ask("send_campaigns") == ("allowed", "True")
+    assert other.ask("export_contacts") == ("not_held", "False")
+
+    services.toggle_permission(actor=owner, membership=member, toggle="export_contacts", on=True)
+    assert other.ask("export_contacts") == ("allowed", "True")
+    services.toggle_permission(actor=owner, membership=member, toggle="export_contacts", on=False)
+    assert other.ask("export_contacts") == ("not_held", "False")
+
+    services.change_role(actor=owner, membership=member, role="author")
+    assert other.ask("send_campaigns") == ("not_held", "False")
+    assert other.ask("create_campaigns") == ("allowed", "True")
+
+    services.suspend_member(actor=owner, membership=member)
+    assert other.ask("create_campaigns") == ("no_membership", "False")
+    services.reactivate_member(actor=owner, membership=member)
+    assert other.ask("create_campaigns") == ("allowed", "True")
+
+    services.remove_member(actor=owner, membership=member)
+    assert other.ask("create_campaigns") == ("no_membership", "False")
