@@ -47,9 +47,8 @@ class OurCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> Any:
         """Run within one unit of work; refusals and database trouble become clear messages."""
         if self.formats and options["format"] not in self.formats:  # call_command lets any pass
-            raise UsageError(
-                f"There is no format {options['format']!r}; choose one of {', '.join(self.formats)}."
-            )
+            known = ", ".join(self.formats)
+            raise UsageError(f"There is no format {options['format']!r}; choose one of {known}.")
         try:
             with access.unit_of_work():
                 return super().execute(*args, **options)

@@ -75,8 +75,9 @@ class ResourceAdmin(ConsoleAdmin):
     menu_area = ""
     page_template = "teams/console/resource.html"
 
-    list_display: Any = ("name_cell", "place_cell", "created_cell")
-    list_filter: Any = (PlaceFilter,)
+    # annotated, for subclasses show more columns than three
+    list_display: Any = ("name_cell", "place_cell", "created_cell")  # type: ignore[misc]
+    list_filter: Any = (PlaceFilter,)  # type: ignore[misc]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
@@ -191,8 +192,8 @@ class CampaignAdmin(ResourceAdmin):
     menu_label = "Campaigns"
     menu_icon = "send"
 
-    list_display = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter = (PlaceFilter, StatusFilter)
+    list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
+    list_filter: Any = (PlaceFilter, StatusFilter)  # type: ignore[misc]  # as above
     verbs = (GuestHere,)
 
     @admin.display(description="State")

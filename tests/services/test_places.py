@@ -13,7 +13,7 @@ from permissions.models import AuditEvent
 from teams import services
 from teams.factories import MailingListFactory, SubaccountFactory, UserFactory
 from teams.models import Membership, Subaccount
-from tests.services.world import EDITIONS, ELSEWHERE, EMMA, World, holds, missing, refused, world
+from tests.services.world import EDITIONS, EMMA, World, holds, missing, refused, world
 
 pytestmark = pytest.mark.django_db
 
@@ -210,7 +210,7 @@ def test_rename_needs_the_settings_of_that_subaccount() -> None:
     full, administrator = w.member("full"), w.member("administrator")
     for actor, place, name in (
         (full.user, w.north, "North"),
-        (administrator.user, w.south, ELSEWHERE),
+        (administrator.user, w.south, "South"),
     ):
         with refused("OUT_OF_SCOPE") as caught:
             services.rename_subaccount(actor=actor, subaccount=place, name="Mine")
@@ -251,7 +251,7 @@ def test_corporate_manager_archives_and_restores_what_they_manage_only() -> None
     ):
         with refused("OUT_OF_SCOPE") as caught:
             act(actor=manager.user, subaccount=place)
-        assert missing(caught) == {("manage_subaccount_settings", ELSEWHERE)}
+        assert missing(caught) == {("manage_subaccount_settings", place.name)}
     assert events(w)[-2:] == ["subaccount.archived", "subaccount.restored"]
 
 

@@ -32,7 +32,7 @@ from teams.factories import (
 from teams.models import Account, Membership, Role, Subaccount, Team
 from teams.models.account import TeamMode
 
-#: how a refusal calls a place that the actor does not reach: its name is not theirs to know
+#: how a refusal calls a place that the actor neither works in nor named
 ELSEWHERE = "another subaccount"
 EDITIONS = ("constant_contact", "emma_corporate", "emma_enterprise", "emma_hq", "sailthru")
 EMMA = ("emma_corporate", "emma_enterprise", "emma_hq")
