@@ -49,7 +49,7 @@ from permissions.policy import (
 )
 from permissions.policy.delegate import Code
 from permissions.profile import Profile
-from permissions.resources import registry
+from permissions.resources import Resource, registry
 from teams import provider
 from teams.catalogue import CATALOGUE
 from teams.editions import get
@@ -272,10 +272,6 @@ class Change:
 
     # what is judged afterwards
 
-    def atoms_of(self, person: Any) -> Atoms:
-        """Return what ``person`` effectively holds in this account right now."""
-        return atoms(self.standing_of(person).holdings, self.root, self.universe)
-
     def look(self, person: Any) -> tuple[Sequence[Holding], Sequence[Holding]]:
         """Return what is recorded for ``person``, and what counts of it now.
 
@@ -301,15 +297,20 @@ class Change:
                 self.refuse(refusal, act)
             self._judge_sight(person, gained, act)
 
+    def is_limited(self, resource: Resource, place: PlaceId) -> bool:
+        """Say whether teams limit what the actor sees there, ceilings aside: an archived
+        subaccount hides nothing from those who see all of it once it is restored."""
+        limits = self.profile.tenants[self.account.pk].limits
+        free = bool(resource.limited) and sources_at(
+            self.standing, self.root, resource.unlimited_by, place
+        )
+        return resource.limited in limits and not free
+
     def _judge_sight(self, person: Any, gained: Atoms, act: str) -> None:
         """Refuse if what was gained counts on lists or templates that teams hide from the actor."""
         places = {place for places in gained.values() for place in places}
         for resource in registry:
-            limited = {
-                place
-                for place in places
-                if self.profile.is_limited(resource, self.account.pk, place)
-            }
+            limited = {place for place in places if self.is_limited(resource, place)}
             if not limited:
                 continue
             theirs = access.profile_of(person, fresh=True).shared(resource)

@@ -10,13 +10,14 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import models
 
-from permissions import access, grants
+from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound
-from permissions.policy import FUTURE, Atoms, PlaceId, sources_at
+from permissions.policy import FUTURE, Atoms, PlaceId, atoms, sources_at
 from permissions.policy.delegate import Code, Refusal
 from permissions.profile import Profile
 from permissions.resources import Resource, registry
+from teams import provider
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Team, TeamMembership
 from teams.models.account import TeamMode
@@ -118,7 +119,7 @@ def add_to_team(
         _gate(change, user, act)
         if TeamMembership.objects.filter(team=team, user=user).exists():
             raise AlreadyUsed(f"{label_of(user)} is in {team.name} already.")
-        before = access.profile_of(user, fresh=True)
+        before = provider.load_profile(user, recorded=True)
         for resource in registry:
             if resource.limited:
                 before.shared(resource)  # what they saw before the write below
@@ -179,7 +180,7 @@ def share_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
         if grants.groups_on(obj).filter(group=team.group).exists():
             raise AlreadyUsed(f"{team.name} sees {obj} already.")
         people = [m.user for m in team.memberships.select_related("user")]
-        before = [(access.profile_of(person, fresh=True), person) for person in people]
+        before = [(provider.load_profile(person, recorded=True), person) for person in people]
         for profile, _person in before:
             profile.shared(resource)  # what they saw before the write below
         grants.give(
@@ -214,7 +215,7 @@ def _judge_sight(change: Change, before: Iterable[tuple[Profile, Any]], act: str
     it there and see the object.
     """
     for earlier, person in before:
-        now = access.profile_of(person, fresh=True)
+        now = provider.load_profile(person, recorded=True)
         tenant = now.tenants.get(change.account.pk)
         if tenant is None:
             continue
@@ -227,12 +228,13 @@ def _judge_sight(change: Change, before: Iterable[tuple[Profile, Any]], act: str
                 root, place = resource.locate(obj)
                 if root != change.account.pk or not now.is_limited(resource, root, place):
                     continue
-                theirs = change.atoms_of(person)
+                theirs = atoms(change.recorded_of(person).holdings, change.root, change.universe)
                 gained: Atoms = {
                     key: frozenset({place}) for key, places in theirs.items() if place in places
                 }
                 change.judge_atoms(gained, act)
-                if gained and not change.profile.sees(resource, obj, root, place):
+                hidden = obj.pk not in change.profile.shared(resource)
+                if gained and hidden and change.is_limited(resource, place):
                     change.refuse(
                         Refusal(
                             Code.OUT_OF_SCOPE,

@@ -9,146 +9,35 @@ condition, place).
 from __future__ import annotations
 
 import copy
-import csv
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 
-TOP, LATER = "(the account itself)", "(every future place)"
-ANY = "(any, suspended or not)"
-REFUSED, INVALID = "refused", "invalid"
-Atom = tuple[str, str, str]
-Reach = frozenset[str] | None  # None: all current and future places
-Verdict = tuple[bool, bool]  # whether the actor may, and whether the request is wrong as such
-
-SAILTHRU, CONTACT = "sailthru", "constant_contact"
-OWNER = "(owner)"
-OWNERS = {CONTACT: "account_owner", "emma_corporate": "parent"}
-FULL = ("response_only", "author", "editor", "full")
-#: roles from the lowest to the highest; Sailthru has no ranks, so there the order says nothing
-ROLES = {
-    CONTACT: ("campaign_creator", "account_manager", "partner_manager"),
-    "emma_corporate": (*FULL, "administrator", "manager"),
-    "emma_enterprise": (*FULL, "manager"),
-    "emma_hq": (*FULL, "administrator", "manager"),
-    SAILTHRU: ("reports_only", "marketer_limited", "marketer_admin", "account_admin"),
-}
-PEERS = {"manager": "manage_managers", "administrator": "manage_administrators"}
-#: who, besides the owner, may switch on the toggles of a role
-BOSSES, ABOVE = {"manager"}, {"manager", "administrator"}
-TOGGLED_BY: dict[str, dict[str, set[str]]] = {
-    "emma_corporate": dict.fromkeys(PEERS, BOSSES) | dict.fromkeys(FULL[2:], ABOVE),
-    "emma_enterprise": dict.fromkeys(FULL, BOSSES),
-    "emma_hq": dict.fromkeys(FULL[2:], ABOVE),
-}
-MOST_PLACES = {"emma_corporate": 10}
-LIMITED = {"off": set(), "lists": {"lists"}, "lists_and_templates": {"lists", "templates"}}
-VIEW = {"lists": "access_audience", "templates": "access_content", "campaigns": "access_campaigns"}
-GUESTS = {
-    "lists": {"access_audience", "view_contacts", "add_contacts"},
-    "templates": {"access_content"},
-    "campaigns": {"access_campaigns", "create_campaigns", "access_response"},
-}
-GUESTS["place"] = set().union(*GUESTS.values())
-
-
-class Table:
-    """One edition's truth table."""
-
-    def __init__(self, edition: str) -> None:
-        path = Path(__file__).parents[1] / "truth" / f"{edition}.csv"
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-        columns = list(lines[0])[4:-3]  # the roles stand between "scope" and "toggle"
-        self.cells = {c: {line["permission"]: line[c] for line in lines} for c in columns}
-        self.of_account = {line["permission"] for line in lines if line["scope"] == "account"}
-        self.toggle = {line["permission"]: line["toggle"] for line in lines}
-        present = [line["permission"] for line in lines if line["note"] != "absent"]
-        self.cells.setdefault(OWNERS.get(edition, "owner"), dict.fromkeys(present, "yes"))
-        # custom roles: what can be ticked, under which menu it lies, what follows from what
-        notes = {line["permission"]: line["note"] for line in lines}
-        self.ticks = {line["permission"] for line in lines if line["row"]}
-        menus = {line["activity"]: line["permission"] for line in lines}
-        self.under = {p: menus[n[6:]] for p, n in notes.items() if n.startswith("under ")}
-        self.follows = {p: n[8:] for p, n in notes.items() if n.startswith("follows ")}
-
-    def ticked(self, ticks: frozenset[str]) -> set[str]:
-        """Return what a custom role holds."""
-        held = (ticks & self.ticks) | {"access_insights"}
-        held = {p for p in held if self.under.get(p, p) in held}
-        return held | {p for p, leaders in self.follows.items() if held >= {*leaders.split(" & ")}}
-
-    def admitted(self, role: str) -> frozenset[str]:
-        """Return the toggles a role admits."""
-        cells = self.cells.get(role, {})
-        return frozenset(self.toggle[p] for p, cell in cells.items() if cell == "opt")
-
-
-table = cache(Table)
-
-
-@dataclass
-class Account:
-    edition: str
-    owner: str
-    teams: str = "off"
-    single_bill: bool = False
-    reseller: bool = False
-    roles: dict[str, frozenset[str]] = field(default_factory=dict)  # custom ones, what is ticked
-
-
-@dataclass
-class Place:
-    account: str
-    name: str
-    home: bool = False
-    archived: bool = False
-    direct: bool = False
-
-
-@dataclass(frozen=True)
-class Post:
-    person: str
-    account: str
-    role: str
-    place: str | None = None  # None: at account level, where ``reach`` says how far
-    reach: Reach = frozenset()
-    toggles: frozenset[str] = frozenset()
-    contact: bool = False
-    active: bool = True
-
-
-@dataclass
-class Thing:
-    kind: str
-    place: str
-    creator: str = ""
-    uses: tuple[str, ...] = ()  # a campaign: its list and its template
-
-
-@cache
-def rights(edition: str, post: Post, ticks: frozenset[str] | None, at: str) -> dict[str, str]:
-    """Return what a post holds, and on which condition: on the account, "home" or a "client"."""
-    truth, name = table(edition), OWNERS.get(edition, "owner") if post.role == OWNER else post.role
-    if ticks is not None:
-        cells = dict.fromkeys(truth.ticked(ticks), "yes")
-    elif name == "partner_manager":
-        cells = truth.cells[f"{name}@client" if at == "client" else f"{name}@partner"]
-    else:
-        contact = f"{name}+primary_contact" if post.contact else name
-        cells = truth.cells.get(contact, truth.cells[name])
-    on = {permission for permission, toggle in truth.toggle.items() if toggle in post.toggles}
-    return {
-        p: cell.partition(":")[2]
-        for p, cell in cells.items()
-        if (p in truth.of_account) == (at == TOP)
-        and (cell == "yes" or cell.startswith("if:") or (cell == "opt" and p in on))
-    }
-
-
-def beyond(held: set[Atom], wanted: set[Atom]) -> set[Atom]:
-    """Return what of ``wanted`` is not covered; what is held outright covers any condition."""
-    return {(p, c, at) for p, c, at in wanted - held if (p, "", at) not in held}
+from tests.reference.terms import (
+    ANY,
+    CONTACT,
+    GUESTS,
+    INVALID,
+    LATER,
+    LIMITED,
+    MOST_PLACES,
+    OWNER,
+    PEERS,
+    REFUSED,
+    ROLES,
+    SAILTHRU,
+    TOGGLED_BY,
+    TOP,
+    VIEW,
+    Account,
+    Atom,
+    Place,
+    Post,
+    Reach,
+    Thing,
+    Verdict,
+    beyond,
+    rights,
+    table,
+)
 
 
 @dataclass
@@ -175,14 +64,42 @@ class Model:
         may, wrong = getattr(after, verb)(**about)
         problems = ({INVALID} if wrong else set()) | (set() if may else {REFUSED})
         if not problems and verb != "create_subaccount" and about.get("on", True):
-            # a suspended post is judged as if it counted, or it would be widened in the dark
-            stake = "" if verb == "set_active" else str(about.get("post", ""))
-            mine = self.reach_of(actor, account)
-            for person in {p.person for p in after.posts.values()}:
-                had = self.reach_of(person, account, stake)
-                if beyond(mine, beyond(had, after.reach_of(person, account, stake))):
+            mine, post = self.reach_of(actor, account), about.get("post")
+            for key in after.posts:
+                # what is switched on again, or waked, is given anew
+                anew = key == post and verb in ("toggle_permission", "set_active")
+                if beyond(mine, after.spell_out(key, after.given(self, key, about, anew))):
+                    problems.add(REFUSED)
+            for person in {p.person for p in after.posts.values()} if post is None else ():
+                had = self.reach_of(person, account, ANY)
+                if beyond(mine, beyond(had, after.reach_of(person, account, ANY))):
                     problems.add(REFUSED)
         return problems, self if problems else after
+
+    def given(self, before: Model, key: str, about: dict, anew: bool) -> set[Atom]:
+        """Return what has been granted through a post: its role, or a toggle, new or wider.
+
+        A grant that is new counts in full, whatever else gave the same: that may end tomorrow.
+        """
+        post, old = self.posts[key], before.posts.get(key)
+        bare, toggle = replace(post, toggles=frozenset()), about.get("toggle")
+        same = old and old.role == post.role and not (anew and not toggle)
+        had = before.of_post(replace(old, toggles=frozenset())) if old and same else set()
+        new = beyond(had, self.of_post(bare))
+        for name in post.toggles:
+            switched = self.of_post(replace(post, toggles=frozenset({name}))) - self.of_post(bare)
+            kept = old is not None and name in old.toggles
+            if kept and not (anew and toggle in (None, name)):
+                alone = before.of_post(replace(old, toggles=frozenset({name})))
+                switched = beyond(alone, switched)
+            new |= switched
+        return new
+
+    def spell_out(self, key: str, new: set[Atom]) -> set[Atom]:
+        """Return ``new`` with what it comes to on the things the person's teams share."""
+        person = self.posts[key].person
+        seen = {k for k in self.things if self.sees(person, k, free=False)}
+        return new | {(p, c, k) for k in seen for p, c, at in new if at == self.things[k].place}
 
     # what people hold
 
@@ -207,12 +124,11 @@ class Model:
         tenant, posts = self.accounts[account], self.standing(person, account, stake)
         held = set()
         for post in posts:
-            for at in self.spread(post):
-                home = at in self.places and self.places[at].home
-                kind = at if at == TOP else "home" if home else "client"
-                for p, c in rights(tenant.edition, post, tenant.roles.get(post.role), kind).items():
-                    if not now or self.is_met(c, post, at):
-                        held.add((p, "" if now else c, at))
+            held |= {
+                (p, "" if now else c, at)
+                for p, c, at in self.of_post(post)
+                if not now or self.is_met(c, post, at)
+            }
         inside = self.inside(account)
         if now:
             inside = {at for at in inside if not self.places[at].archived}
@@ -221,6 +137,16 @@ class Model:
         inside |= {key for key, thing in self.things.items() if thing.place in inside}
         if posts:
             held |= {(p, "", at) for who, at, p in self.guests if who == person and at in inside}
+        return held
+
+    def of_post(self, post: Post) -> set[Atom]:
+        """Return what a post amounts to everywhere it counts."""
+        tenant, held = self.accounts[post.account], set()
+        for at in self.spread(post):
+            home = at in self.places and self.places[at].home
+            kind = at if at == TOP else "home" if home else "client"
+            cells = rights(tenant.edition, post, tenant.roles.get(post.role), kind)
+            held |= {(p, c, at) for p, c in cells.items()}
         return held
 
     def reach_of(self, person: str, account: str, stake: str = "", now: bool = False) -> set[Atom]:
@@ -241,8 +167,8 @@ class Model:
             return tenant.single_bill and not (client and self.places[at].direct)
         return tenant.reseller if condition == "reseller" else True
 
-    def sees(self, person: str, key: str, stake: str = "") -> bool:
-        """Say whether teams leave a thing visible, and all it uses."""
+    def sees(self, person: str, key: str, stake: str = "", free: bool = True) -> bool:
+        """Say whether teams leave a thing visible, and all it uses; ``free``: or need not."""
         place = self.things[key].place
         account = self.places[place].account
         limited = LIMITED[self.accounts[account].teams]
@@ -252,8 +178,8 @@ class Model:
             # what no team has is its creator's, and everything they made is who has no team
             own = self.things[part].creator == person and not (given and mine)
             if self.things[part].kind in limited and not (given & mine or own):
-                free = ("assign_team_resources", "", place)
-                return free in self.atoms(person, account, stake)
+                every = ("assign_team_resources", "", place)
+                return free and every in self.atoms(person, account, stake)
         return True
 
     def held(self, person: str) -> set[tuple[str, str]]:
@@ -272,17 +198,20 @@ class Model:
         posts = [p for p in self.standing(person, account, stake) if at in self.spread(p)]
         return max(order.index(r) if r in order else 0 for r in (role, *(p.role for p in posts)))
 
-    def above(self, post: Post, role: str, stake: str, places: set[str]) -> bool:
-        """Say whether the actor may touch what somebody has, or is about to get, at ``places``."""
+    def above(self, post: Post, role: str, places: set[str]) -> bool:
+        """Say whether the actor may touch what somebody has, or is about to get, at ``places``.
+
+        Somebody suspended is no easier prey.
+        """
         person, account, edition = post.person, post.account, self.accounts[post.account].edition
         if person in (self.actor, self.accounts[account].owner):
             return False
         if edition == SAILTHRU:
-            theirs = {a for a in self.atoms(person, account, stake) if a[2] in places}
+            theirs = {a for a in self.atoms(person, account, ANY) if a[2] in places}
             return not beyond(self.atoms(self.actor, account), theirs)
         for at in places:
             mine = self.rank(self.actor, account, at)
-            theirs = self.rank(person, account, at, stake, role)
+            theirs = self.rank(person, account, at, ANY, role)
             peer = PEERS.get(("", *ROLES[edition])[theirs], "")
             if mine < theirs or (mine == theirs and not self.may(peer, at)):
                 return False
@@ -291,7 +220,7 @@ class Model:
     def may(self, permission: str, at: str) -> bool:
         return (permission, "", at) in self.atoms(self.actor, self.account)
 
-    def gate(self, post: Post, role: str = "", stake: str = "") -> bool:
+    def gate(self, post: Post, role: str = "") -> bool:
         """Say whether the actor may change such a post; ``role``: the one that would be given."""
         needed, places = {"manage_members"}, self.spread(post)
         asked = places - {TOP}  # managing members is asked of places, managers of the account
@@ -300,7 +229,7 @@ class Model:
         elif post.place is None:
             needed, places, asked = {"manage_managers"}, {TOP}, {TOP}
         holds = all(self.may(p, at) for p in needed for at in asked)
-        return holds and self.above(post, role, stake, places)
+        return holds and self.above(post, role, places)
 
     def fits(self, post: Post) -> bool:
         """Say whether there is such a role, at that level, with that reach."""
@@ -331,11 +260,19 @@ class Model:
         wrong |= not self.fits(new) or any(self.places[p].archived for p in named)
         may = self.gate(new, new.role)
         self.posts[key] = new
+        self.end_guest_access(new.person)
         return may, wrong
+
+    def end_guest_access(self, person: str) -> None:
+        """Guests are those without a role there."""
+        posts = self.standing(person, self.account, ANY)
+        own = {at for post in posts for at in self.spread(post)}
+        own |= {key for key, thing in self.things.items() if thing.place in own}
+        self.guests = {g for g in self.guests if g[0] != person or g[1] not in own}
 
     def remove_member(self, post: str) -> Verdict:
         gone, inside = self.posts[post], self.inside(self.account)
-        may = self.gate(gone, stake=post)
+        may = self.gate(gone)
         del self.posts[post]
         if not self.standing(gone.person, self.account, ANY):
             inside |= {key for key, thing in self.things.items() if thing.place in inside}
@@ -345,7 +282,7 @@ class Model:
         return may, False
 
     def alter(self, post: str, wrong: bool, gives: str = "", **fields: object) -> Verdict:
-        may = self.gate(self.posts[post], gives, post)
+        may = self.gate(self.posts[post], gives)
         self.posts[post] = replace(self.posts[post], **fields)
         return may, wrong or not self.fits(self.posts[post])
 
@@ -357,13 +294,16 @@ class Model:
         old = self.posts[post]
         same = (old.person, old.account, old.place, role)
         taken = same in {(p.person, p.account, p.place, p.role) for p in self.posts.values()}
-        toggles = old.toggles & table(self.accounts[self.account].edition).admitted(role)
-        return self.alter(post, taken, role, role=role, toggles=toggles)
+        truth = table(self.accounts[self.account].edition)
+        toggles = {t for t in old.toggles if truth.covers(role, t) == truth.covers(old.role, t)}
+        return self.alter(post, taken, role, role=role, toggles=frozenset(toggles))
 
     def set_manager_reach(self, post: str, reach: Reach) -> Verdict:
         foreign = (reach or set()) - self.inside(self.account)
         wrong = bool(foreign) or self.posts[post].place is not None
-        return self.alter(post, wrong, reach=reach)
+        verdict = self.alter(post, wrong, reach=reach)
+        self.end_guest_access(self.posts[post].person)
+        return verdict
 
     def toggle_permission(self, post: str, toggle: str, on: bool) -> Verdict:
         old, edition = self.posts[post], self.accounts[self.account].edition
@@ -379,7 +319,7 @@ class Model:
     def set_primary_contact(self, at: str, post: str | None) -> Verdict:
         old = {k for k, p in self.posts.items() if p.place == at and p.contact}
         touched = old | ({post} if post else set())
-        may = all(self.gate(self.posts[key], stake=key) for key in touched)
+        may = all(self.gate(self.posts[key]) for key in touched)
         wrong = self.accounts[self.account].edition != "emma_enterprise" or not touched
         wrong |= self.places[at].archived or any(self.posts[k].place != at for k in touched)
         for key in touched:
@@ -433,16 +373,17 @@ class Model:
         return may, wrong or has_role or not posts or self.places[thing.place].archived
 
     def create_team(self, key: str, name: str) -> Verdict:
-        wrong = self.accounts[self.account].edition != SAILTHRU
+        wrong = self.accounts[self.account].teams == "off"
         wrong |= (self.account, name) in self.teams.values()
         self.teams[key] = (self.account, name)
         return any(p == "manage_teams" for p, _, _ in self.atoms(self.actor, self.account)), wrong
 
     def set_in_team(self, team: str, person: str, on: bool) -> Verdict:
-        works = {at for _, _, at in self.atoms(person, self.account)} - {TOP}
+        works = {at for _, _, at in self.atoms(person, self.account, ANY)} - {TOP}
         shared = {at for at in works if self.may("manage_teams", at)}
-        may = bool(shared) and self.above(Post(person, self.account, ""), "", "", shared)
+        may = bool(shared) and self.above(Post(person, self.account, ""), "", shared)
         wrong = not works or ((person, team) in self.in_team) == on
+        wrong |= self.accounts[self.account].teams == "off"
         self.in_team ^= {(person, team)}
         return may, wrong
 
@@ -451,5 +392,6 @@ class Model:
         may = {("assign_team_resources", thing), (VIEW[kind], thing)} <= self.held(self.actor)
         wrong = kind == "campaigns" or self.things[thing].place not in self.inside(self.account)
         wrong |= ((team, thing) in self.shares) == on
+        wrong |= self.accounts[self.account].teams == "off"
         self.shares ^= {(team, thing)}
         return may, wrong

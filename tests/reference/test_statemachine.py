@@ -22,7 +22,7 @@ from permissions.errors import Invalid, Refused
 from permissions.models import AuditEvent
 from teams import models as tables
 from teams import services
-from tests.reference.model import GUESTS, INVALID, REFUSED, ROLES, SAILTHRU, VIEW, Post, table
+from tests.reference.terms import GUESTS, INVALID, REFUSED, ROLES, SAILTHRU, VIEW, Post, table
 from tests.reference.world import EVERYWHERE, MODELS, PEOPLE, SPARE, SPARES, World, build
 
 #: every table a service writes, with the way from a row to its account
@@ -293,9 +293,6 @@ class Tenants(RuleBasedStateMachine):
         keys = [k for k, p in self.model.places.items() if account in ("", p.account)]
         return data.draw(st.sampled_from(keys), label="place")
 
-    def person(self, data: st.DataObject) -> str:
-        return data.draw(st.sampled_from(PEOPLE), label="person")
-
     def role(self, data: st.DataObject) -> str:
         known = [*ROLES[self.world.edition], *self.world.roles]
         return data.draw(st.sampled_from(known), label="role")
@@ -305,6 +302,19 @@ class Tenants(RuleBasedStateMachine):
         found = [EVERYWHERE, frozenset(inside[:1]), frozenset(inside[:2]), frozenset(inside[-1:])]
         return [*found, frozenset({"A/partner"} & set(inside)), frozenset({"B/north"})]
 
+    def subjects(
+        self, data: st.DataObject, verb: str, account: str, possible: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Draw what is done: mostly something that makes sense, which the owner could do."""
+        owner, sensible = self.model.accounts[account].owner, []
+        if data.draw(st.integers(0, 5), label="sensibly"):
+            sensible = [
+                about
+                for about in possible
+                if INVALID not in self.model.attempt(verb, owner, account, **about)[0]
+            ]
+        return data.draw(st.sampled_from(sensible or possible), label="what")
+
     def new_key(self, what: str) -> str:
         return f"{what} {self.count}"
 
@@ -313,23 +323,24 @@ class Tenants(RuleBasedStateMachine):
     @rule(data=st.data())
     def add_member(self, data: st.DataObject) -> None:
         account = data.draw(st.sampled_from(["A", "A", "A", "B"]), label="account")
-        person, role = self.person(data), self.role(data)
-        new = [Post(person, account, role, None, reach) for reach in self.reaches(account)]
-        new += [Post(person, account, role, place) for place in self.model.places]
-        if data.draw(st.integers(0, 7), label="oddly") != 7:
-            own = self.model.inside(account)
-            new = [p for p in new if (p.reach or set()) <= own and p.place in {None, *own}]
-            new = [p for p in new if self.model.fits(p)] or new
-        post = data.draw(st.sampled_from(new), label="new")
+        role, key = self.role(data), self.new_key("post")
+        people = data.draw(st.permutations(PEOPLE), label="people")[:3]
+        where = [(None, reach) for reach in self.reaches(account)]
+        where += [(place, frozenset()) for place in self.model.places]
+        possible = [
+            {"key": key, "new": Post(person, account, role, place, reach)}
+            for place, reach in where
+            for person in people
+        ]
+        post = self.subjects(data, "add_member", account, possible)["new"]
         subjects = {
             "account": self.rows[account],
-            "user": self.rows[person],
+            "user": self.rows[post.person],
             "role": self.world.role(role),
             "subaccount": self.rows[post.place] if post.place else None,
             "managed": [self.rows[p] for p in sorted(post.reach or ())],
             "all_subaccounts": post.reach is EVERYWHERE,
         }
-        key = self.new_key("post")
         self.step(data, "add_member", account, services.add_member, subjects, key=key, new=post)
 
     def on_post(
@@ -357,7 +368,10 @@ class Tenants(RuleBasedStateMachine):
     @precondition(lambda self: self.model.posts)
     @rule(data=st.data())
     def change_role(self, data: st.DataObject) -> None:
-        post, role = self.post(data), self.role(data)
+        post, known = self.post(data), [*ROLES[self.world.edition], *self.world.roles]
+        account = self.model.posts[post].account
+        possible = [{"post": post, "role": role} for role in known]
+        role = self.subjects(data, "change_role", account, possible)["role"]
         given = (self.world.role(role), role)
         self.on_post(data, "change_role", services.change_role, post, role=given)
 
@@ -366,7 +380,8 @@ class Tenants(RuleBasedStateMachine):
     def set_manager_reach(self, data: st.DataObject) -> None:
         post = self.post(data, *([None] if data.draw(st.integers(0, 7)) else []))
         account = self.model.posts[post].account
-        reach = data.draw(st.sampled_from(self.reaches(account)), label="reach")
+        possible = [{"post": post, "reach": reach} for reach in self.reaches(account)]
+        reach = self.subjects(data, "set_manager_reach", account, possible)["reach"]
         subjects = {
             "membership": self.rows[post],
             "subaccounts": [self.rows[p] for p in sorted(reach or ())],
@@ -437,24 +452,26 @@ class Tenants(RuleBasedStateMachine):
     @rule(data=st.data(), on=st.sampled_from([True, True, False]))
     def guest_access(self, data: st.DataObject, on: bool) -> None:
         place = self.place(data)
-        things = [k for k, t in self.model.things.items() if t.place == place]
-        to = data.draw(st.sampled_from([place, *things]), label="to")
-        person = self.person(data)
+        keys = [place, *(k for k, thing in self.model.things.items() if thing.place == place)]
+        if not on and self.model.guests:
+            keys = sorted({to for _, to, _ in self.model.guests})
+        to = data.draw(st.sampled_from(keys), label="to")
+        place = self.model.things[to].place if to in self.model.things else to
         kind = self.model.things[to].kind if to in self.model.things else "place"
-        possible = sorted(GUESTS[kind])
-        if not on and (given := [g for g in sorted(self.model.guests) if g[1] in self.rows]):
-            person, to, _ = data.draw(st.sampled_from(given), label="given")
-            place = self.model.things[to].place if to in self.model.things else to
-            possible = sorted(
-                GUESTS[self.model.things[to].kind if to in self.model.things else "place"]
-            )
-        chosen = data.draw(st.sets(st.sampled_from(possible), min_size=1), label="permissions")
-        if not data.draw(st.integers(0, 9), label="oddly"):
+        choice = st.sets(st.sampled_from(sorted(GUESTS[kind])), min_size=1)
+        chosen = data.draw(choice, label="permissions")
+        if not data.draw(st.integers(0, 9), label="with what no guest may have"):
             chosen = {*chosen, "send_campaigns"}
+        account, about = self.model.places[place].account, {"permissions": chosen, "on": on}
+        possible = [{"person": person, "to": to, **about} for person in PEOPLE]
+        about = self.subjects(data, "set_guest", account, possible)
+        subjects = {
+            "user": self.rows[about["person"]],
+            "obj": self.rows[to],
+            "permissions": sorted(chosen),
+        }
         call = services.give_guest_access if on else services.withdraw_guest_access
-        subjects = {"user": self.rows[person], "obj": self.rows[to], "permissions": sorted(chosen)}
-        about = {"person": person, "to": to, "permissions": chosen, "on": on}
-        self.step(data, "set_guest", self.model.places[place].account, call, subjects, **about)
+        self.step(data, "set_guest", account, call, subjects, **about)
 
     @precondition(lambda self: self.world.edition == SAILTHRU or self.count % 9 == 0)
     @rule(data=st.data())
@@ -468,21 +485,23 @@ class Tenants(RuleBasedStateMachine):
     @rule(data=st.data(), on=st.sampled_from([True, True, False]))
     def join_or_leave_team(self, data: st.DataObject, on: bool) -> None:
         team = data.draw(st.sampled_from(sorted(self.model.teams)), label="team")
-        person = self.person(data)
-        subjects = {"team": self.rows[team], "user": self.rows[person]}
         account = self.model.teams[team][0]
+        possible = [{"team": team, "person": person, "on": on} for person in PEOPLE]
+        about = self.subjects(data, "set_in_team", account, possible)
+        subjects = {"team": self.rows[team], "user": self.rows[about["person"]]}
         call = services.add_to_team if on else services.remove_from_team
-        self.step(data, "set_in_team", account, call, subjects, team=team, person=person, on=on)
+        self.step(data, "set_in_team", account, call, subjects, **about)
 
     @precondition(lambda self: self.model.teams)
     @rule(data=st.data(), on=st.sampled_from([True, True, False]))
     def share_or_unshare(self, data: st.DataObject, on: bool) -> None:
         team = data.draw(st.sampled_from(sorted(self.model.teams)), label="team")
-        thing = data.draw(st.sampled_from(sorted(self.model.things)), label="thing")
-        subjects = {"team": self.rows[team], "obj": self.rows[thing]}
         account = self.model.teams[team][0]
+        possible = [{"team": team, "thing": thing, "on": on} for thing in self.model.things]
+        about = self.subjects(data, "set_shared", account, possible)
+        subjects = {"team": self.rows[team], "obj": self.rows[about["thing"]]}
         call = services.share_with_team if on else services.unshare_with_team
-        self.step(data, "set_shared", account, call, subjects, team=team, thing=thing, on=on)
+        self.step(data, "set_shared", account, call, subjects, **about)
 
 
 EXAMPLES, STEPS = 10, 25

@@ -16,10 +16,11 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import Account, Campaign, MailingList, MessageTemplate, Subaccount
-from tests.reference import model as reference
-from tests.reference.model import CONTACT, ROLES, SAILTHRU, Model, Place, Post, Reach, Thing
+from tests.reference import terms as reference
+from tests.reference.model import Model
+from tests.reference.terms import CONTACT, ROLES, SAILTHRU, Place, Post, Reach, Thing
 
-PEOPLE = ("owner", "ann", "ben", "cat", "dan", "eve", "fay", "rival", "ron")
+PEOPLE = ("ann", "ben", "cat", "dan", "eve", "fay", "ron", "owner", "rival")
 EVERYWHERE: Reach = None
 #: Emma Corporate allows ten; with so many beside north, south and east, one more is the tenth
 SPARE, SPARES = "/spare", 6
@@ -175,7 +176,7 @@ def build(edition: str, *, teams: str = "off") -> World:
     _add_things(world)
     services.archive_subaccount(actor=world.rows["owner"], subaccount=world.rows["A/west"])
     world.do("set_archived", "owner", "A", at="A/west", on=True)
-    if edition == SAILTHRU:
+    if world.model.accounts["A"].teams != "off":
         _add_teams(world)
     return world
 

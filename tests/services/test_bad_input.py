@@ -305,16 +305,9 @@ ALLOWED = {
     ("withdraw_guest_access", "user", "inactive"),
 }
 CASES = [
-    pytest.param(
-        service,
-        argument,
-        kind,
-        id=f"{service}-{argument}-{kind}",
-    )
+    (service, argument)
     for service in services.__all__
     for argument in inspect.signature(getattr(services, service)).parameters
-    for kind in BAD[argument]
-    if (service, argument, kind) not in ALLOWED
 ]
 
 
@@ -375,21 +368,30 @@ def test_the_good_call_is_good(cast: Cast, service: str) -> None:
     assert error is None
 
 
-@pytest.mark.parametrize(("service", "argument", "kind"), CASES)
-def test_bad_input(
-    cast: Cast, untouched: dict[str, Any], service: str, argument: str, kind: str
-) -> None:
-    with transaction.atomic():
-        arguments = GOOD[service](cast.here)
-        arguments[argument] = BAD[argument][kind](cast)
-        before = stored() if service in PREPARED else untouched
-        error = outcome(service, arguments)
-        after = stored()
-        transaction.set_rollback(True)
-    assert error is not None, "accepted"
-    assert error.code not in ("ERROR", "INVALID", "REFUSED")
-    assert is_sentence(error.message), error.message
-    assert after == before
+@pytest.mark.parametrize(("service", "argument"), CASES)
+def test_bad_input(cast: Cast, untouched: dict[str, Any], service: str, argument: str) -> None:
+    """All kinds in one test: to open and close one costs more than to ask."""
+    wrong = {}
+    for kind in BAD[argument]:
+        if (service, argument, kind) in ALLOWED:
+            continue
+        with transaction.atomic():
+            arguments = GOOD[service](cast.here)
+            arguments[argument] = BAD[argument][kind](cast)
+            before = stored() if service in PREPARED else untouched
+            try:
+                error = outcome(service, arguments)
+            except Exception as other:
+                wrong[kind] = repr(other)
+                error = None
+            if error is None:
+                wrong.setdefault(kind, "accepted")
+            elif error.code in ("ERROR", "INVALID", "REFUSED") or not is_sentence(error.message):
+                wrong[kind] = f"{error.code}: {error.message}"
+            elif stored() != before:
+                wrong[kind] = "refused, but something was written"
+            transaction.set_rollback(True)
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("service", services.__all__)

@@ -181,7 +181,6 @@ def test_joining_is_a_grant_of_what_the_team_sees() -> None:
     assert not holds(target.user, "access_audience", hidden)
 
 
-@pytest.mark.xfail(reason="_judge_sight() skips whoever has no standing at present")
 def test_joining_is_judged_for_somebody_suspended_as_for_anybody() -> None:
     """What they are given while they sleep is theirs when they wake."""
     w = world("sailthru")
