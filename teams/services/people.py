@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from permissions import grants
 from permissions.audit import label_of
-from permissions.errors import AlreadyUsed, Invalid
+from permissions.errors import AlreadyUsed, Invalid, NotFound
 from permissions.resources import registry
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 from teams.services.base import Change, changing, expect, expect_user, service
@@ -331,7 +331,9 @@ def set_primary_contact(
         places = frozenset({own.pk})
         if stored is not None:
             stored = stored_membership(stored)
-            if stored.subaccount_id != own.pk or stored.account_id != change.account.pk:
+            if stored.account_id != change.account.pk:
+                raise NotFound("There is no such membership in this account.")
+            if stored.subaccount_id != own.pk:
                 raise Invalid(
                     f"{label_of(stored.user)} is no member of {own.name}.", code="NOT_A_MEMBER"
                 )

@@ -474,6 +474,10 @@ def test_primary_contact_must_be_a_member_of_that_subaccount() -> None:
     archived = w.member("full", w.west)
     with refused("ARCHIVED"):
         services.set_primary_contact(actor=w.owner, subaccount=w.west, membership=archived)
+    rival = world("emma_enterprise")
+    foreign = rival.member("full", rival.north)
+    with refused("NOT_FOUND"):  # and nothing of whose it is
+        services.set_primary_contact(actor=w.owner, subaccount=w.north, membership=foreign)
 
 
 def test_members_choose_no_primary_contact() -> None:
