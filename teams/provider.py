@@ -45,6 +45,7 @@ from teams.models import (
     Membership,
     Subaccount,
     SubaccountUserGrant,
+    Team,
     TeamMembership,
 )
 from teams.models.account import TeamMode
@@ -465,8 +466,12 @@ def load_shared(resource: Resource, profile: Profile) -> frozenset[Any]:
     if resource.created_by:
         own: Any = Q(**{resource.created_by: profile.person})
         if profile.groups:
+            # only teams of the object's own account count: what a rival's team would change here
+            # would be the rival's to decide
             table = grants.group_table(resource.model)
-            own &= ~Exists(table._default_manager.filter(content_object=OuterRef("pk")))
+            teams = Team.objects.filter(group__in=profile.groups).values("account_id")
+            given = Exists(table._default_manager.filter(content_object=OuterRef("pk")))
+            own &= ~(Q(**{f"{resource.root_path}__in": teams}) & Q(given))
         visible |= own
     return frozenset(resource.model._default_manager.filter(visible).values_list("pk", flat=True))
 

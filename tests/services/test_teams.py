@@ -255,6 +255,22 @@ def test_who_assigns_sees_everything() -> None:
     share(marketer.user, team, mailing_list)
 
 
+def test_team_of_another_account_changes_nothing_here() -> None:
+    """A rival who adds somebody to a team of theirs must not change what that person sees here."""
+    w, rival = world("sailthru"), world("sailthru")
+    limited = w.member("marketer_limited")
+    mailing_list = make_list(w, created_by=limited.user)
+    share(w.owner, w.team(), mailing_list)  # a team the creator is not in; they are in none
+    assert holds(limited.user, "access_audience", mailing_list)
+
+    rival.member("reports_only", user=limited.user)
+    join(rival.owner, rival.team(), limited.user)
+
+    assert holds(limited.user, "access_audience", mailing_list)
+    w.team(limited.user)  # one of this account does count
+    assert not holds(limited.user, "access_audience", mailing_list)
+
+
 def test_creator_sees_what_is_nobodys() -> None:
     w = world("sailthru")
     limited = w.member("marketer_limited")
