@@ -204,13 +204,13 @@ def _branches(
         return []
     limited = _limits(resource, profile, key)
     if not limited:
-        return [_within(resource, key, scope, prefix)]
+        return [within(resource, key, scope, prefix)]
     free = profile.scope(key, limited[0][1].unlimited_by)
     branches = []
     if unrestricted := intersection(scope, free):
-        branches.append(_within(resource, key, unrestricted, prefix))
+        branches.append(within(resource, key, unrestricted, prefix))
     if restricted := intersection(scope, complement(free)):
-        condition = _within(resource, key, restricted, prefix)
+        condition = within(resource, key, restricted, prefix)
         for path, target in limited:
             shared = any_of(f"{prefix}{path}", profile.shared(target))
             condition &= shared | Q(**{f"{prefix}{path}__isnull": True}) if path != "pk" else shared
@@ -221,13 +221,7 @@ def _branches(
 def _limits(resource: Resource, profile: Profile, key: Any) -> list[tuple[str, Resource]]:
     """Return the fields of ``resource`` that teams limit in this root, with what they lead to."""
     limits = profile.tenants[key].limits
-    found = [("pk", resource)] if resource.limited and resource.limited in limits else []
-    for name in resource.follows:
-        target_field = resource.model._meta.get_field(name)
-        target = registry.of(target_field.related_model)  # type: ignore[arg-type]
-        if target.limited and target.limited in limits:
-            found.append((target_field.attname, target))  # type: ignore[union-attr]
-    return found
+    return [(path, part) for path, part in registry.limitable(resource) if part.limited in limits]
 
 
 def _guest_branches(resource: Resource, profile: Profile, permission: str, prefix: str) -> list[Q]:
@@ -241,13 +235,14 @@ def _guest_branches(resource: Resource, profile: Profile, permission: str, prefi
     live = Q()
     for root, tenant in profile.tenants.items():
         if permission in tenant.root.levels and permission not in tenant.root.withheld:
-            live |= _within(
+            live |= within(
                 resource, root, Scope(everywhere=True, places=tenant.root.archived), prefix
             )
     return [any_of(f"{prefix}pk", keys) & live] if live else []
 
 
-def _within(resource: Resource, root: Any, scope: Scope, prefix: str) -> Q:
+def within(resource: Resource, root: Any, scope: Scope, prefix: str = "") -> Q:
+    """Return the condition that an object of ``resource`` lies in ``scope`` of ``root``."""
     place_path = f"{prefix}{resource.place_path}"
     if not scope.everywhere:
         return any_of(place_path, scope.places)
@@ -273,7 +268,7 @@ def intersection(one: Scope, other: Scope) -> Scope:
 
 def reachable_places(profile: Profile) -> Q:
     """Return the condition on the place model for those where the person holds anything."""
-    resource = registry.of(registry.place)  # type: ignore[arg-type]
+    resource = registry.places
     condition = NEVER
     for key, tenant in profile.tenants.items():
         for holding in tenant.standing.holdings:
@@ -283,7 +278,7 @@ def reachable_places(profile: Profile) -> Q:
                 if reach is None
                 else Scope(places=reach - tenant.root.archived)
             )
-            condition |= _within(resource, key, scope, "")
+            condition |= within(resource, key, scope)
     return condition
 
 

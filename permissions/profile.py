@@ -78,20 +78,12 @@ class Profile:
         )
 
     def sees(self, resource: Resource, obj: Any, root: Hashable, place: PlaceId) -> bool:
-        """Say whether teams leave ``obj`` visible, and everything it is made of."""
-        if self.is_limited(resource, root, place) and obj.pk not in self.shared(resource):
-            return False
-        for name in resource.follows:
-            target_field = resource.model._meta.get_field(name)
-            key = getattr(obj, target_field.attname)  # type: ignore[union-attr]
-            target = registry.of(target_field.related_model)  # type: ignore[arg-type]
-            if (
-                key is not None
-                and self.is_limited(target, root, place)
-                and key not in self.shared(target)
-            ):
-                return False
-        return True
+        """Say whether teams leave ``obj`` visible, and everything it follows."""
+        return not any(
+            self.is_limited(part, root, place) and key not in self.shared(part)
+            for field_name, part in registry.limitable(resource)
+            if (key := getattr(obj, field_name)) is not None
+        )
 
     def decide(self, permission: str, resource: Resource, obj: Any) -> Outcome:
         """Say whether the person holds ``permission`` on ``obj``, and from where."""

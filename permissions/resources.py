@@ -75,6 +75,7 @@ class Registry:
 
     def __init__(self, *, until: Apps | None = None) -> None:
         self._resources: dict[type[models.Model], Resource] = {}
+        self._limitable: dict[str, tuple[tuple[str, Resource], ...]] = {}
         self._until = until
         self._is_frozen = False
         self.catalogue: Catalogue | None = None
@@ -102,7 +103,7 @@ class Registry:
         """
         self._refuse_late("The tenancy")
         # Begun anew: Django runs ready() again where a test overrides INSTALLED_APPS.
-        self._resources = {}
+        self._resources, self._limitable = {}, {}
         self.root = apps.get_model(root)
         self.place = apps.get_model(place)
         self.place_to_root = place_to_root
@@ -208,6 +209,28 @@ class Registry:
         if resource is None:
             resource = self._resources[model_class._meta.concrete_model or model_class]
         return resource
+
+    def limitable(self, resource: Resource) -> tuple[tuple[str, Resource], ...]:
+        """Return what teams can limit about ``resource``: the field, and the resource it names.
+
+        The row itself ("pk") where its model is limited, and each object that it follows.
+        """
+        found = self._limitable.get(resource.label)
+        if found is None:
+            parts = [("pk", resource)]
+            for name in resource.follows:
+                key: Any = resource.model._meta.get_field(name)
+                parts.append((key.attname, self.of(key.related_model)))
+            found = tuple((field, part) for field, part in parts if part.limited)
+            self._limitable[resource.label] = found
+        return found
+
+    @property
+    def places(self) -> Resource:
+        """Return the place model's resource. Raises ImproperlyConfigured without a tenancy."""
+        if self.place is None:
+            raise ImproperlyConfigured("There is no tenancy; add 'teams' to INSTALLED_APPS.")
+        return self.of(self.place)
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())

@@ -49,7 +49,7 @@ def subaccounts_of(user: Any) -> QuerySet[Subaccount]:
     for key in profile.tenants:
         if profile.scope(key, ARCHIVE_SUBACCOUNTS).top:
             for scope in _reach(profile.tenants[key]):
-                condition |= access._within(resource, key, scope, "") & Q(archived_at__isnull=False)
+                condition |= access.within(resource, key, scope) & Q(archived_at__isnull=False)
     return Subaccount.objects.filter(condition)
 
 

@@ -105,7 +105,7 @@ class Verb:
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Call the service; return the sentence that says what was done."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does nothing yet: override run().")
 
     # where it is
 
@@ -189,6 +189,7 @@ def _find(
 
 def _page(verb: Verb, form: VerbForm | None) -> HttpResponse:
     site = verb.admin.admin_site
+    # Django's own hook for reversing names; its stubs leave it out
     verb.request.current_app = site.name  # type: ignore[attr-defined]
     context = {
         **site.each_context(verb.request),

@@ -47,6 +47,7 @@ class ConsoleAdmin(ScopedModelAdmin):
 
     def page(self, request: HttpRequest, obj: Any, context: dict[str, Any]) -> TemplateResponse:
         """Return a page of our own about ``obj``, in the frame of the site."""
+        # Django's own hook for reversing names; its stubs leave it out
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         everything = {
             **self.admin_site.each_context(request),

@@ -46,10 +46,10 @@ class Glance(Change):
 
     def recorded_of(self, person: Any) -> Standing:
         """Return what is recorded for ``person`` here, remembered for this page."""
-        known = self.__dict__.setdefault("standings", {})
+        known: dict[Any, Standing] = self.__dict__.setdefault("standings", {})
         if person.pk not in known:
             known[person.pk] = super().recorded_of(person)
-        return known[person.pk]  # type: ignore[no-any-return]
+        return known[person.pk]
 
     def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:
         """Say whether the actor holds all of ``permissions`` at all of ``places``."""
@@ -214,10 +214,10 @@ def role_kind(spec: RoleSpec | None, *, at_account: bool) -> str:
 
 def desk_of(request: Any) -> Desk:
     """Return the desk of this request, made when first asked for."""
-    desk = getattr(request, "_desk", None)
+    desk: Desk | None = getattr(request, "_desk", None)
     if desk is None:
         desk = request._desk = Desk(request)
-    return desk  # type: ignore[no-any-return]
+    return desk
 
 
 __all__ = [

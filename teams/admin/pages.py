@@ -63,6 +63,7 @@ class Card(NamedTuple):
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    # Django's own hook for reversing names; its stubs leave it out
     request.current_app = console.name  # type: ignore[attr-defined]
     everything = {**console.each_context(request), "subtitle": None, **context}
     return TemplateResponse(request, template, everything)

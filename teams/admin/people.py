@@ -39,7 +39,7 @@ class MembershipFilter(admin.SimpleListFilter):
 
     def condition(self, request: HttpRequest, value: str) -> Q:
         """Return the condition on memberships."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} filters nothing: override condition().")
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the people with such a membership."""

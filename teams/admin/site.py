@@ -95,6 +95,7 @@ class ConsoleSite(AdminSite):
 
     def refused(self, request: HttpRequest, refusal: PermissionDenied) -> HttpResponse:
         """Return the page of a refusal."""
+        # Django's own hook for reversing names; its stubs leave it out
         request.current_app = self.name  # type: ignore[attr-defined]
         desk = desk_of(request)
         context = {**self.each_context(request), **refusal_context(desk, refusal)}
