@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import DatabaseError
+from django.db.models import Q
 
 from permissions import grants
 from permissions.resources import registry
@@ -97,9 +98,14 @@ def check_model_level_permissions(
     found: list[CheckMessage] = []
     if registry.catalogue is None:
         return found
+    label = registry.catalogue.app_label
+    names = list(registry.catalogue.by_codename)
     rows = get_user_model()._default_manager.filter(
-        user_permissions__content_type__app_label=registry.catalogue.app_label,
-        user_permissions__codename__in=list(registry.catalogue.by_codename),
+        Q(user_permissions__content_type__app_label=label, user_permissions__codename__in=names)
+        | Q(
+            groups__permissions__content_type__app_label=label,
+            groups__permissions__codename__in=names,
+        )
     )
     for alias in databases or ():
         try:

@@ -88,7 +88,13 @@ class ChangeRole(MembershipVerb):
         return "Change role"
 
     def refusal(self) -> str:
-        """Refuse where the actor may not choose anybody's role."""
+        """Refuse where there is no other role, or the actor may not choose anybody's."""
+        edition, level = self.desk.edition, self.part.is_account_level
+        levels = [r.account_level if level else r.subaccount_level for r in edition.roles]
+        if sum(levels) < 2 and edition.custom_roles is None:
+            return f"{self.role_name} is the only role there is at this level."
+        if self.part.subaccount is not None and self.part.subaccount.is_archived:
+            return f"{self.part.subaccount.name} is archived. Restore it first."
         needed = self.desk.edition.gives_roles
         places = {self.part.subaccount_id} if self.part.subaccount_id else self.desk.place_names
         if needed and not self.desk.glance.may(needed, places):

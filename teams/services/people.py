@@ -227,6 +227,8 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
         stored = stored_membership(membership)
         chosen = choose_role(change, role, account_level=stored.is_account_level)
         act = f"make {label_of(stored.user)} {chosen.label}"
+        if stored.subaccount is not None:
+            refuse_archived(stored.subaccount)
         gate_membership(change, stored, act, chosen)
         if (stored.role, stored.custom_role) == (chosen.codename, chosen.custom):
             raise Invalid(f"{label_of(stored.user)} is {chosen.label} already.", code="ALREADY_SO")
@@ -296,6 +298,10 @@ def set_manager_reach(
         chosen = choose_role(change, stored.custom_role or stored.role, account_level=True)
         reach = check_reach(change, chosen, subaccounts, all_subaccounts)
         change.asked |= {place.pk for place in reach}
+        had = set(stored.reach.values_list("subaccount_id", flat=True))
+        for place in reach:
+            if place.pk not in had:  # one that was archived since stays for the restore
+                refuse_archived(place)
         gate_membership(change, stored, act)
         before = _described(stored)
         stored.all_subaccounts = all_subaccounts

@@ -19,7 +19,7 @@ from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams import provider
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
-from teams.models import Account, Team, TeamMembership
+from teams.models import Account, Subaccount, Team, TeamMembership
 from teams.models.account import TeamMode
 from teams.services.base import (
     Change,
@@ -30,7 +30,7 @@ from teams.services.base import (
     same_name,
     service,
 )
-from teams.services.gates import clean_end
+from teams.services.gates import clean_end, refuse_archived
 
 NAME_LIMIT = 80
 
@@ -162,6 +162,7 @@ def _require_sharing(change: Change, resource: Resource, obj: models.Model, act:
     if root != change.account.pk:
         raise NotFound("There is no such thing in the team's account.")
     change.asked |= {place}
+    refuse_archived(Subaccount.objects.get(pk=place))
     for permission in (ASSIGN_TEAM_RESOURCES, resource.actions["view"]):
         if not change.profile.decide(permission, resource, obj).allowed:
             missing = {(str(permission), ""): frozenset({place})}

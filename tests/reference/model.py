@@ -295,12 +295,15 @@ class Model:
         same = (old.person, old.account, old.place, role)
         taken = same in {(p.person, p.account, p.place, p.role) for p in self.posts.values()}
         truth = table(self.accounts[self.account].edition)
+        taken |= old.place is not None and self.places[old.place].archived
         toggles = {t for t in old.toggles if truth.covers(role, t) == truth.covers(old.role, t)}
         return self.alter(post, taken, role, role=role, toggles=frozenset(toggles))
 
     def set_manager_reach(self, post: str, reach: Reach) -> Verdict:
         foreign = (reach or set()) - self.inside(self.account)
         wrong = bool(foreign) or self.posts[post].place is not None
+        fresh = (reach or set()) - foreign - (self.posts[post].reach or set())
+        wrong |= any(self.places[at].archived for at in fresh)
         verdict = self.alter(post, wrong, reach=reach)
         self.end_guest_access(self.posts[post].person)
         return verdict
@@ -392,6 +395,7 @@ class Model:
         may = {("assign_team_resources", thing), (VIEW[kind], thing)} <= self.held(self.actor)
         wrong = kind == "campaigns" or self.things[thing].place not in self.inside(self.account)
         wrong |= ((team, thing) in self.shares) == on
+        wrong |= self.places[self.things[thing].place].archived
         wrong |= self.accounts[self.account].teams == "off"
         self.shares ^= {(team, thing)}
         return may, wrong
