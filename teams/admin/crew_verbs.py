@@ -11,6 +11,7 @@ from permissions.admin import VerbForm
 from permissions.audit import label_of
 from permissions.errors import NotFound
 from teams import services
+from teams.admin import words
 from teams.admin.forms import EndField, OfferedField, chosen_from, offer, role_of
 from teams.admin.persons import people_in, sees_people
 from teams.admin.subaccount_verbs import SubaccountVerb
@@ -43,7 +44,7 @@ class PrimaryContact(SubaccountVerb):
     def candidates(self) -> list[Membership]:
         """Return the members whose role gains something by it, and whoever it is now."""
         able = [role.codename for role in self.desk.edition.roles if role.contact_adds]
-        rows = self.obj.memberships.select_related("user").order_by("user__first_name", "pk")
+        rows = self.obj.memberships.select_related("user").order_by(*words.by_name("user__"))
         return [m for m in rows if m.is_primary_contact or m.role in able]
 
     def refusal(self) -> str:
@@ -120,7 +121,7 @@ class AddHere(SubaccountVerb):
         found = people_in(self.desk).exclude(pk__in=(self.actor.pk, self.desk.account.owner_id))
         if not self.desk.edition.roles_add_up:
             found = found.exclude(memberships__subaccount=self.obj)
-        return found.order_by("first_name", "last_name", "pk")
+        return found.order_by(*words.by_name())
 
     def refusal(self) -> str:
         """Refuse without the right to manage people there."""

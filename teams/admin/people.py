@@ -124,9 +124,9 @@ class PersonAdmin(ConsoleAdmin):
 
     list_filter = (PlaceFilter, RoleFilter, StatusFilter)
     show_facets = admin.ShowFacets.ALWAYS
-    search_fields = ("first_name", "last_name", "username", "email")
+    search_fields = words.search_fields()
     search_help_text = "Name, login or address"
-    ordering = ("first_name", "last_name", "pk")
+    ordering = words.by_name()
     verbs = (*PLACE_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
@@ -175,7 +175,7 @@ def columns(model_admin: PersonAdmin, request: HttpRequest) -> tuple[Any, ...]:
     meta = model_admin.opts
     link = f"{model_admin.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
 
-    @admin.display(description="Person", ordering="first_name")
+    @admin.display(description="Person", ordering=words.name_fields()[0])
     def person(obj: Any) -> SafeString:
         state = words.state(obj, obj.seen, desk.account)
         return format_html(

@@ -12,6 +12,7 @@ from permissions.admin import VerbForm
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import services
+from teams.admin import words
 from teams.admin.access_verbs import GuestForm
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import OfferedField, chosen_from, offer
@@ -157,7 +158,7 @@ class GuestHere(ConsoleVerb):
             .exclude(memberships__account=self.desk.account, memberships__all_subaccounts=True)
             .exclude(memberships__reach__subaccount=place)
         )
-        return list(found.order_by("first_name", "last_name", "pk"))
+        return list(found.order_by(*words.by_name()))
 
     def refusal(self) -> str:
         """Refuse without the right to manage people there, or with nobody left."""

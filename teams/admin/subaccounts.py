@@ -207,7 +207,7 @@ def people_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
     rows = (
         Membership.objects.filter(where, account=desk.account)
         .select_related("user", "custom_role", "subaccount")
-        .order_by("user__first_name", "user__last_name", "pk")
+        .order_by(*words.by_name("user__"))
     )
     found = [
         {
@@ -235,7 +235,7 @@ def guest_rows(subaccount: Subaccount) -> list[dict[str, Any]]:
             grants.active(timezone.now()), content_object=subaccount, membership=None
         )
         .select_related("user", "permission")
-        .order_by("user__first_name", "user__last_name", "permission__name")
+        .order_by(*words.by_name("user__")[:-1], "permission__name")
     )
     found: dict[Any, dict[str, Any]] = {}
     for row in rows:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -139,3 +140,24 @@ def listed(names: list[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def name_fields() -> tuple[str, ...]:
+    """Return the fields of this project's logins that hold a person's name, or else the login."""
+    model = get_user_model()
+    known = {field.name for field in model._meta.concrete_fields}
+    names = tuple(name for name in ("first_name", "last_name") if name in known)
+    return names or (model.USERNAME_FIELD,)
+
+
+def search_fields() -> tuple[str, ...]:
+    """Return the fields of this project's logins by which people are found."""
+    model = get_user_model()
+    fields = (*name_fields(), model.USERNAME_FIELD, model.get_email_field_name())
+    known = {field.name for field in model._meta.concrete_fields}
+    return tuple(dict.fromkeys(name for name in fields if name in known))
+
+
+def by_name(prefix: str = "") -> tuple[str, ...]:
+    """Return the order of people by name; ``prefix`` leads to the login ("user__")."""
+    return (*(f"{prefix}{name}" for name in name_fields()), "pk")

@@ -213,6 +213,12 @@ def test_checks_clean_when_migrated(host: Host) -> None:
     host.output("migrate", "--check")
 
 
+def test_the_console_checks_clean_where_logins_have_no_names(host: Host) -> None:
+    """A host that turns Django's admin on imports our console; its people sign in by e-mail."""
+    done = host.manage("check", "--fail-level", "WARNING", HOST_EXTRA_APPS="django.contrib.admin")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
 def test_migrating_again_changes_nothing(host: Host) -> None:
     """A second ``migrate`` finishes the database again, harmlessly."""
     assert "No migrations to apply" in host.output("migrate")

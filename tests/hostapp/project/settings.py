@@ -1,7 +1,7 @@
 """The settings of a minimal host project: its own people, one app, permissions and teams.
 
 The lines that django-subaccounts asks of a host are marked; the rest is any project's.
-``HOST_EXTRA_APPS`` adds apps, for tests of what must not start.
+``HOST_EXTRA_APPS`` adds apps, for tests of what a host may add and what must not start.
 """
 
 import os
