@@ -1,5 +1,6 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.contacts import set_primary_contact
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.people import (
     add_member,
@@ -7,7 +8,6 @@ from teams.services.people import (
     reactivate_member,
     remove_member,
     set_manager_reach,
-    set_primary_contact,
     suspend_member,
 )
 from teams.services.places import (

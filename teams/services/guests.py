@@ -15,8 +15,9 @@ from permissions.policy import TOP
 from permissions.policy.delegate import Code, Refusal
 from permissions.resources import registry
 from teams.models import Account, Membership, Subaccount
-from teams.services.base import Change, changing, expect, expect_user, service
+from teams.services.base import Change, changing, service
 from teams.services.gates import clean_end
+from teams.services.inputs import expect, expect_user
 
 
 def _located(obj: Any) -> tuple[models.Model, Account, Subaccount]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -12,18 +13,24 @@ from permissions.errors import AlreadyUsed, Invalid, LimitReached
 from permissions.policy import TOP
 from teams.catalogue import ARCHIVE_SUBACCOUNTS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
-from teams.provider import active_subaccounts
-from teams.services.base import Change, changing, clean_text, expect, same_name, service
+from teams.services.base import Change, changing, service
 from teams.services.gates import own_subaccount, refuse_archived
+from teams.services.inputs import clean_text, expect, same_name
 
 NAME_LIMIT = 120
 SLUG_LIMIT = 60
 
 
+def _active_subaccounts(account: Account) -> int:
+    """Return how many subaccounts of ``account`` count towards its limit."""
+    found = Subaccount.objects.filter(account=account, archived_at=None, is_home=False)
+    return int(found.aggregate(n=Count("pk"))["n"])
+
+
 def _check_limit(change: Change) -> None:
     """Refuse one more active subaccount than the edition allows; the account is locked by now."""
     limit = change.edition.max_active_subaccounts
-    if limit is not None and active_subaccounts(change.account) >= limit:
+    if limit is not None and _active_subaccounts(change.account) >= limit:
         raise LimitReached(
             f"{change.account.name} has {limit} active subaccounts, as many as "
             f"{change.edition.label} allows. Archive one first."

@@ -21,16 +21,9 @@ from teams import provider
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Subaccount, Team, TeamMembership
 from teams.models.account import TeamMode
-from teams.services.base import (
-    Change,
-    changing,
-    clean_text,
-    expect,
-    expect_user,
-    same_name,
-    service,
-)
+from teams.services.base import Change, changing, service
 from teams.services.gates import clean_end, refuse_archived
+from teams.services.inputs import clean_text, expect, expect_user, same_name
 
 NAME_LIMIT = 80
 

@@ -1,0 +1,254 @@
+"""The facts about one person, as rows: one statement, whoever the person is.
+
+Each kind of fact is one branch of a UNION with the same columns. ``teams.provider`` puts the rows
+together into standings.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import connections, models, router
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf
+
+from permissions import grants
+from permissions.resources import registry
+from teams.editions import EDITIONS
+from teams.editions.spec import ALL_SUBACCOUNTS
+from teams.models import (
+    Account,
+    AccountUserGrant,
+    ManagedSubaccount,
+    Membership,
+    Subaccount,
+    SubaccountUserGrant,
+    TeamMembership,
+)
+
+
+class Row(NamedTuple):
+    """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``."""
+
+    kind: str
+    root: int | None
+    place: int | None
+    ref: int | None
+    name: str | None
+    text: str | None
+    one: bool | None
+    two: bool | None
+    three: bool | None
+
+
+def _branch(
+    queryset: QuerySet[Any],
+    kind: Any,
+    *,
+    root: Any = None,
+    place: Any = None,
+    ref: Any = None,
+    name: Any = None,
+    text: Any = None,
+    one: Any = None,
+    two: Any = None,
+    three: Any = None,
+) -> QuerySet[Any]:
+    """Bring ``queryset`` into the columns of ``Row``; a string names a field."""
+
+    def column(value: Any, output: Any) -> Any:
+        if value is None:
+            return Cast(Value(None), output)
+        return Cast(F(value) if isinstance(value, str) else value, output)
+
+    number, flag = BigIntegerField(), BooleanField()
+    return queryset.order_by().values_list(
+        Value(kind, TextField()) if isinstance(kind, str) else kind,
+        column(root, number),
+        column(place, number),
+        column(ref, number),
+        column(name, TextField()),
+        column(text, TextField()),
+        column(one, flag),
+        column(two, flag),
+        column(three, flag),
+    )
+
+
+def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
+    """Return the rows about ``user``: what counts at ``now``, or all that is ``recorded``."""
+    running = Q() if recorded else grants.active(now)
+    active = running if recorded else Q(status=Membership.Status.ACTIVE) & running
+    mine = Membership.objects.filter(active, user=user)
+    owned = Q(owner=user)
+    if not recorded and any(f.name == "is_active" for f in user._meta.concrete_fields):
+        # asked of the database: a worker may hold a login that was switched off since
+        mine = mine.filter(user__is_active=True)
+        owned &= Q(owner__is_active=True)
+    accounts = Account.objects.filter(owned | Exists(mine.filter(account=OuterRef("pk"))))
+    with_condition = [
+        edition.codename
+        for edition in EDITIONS.values()
+        if any(ALL_SUBACCOUNTS in role.when for role in edition.roles)
+    ]
+    others = Subaccount.objects.filter(account=OuterRef("account"), archived_at=None)
+    reached = ManagedSubaccount.objects.filter(
+        membership=OuterRef(OuterRef("pk")), subaccount=OuterRef("pk")
+    )
+    covers_all = Case(
+        When(all_subaccounts=True, then=Value(True)),
+        When(
+            Q(subaccount=None, account__edition__in=with_condition)
+            & Exists(others)
+            & ~Exists(others.exclude(Exists(reached))),
+            then=Value(True),
+        ),
+        default=Value(False),
+    )
+    toggles = Q(membership__in=mine) & running
+    branches = [
+        _branch(
+            Account.objects.filter(pk__in=accounts.values("pk")),
+            Case(When(owned, then=Value("owned")), default=Value("account")),
+            root="pk",
+            name="edition",
+            text="team_mode",
+            one="single_bill",
+            two="reseller",
+        ),
+        _branch(
+            mine,
+            "membership",
+            root="account_id",
+            place="subaccount_id",
+            ref="pk",
+            name=Coalesce(NullIf("role", Value("")), Concat(Value("custom:"), "custom_role__name")),
+            text=Cast("custom_role__permissions", TextField()),
+            one="all_subaccounts",
+            two="is_primary_contact",
+            three=covers_all,
+        ),
+        _branch(
+            ManagedSubaccount.objects.filter(membership__in=mine),
+            "reach",
+            root="account_id",
+            place="subaccount_id",
+            ref="membership_id",
+        ),
+        _branch(
+            AccountUserGrant.objects.filter(toggles),
+            "toggle",
+            root="content_object_id",
+            place="pk",
+            ref="membership_id",
+            name="permission__codename",
+        ),
+        _branch(
+            SubaccountUserGrant.objects.filter(toggles),
+            "toggle",
+            root="content_object__account_id",
+            place="pk",
+            ref="membership_id",
+            name="permission__codename",
+        ),
+        _branch(
+            SubaccountUserGrant.objects.filter(running, user=user, membership=None),
+            "guest",
+            root="content_object__account_id",
+            place="content_object_id",
+            ref="pk",
+            name="permission__codename",
+        ),
+        _branch(
+            TeamMembership.objects.filter(running, user=user),
+            "team",
+            root="team__account_id",
+            ref="team__group_id",
+        ),
+        _branch(
+            Subaccount.objects.filter(account__in=accounts).filter(
+                Q(is_home=True)
+                | Q(archived_at__isnull=False)
+                | Q(billed_directly=True, account__single_bill=True)
+            ),
+            "place",
+            root="account_id",
+            place="pk",
+            one=Q(archived_at__isnull=False),
+            two="is_home",
+            three="billed_directly",
+        ),
+    ]
+    for resource in registry:
+        table = grants.user_table(resource.model)
+        if resource.guest and resource.place_path != "pk" and grants.is_direct(table):
+            branches.append(
+                _branch(
+                    table._default_manager.filter(running, user=user),
+                    "guest_object",
+                    ref="pk",
+                    name="permission__codename",
+                    text=Concat(
+                        Value(f"{resource.label}:"), Cast("content_object_id", TextField())
+                    ),
+                )
+            )
+    branches.append(
+        _branch(grants.generic_rows(user), "guest_object", ref="pk", name="codename", text="target")
+    )
+    return branches[0].union(*branches[1:], all=True)
+
+
+# stand-ins for the two values that differ from call to call
+_ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+def _any_person(key: models.Field[Any, Any]) -> Any:
+    """Return a primary key nobody has: the largest that fits, or a UUID of ones."""
+    return key.to_python("f" * 32) if isinstance(key, models.UUIDField) else 2**31 - 1
+
+
+@cache
+def _statement(using: str, recorded: bool) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement that loads a profile, and its parameters with the stand-ins in.
+
+    Composing it from a dozen querysets takes thirty times as long as running it; it is the same
+    for everybody, so it is composed once per database.
+    """
+    model = get_user_model()
+    person = model(pk=_any_person(model._meta.pk))
+    compiler = _facts(person, _ANY_TIME, recorded=recorded).query.get_compiler(using)
+    sql, params = compiler.as_sql()
+    return sql, tuple(params)
+
+
+def rows_of(user: Any, now: datetime, *, recorded: bool) -> list[Row]:
+    """Return what counts for ``user`` at ``now``, or all that is ``recorded``; one query."""
+    using = router.db_for_read(Account)
+    connection = connections[using]
+    sql, params = _statement(using, recorded)
+    key, moment = user._meta.pk, models.DateTimeField()
+    real = {
+        key.get_db_prep_value(_any_person(key), connection): key.get_db_prep_value(
+            user.pk, connection
+        ),
+        moment.get_db_prep_value(_ANY_TIME, connection): moment.get_db_prep_value(now, connection),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [real.get(param, param) for param in params])
+        return [Row(*row) for row in cursor.fetchall()]
