@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest
 
@@ -35,7 +36,8 @@ class AccountAdmin(admin.ModelAdmin):
 
     list_display = ("name", "edition_name", "owner_login", "subaccounts_active", "people", "made")
     list_filter = (EditionFilter,)
-    search_fields = ("name", "slug", "owner__username")
+    show_facets = admin.ShowFacets.ALWAYS
+    search_fields = ("name", "slug", f"owner__{get_user_model().USERNAME_FIELD}")
     search_help_text = "Name, short name or the owner's login"
     ordering = ("name", "pk")
     sortable_by = ("name", "made")
@@ -54,6 +56,10 @@ class AccountAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_max_show_all = 200
     view_on_site = False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Head the list by what it holds."""
+        return super().changelist_view(request, {"title": "Accounts", **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count with the list."""
