@@ -7,10 +7,12 @@ as real ones. What exists already is left as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 
 from teams import services
 from teams.editions import EDITIONS
@@ -195,6 +197,7 @@ def _fill(subaccount: Subaccount) -> None:
             name=name,
             subject=f"{name} at {subaccount.name}",
             status=status,
+            sent_at=timezone.now() - timedelta(days=3) if status == Campaign.Status.SENT else None,
             mailing_list=lists[list_slug],
             template=templates[template_slug],
             **shared,

@@ -81,7 +81,7 @@ class ResourceAdmin(ConsoleAdmin):
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
-    ordering = ("name", "pk")
+    ordering: Any = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
     verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere)
 
@@ -132,6 +132,10 @@ class ResourceAdmin(ConsoleAdmin):
             ("Created by", made),
         ]
 
+    def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
+        """Return (address, label) of pages that belong to it."""
+        return []
+
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
     ) -> HttpResponse:
@@ -158,6 +162,7 @@ class ResourceAdmin(ConsoleAdmin):
             "shows_teams": shows_teams,
             "teams": teams,
             "lines": lines,
+            "links": self.links(request, obj),
             "verbs": self.offered(request, obj),
         }
         return self.page(request, obj, context)

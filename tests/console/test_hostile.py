@@ -15,6 +15,7 @@ ROWS = {
     "teams/mailinglist": "mailinglist",
     "teams/messagetemplate": "messagetemplate",
     "teams/campaign": "campaign",
+    "teams/result": "result",
 }
 MALFORMED = ("abc", "0", "-1", "1.5", "%00", "999999999999999999999999", "1%20OR%201=1")
 ROLES = ("owner", "manager", "administrator", "full", "author", "response_only")
