@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from teams import services
-from teams.editions import EDITIONS
+from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
     PASSWORD,
@@ -174,6 +174,7 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
                 role=code,
                 **where,
             )
+    _switch_on(owner, north)
     if edition.has_primary_contact:
         contact = services.add_member(
             actor=owner,
@@ -183,6 +184,21 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
             subaccount=north,
         )
         services.set_primary_contact(actor=owner, subaccount=north, membership=contact)
+
+
+def _switch_on(owner: Any, place: Subaccount) -> None:
+    """Switch one thing on for one person for ten days, so that something ends soon."""
+    for membership in Membership.objects.filter(subaccount=place).order_by("pk"):
+        spec = get(place.account.edition).find_role(membership.role)
+        if spec is not None and spec.optional:
+            services.toggle_permission(
+                actor=owner,
+                membership=membership,
+                toggle=min(spec.optional, key=lambda name: name != "export_contacts"),
+                on=True,
+                ends_at=timezone.now() + timedelta(days=10),
+            )
+            return
 
 
 def _fill(subaccount: Subaccount) -> None:

@@ -81,7 +81,7 @@ class ResourceAdmin(ConsoleAdmin):
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
-    ordering: Any = ("name", "pk")
+    ordering: Any = ("name", "pk")  # type: ignore[misc]  # as above
     sortable_by = ("name_cell", "created_cell")
     verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere)
 

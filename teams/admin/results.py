@@ -37,7 +37,7 @@ class ResultAdmin(ResourceAdmin):
 
     list_display: Any = ("name_cell", "place_cell", "list_cell", "sent_cell")
     list_filter: Any = (PlaceFilter,)  # type: ignore[misc]  # as there
-    ordering: Any = (F("sent_at").desc(nulls_last=True), "-pk")
+    ordering: Any = (F("sent_at").desc(nulls_last=True), "-pk")  # type: ignore[misc]
     sortable_by = ("name_cell", "sent_cell")
     verbs: tuple[type[Verb], ...] = ()
 

@@ -1,0 +1,82 @@
+"""Access that ends soon, as the console shows it: who, what, where, when."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from permissions import access
+from permissions.audit import label_of
+from permissions.resources import registry
+from teams.admin import words
+from teams.admin.desk import Desk
+from teams.admin.persons import people_in, sees_people
+from teams.admin.site import console
+from teams.endings import SOON, Ending, endings
+
+
+class Row(NamedTuple):
+    """One line: ``url`` leads to the person, if the reader may open them."""
+
+    person: str
+    avatar: SafeString
+    what: str
+    where: str
+    when: SafeString
+    is_own: bool
+    url: str
+
+
+def ending_rows(desk: Desk) -> list[Row]:
+    """Return everything that ends soon as far as the reader may see it, soonest first."""
+    found = endings(desk.user, desk.account)
+    others = {ending.person.pk for ending in found} - {desk.user.pk}
+    opened: set[Any] = set()
+    if others and sees_people(desk):
+        opened = set(people_in(desk).filter(pk__in=others).values_list("pk", flat=True))
+    return [_row(desk, ending, opened) for ending in found]
+
+
+def _row(desk: Desk, ending: Ending, opened: set[Any]) -> Row:
+    what, where = _what(desk, ending)
+    person = ending.person
+    url = ""
+    if person.pk == desk.user.pk:
+        url = reverse(f"{console.name}:my_access")
+    elif person.pk in opened:
+        meta = get_user_model()._meta
+        name = f"{console.name}:{meta.app_label}_{meta.model_name}_change"
+        url = reverse(name, args=[person.pk])
+    return Row(
+        person=label_of(person),
+        avatar=words.avatar(person),
+        what=what,
+        where=where,
+        when=words.when(ending.ends_at),
+        is_own=person.pk == desk.user.pk,
+        url=url,
+    )
+
+
+def _what(desk: Desk, ending: Ending) -> tuple[str, str]:
+    """Return what ends, and where; an object the reader may not open is not named."""
+    if ending.membership is not None:
+        where = words.place_label(desk, ending.membership)
+        if ending.kind == "switch":
+            return str(desk.edition.toggle(ending.codename).label), where
+        return words.role_label(desk, ending.membership), where
+    if ending.kind == "team":
+        return "Team", str(ending.obj)
+    resource = registry.of(ending.obj)
+    view = resource.actions.get("view")
+    named = ending.person.pk == desk.user.pk or view is None
+    if named or access.allows(desk.user, str(view), ending.obj):
+        return "Guest access", str(ending.obj)
+    place = desk.place_names.get(ending.place, "")
+    return "Guest access", f"A {ending.obj._meta.verbose_name} in {place}"
+
+
+__all__ = ["SOON", "Row", "ending_rows"]
