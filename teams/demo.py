@@ -15,7 +15,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from teams import services
-from teams.editions import EDITIONS, get
+from teams.catalogue import ACCESS_CAMPAIGNS
+from teams.editions import EDITIONS
 from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
     PASSWORD,
@@ -174,7 +175,7 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
                 role=code,
                 **where,
             )
-    _switch_on(owner, north)
+    _invite_guest(owner, north, places["south"])
     if edition.has_primary_contact:
         contact = services.add_member(
             actor=owner,
@@ -186,19 +187,16 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
         services.set_primary_contact(actor=owner, subaccount=north, membership=contact)
 
 
-def _switch_on(owner: Any, place: Subaccount) -> None:
-    """Switch one thing on for one person for ten days, so that something ends soon."""
-    for membership in Membership.objects.filter(subaccount=place).order_by("pk"):
-        spec = get(place.account.edition).find_role(membership.role)
-        if spec is not None and spec.optional:
-            services.toggle_permission(
-                actor=owner,
-                membership=membership,
-                toggle=min(spec.optional, key=lambda name: name != "export_contacts"),
-                on=True,
-                ends_at=timezone.now() + timedelta(days=10),
-            )
-            return
+def _invite_guest(owner: Any, north: Subaccount, south: Subaccount) -> None:
+    """Let a member of ``north`` into one campaign of ``south`` for ten days: it ends soon."""
+    seats = Membership.objects.filter(subaccount=north).select_related("user").order_by("pk")
+    services.give_guest_access(
+        actor=owner,
+        user=seats[min(1, len(seats) - 1)].user,
+        obj=south.campaigns.get(slug="welcome"),
+        permissions=[ACCESS_CAMPAIGNS],
+        ends_at=timezone.now() + timedelta(days=10),
+    )
 
 
 def _fill(subaccount: Subaccount) -> None:

@@ -151,6 +151,8 @@ def sentence(  # noqa: PLR0912  (one line an action)
             return f"archived {subject}."
         case "subaccount.restored":
             return f"restored {subject}."
+        case "account.themed":
+            return f"changed the colour of {subject}."
         case "team.created":
             return f"created the team {subject}."
         case "team.joined":

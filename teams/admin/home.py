@@ -78,7 +78,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "ending_count": len(ending),
         "days": SOON.days,
         "recent": feed.recent(desk, RECENT),
-        "abilities": _abilities(desk),
+        "abilities": [] if runs else _abilities(desk),
     }
     if runs:
         offered: Any = console._registry[Subaccount]
@@ -241,7 +241,7 @@ def _work(desk: Desk) -> dict[str, Any]:
         newest = rows.order_by("-created_at", "-pk") if model is Campaign else rows
         return {
             "work": key,
-            "work_title": f"Newest {model_admin.menu_name(desk.request).lower()}",
+            "work_title": f"Newest {key}",
             "work_url": list_url(model),
             "work_count": rows.count(),
             "rows": [_work_row(model_admin, row) for row in newest[:NEWEST]],

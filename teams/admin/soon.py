@@ -67,16 +67,16 @@ def _what(desk: Desk, ending: Ending) -> tuple[str, str]:
         where = words.place_label(desk, ending.membership)
         if ending.kind == "switch":
             return str(desk.edition.toggle(ending.codename).label), where
-        return words.role_label(desk, ending.membership), where
+        return f"the role {words.role_label(desk, ending.membership)}", where
     if ending.kind == "team":
-        return "Team", str(ending.obj)
+        return "a place in the team", str(ending.obj)
     resource = registry.of(ending.obj)
     view = resource.actions.get("view")
     named = ending.person.pk == desk.user.pk or view is None
     if named or access.allows(desk.user, str(view), ending.obj):
-        return "Guest access", str(ending.obj)
+        return "guest access", str(ending.obj)
     place = desk.place_names.get(ending.place, "")
-    return "Guest access", f"A {ending.obj._meta.verbose_name} in {place}"
+    return "guest access", f"A {ending.obj._meta.verbose_name} in {place}"
 
 
 __all__ = ["SOON", "Row", "ending_rows"]
