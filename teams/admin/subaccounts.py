@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -164,12 +165,18 @@ class SubaccountAdmin(ConsoleAdmin):
     @admin.display(description="People")
     def people_cell(self, obj: Any) -> Any:
         """Return how many have a role in it."""
-        return words.none("Not shown") if obj.people is None else obj.people
+        if obj.people is None:
+            return words.none("Not shown")
+        name = f"{self.admin_site.name}:teams_subaccount_change"
+        return format_html('<a href="{}#people">{}</a>', reverse(name, args=[obj.pk]), obj.people)
 
     @admin.display(description="Mailing lists")
     def lists_cell(self, obj: Any) -> Any:
         """Return how many lists it has."""
-        return words.none("Not shown") if obj.lists is None else obj.lists
+        if obj.lists is None:
+            return words.none("Not shown")
+        url = reverse(f"{self.admin_site.name}:teams_mailinglist_changelist")
+        return format_html('<a href="{}?place={}">{}</a>', url, obj.pk, obj.lists)
 
     @admin.display(description="Created", ordering="created_at")
     def created_cell(self, obj: Any) -> SafeString:
