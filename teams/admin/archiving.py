@@ -133,7 +133,8 @@ def _room(desk: Desk, change: int) -> str:
     """Return what it does to the number of active subaccounts, and to what is left of a limit."""
     limit = desk.edition.max_active_subaccounts
     if limit is None:
-        again = "again" if change > 0 else "no longer"
-        return f"It {again} counts as an active subaccount."
+        if change < 0:
+            return "It no longer counts as an active subaccount."
+        return "It counts as an active subaccount again."
     count = desk.offers.active_subaccounts()
     return f"{count} of {limit} subaccounts are active; this makes {count + change}."

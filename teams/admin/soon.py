@@ -16,6 +16,7 @@ from teams.admin.desk import Desk
 from teams.admin.persons import people_in, sees_people
 from teams.admin.site import console
 from teams.endings import SOON, Ending, endings
+from teams.models import Subaccount
 
 
 class Row(NamedTuple):
@@ -70,13 +71,16 @@ def _what(desk: Desk, ending: Ending) -> tuple[str, str]:
         return f"the role {words.role_label(desk, ending.membership)}", where
     if ending.kind == "team":
         return "a place in the team", str(ending.obj)
-    resource = registry.of(ending.obj)
-    view = resource.actions.get("view")
+    place = desk.place_names.get(ending.place, "")
+    if isinstance(ending.obj, Subaccount):
+        return "guest access", place or str(ending.obj)
+    view = registry.of(ending.obj).actions.get("view")
     named = ending.person.pk == desk.user.pk or view is None
     if named or access.allows(desk.user, str(view), ending.obj):
-        return "guest access", str(ending.obj)
-    place = desk.place_names.get(ending.place, "")
-    return "guest access", f"A {ending.obj._meta.verbose_name} in {place}"
+        what = str(ending.obj)
+    else:
+        what = f"A {ending.obj._meta.verbose_name} you do not see"
+    return "guest access", f"{what} in {place}" if place else what
 
 
 __all__ = ["SOON", "Row", "ending_rows"]

@@ -60,13 +60,15 @@ class StateFilter(admin.SimpleListFilter):
 class LacksFilter(admin.SimpleListFilter):
     """By somebody the edition wants there and who is missing."""
 
-    title = "waiting for"
+    title = "what is missing"
     parameter_name = "lacks"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         """Offer what a subaccount can lack in this edition."""
         self.found = lacks.lacking(desk_of(request))
-        return [(key, label.capitalize()) for key, label in lacks.kinds(desk_of(request))]
+        return [
+            (key, label[:1].upper() + label[1:]) for key, label in lacks.kinds(desk_of(request))
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filter; unknown values find nothing."""

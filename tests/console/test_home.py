@@ -17,6 +17,7 @@ from teams.factories import (
     CampaignFactory,
     MailingListFactory,
     MembershipFactory,
+    RoleFactory,
     SubaccountFactory,
     TeamMembershipFactory,
     UserFactory,
@@ -204,6 +205,58 @@ def test_roles_switches_guests_and_teams_end(sailthru: dict[str, Any]) -> None:
     page = text(client, "/ending/")
     for shown in ("Ana Ruiz", "the role Marketer", "a place in the team", "Loyalty"):
         assert shown in page
+
+
+def test_who_manages_no_teams_sees_their_own_place_in_one_only(sailthru: dict[str, Any]) -> None:
+    soon = timezone.now() + DAY
+    people = [
+        MembershipFactory(
+            account=sailthru["account"],
+            subaccount=sailthru["place"],
+            role="marketer_limited",
+            exclusive=False,
+        ).user
+        for _ in range(2)
+    ]
+    for person in (*people, sailthru["member"]):
+        TeamMembershipFactory(team=sailthru["team"], user=person, ends_at=soon)
+    assert [e.person for e in endings(people[0], sailthru["account"])] == [people[0]]
+    assert len(endings(sailthru["owner"], sailthru["account"])) == 3
+    sailthru["account"].team_mode = "off"
+    sailthru["account"].save()
+    assert endings(sailthru["owner"], sailthru["account"]) == []
+
+
+def test_an_object_that_teams_hide_is_not_named(sailthru: dict[str, Any]) -> None:
+    """Somebody manages the people of a place and does not see all of its lists."""
+    account, north = sailthru["account"], sailthru["place"]
+    hidden = MailingListFactory(subaccount=north, name="Hidden list")
+    guest = MembershipFactory(
+        account=account,
+        subaccount=SubaccountFactory(account=account),
+        user=UserFactory(first_name="Gina", last_name="Guest"),
+        role="marketer_limited",
+        exclusive=False,
+    ).user
+    services.give_guest_access(
+        actor=sailthru["owner"],
+        user=guest,
+        obj=hidden,
+        permissions=["access_audience"],
+        ends_at=timezone.now() + DAY,
+    )
+    role = RoleFactory(account=account, permissions=["access_settings", "manage_members"])
+    reader = MembershipFactory(
+        account=account, subaccount=north, role="", custom_role=role, exclusive=False
+    ).user
+    client = Client()
+    client.force_login(sailthru["owner"])
+    assert "Hidden list in North" in text(client, "/ending/")
+    client.force_login(reader)
+    page = text(client, "/ending/")
+    assert "Gina Guest" in page
+    assert "A mailing list you do not see in North" in page
+    assert "Hidden list" not in page
 
 
 def test_switches_and_guests_end(world: Any) -> None:

@@ -231,7 +231,7 @@ def test_an_edition_without_a_limit_has_no_ceiling(world: Any) -> None:
     page = text(client, at(north))
     assert "cannot be restored" not in page
     lines = consequences(text(client, at(north, "act/restore/")))
-    assert lines[-1] == "It again counts as an active subaccount."
+    assert lines[-1] == "It counts as an active subaccount again."
 
 
 def test_somebody_who_may_archive_but_not_see_people_is_told_no_names(db: Any) -> None:
@@ -250,3 +250,19 @@ def test_somebody_who_may_archive_but_not_see_people_is_told_no_names(db: Any) -
     assert lines[0] == "Everybody with a role in it can no longer work in it."
     assert "Hidden" not in " ".join(lines)
     assert "mailing lists, templates" in " ".join(lines)  # no number either
+
+
+def test_a_manager_of_many_subaccounts_sees_the_numbers_of_all(world: Any) -> None:
+    """More places than fit a plain IN: the numbers come from the same statement."""
+    many = [SubaccountFactory(account=world.account) for _ in range(25)]
+    boss = UserFactory()
+    MembershipFactory(account=world.account, user=boss, role="manager", reaching=many)
+    MembershipFactory(account=world.account, subaccount=many[3])
+    MailingListFactory(subaccount=many[4])
+    client = Client()
+    client.force_login(boss)
+    page = text(client, LIST)
+    assert "Not shown" not in page
+    assert '#people">1</a>' in row(page, many[3].name)
+    assert f'?place={many[4].pk}">1</a>' in row(page, many[4].name)
+    assert "North" not in page
