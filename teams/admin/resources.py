@@ -30,26 +30,6 @@ from teams.catalogue import (
 from teams.models import Campaign, MailingList, MessageTemplate, Team
 
 
-class PlaceFilter(admin.SimpleListFilter):
-    """By subaccount."""
-
-    title = "subaccount"
-    parameter_name = "place"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the active subaccounts of the reader."""
-        return [(str(place.pk), place.name) for place in desk_of(request).active]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter; a subaccount that is not offered finds nothing."""
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in {key for key, _label in self.lookup_choices}:
-            return queryset.none()
-        return queryset.filter(subaccount=value)
-
-
 class StatusFilter(admin.SimpleListFilter):
     """By state of a campaign."""
 
@@ -77,7 +57,7 @@ class ResourceAdmin(ConsoleAdmin):
 
     # annotated, for subclasses show more columns than three
     list_display: Any = ("name_cell", "place_cell", "created_cell")  # type: ignore[misc]
-    list_filter: Any = (PlaceFilter,)  # type: ignore[misc]
+    list_filter: Any = ()  # type: ignore[misc]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
@@ -193,7 +173,7 @@ class CampaignAdmin(ResourceAdmin):
     menu_icon = "send"
 
     list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter: Any = (PlaceFilter, StatusFilter)  # type: ignore[misc]  # as above
+    list_filter: Any = (StatusFilter,)  # type: ignore[misc]  # as above
     verbs = (GuestHere,)
 
     @admin.display(description="State")

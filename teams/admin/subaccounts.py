@@ -110,6 +110,10 @@ class SubaccountAdmin(ConsoleAdmin):
             return Subaccount.objects.none()
         return selectors.subaccounts_of(desk.user).filter(account=desk.account)
 
+    def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
+        """Keep all: this is the list from which one is chosen."""
+        return queryset
+
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader runs anything."""
         return is_entered(desk_of(request))
