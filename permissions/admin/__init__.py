@@ -6,6 +6,7 @@ Not imported by the app itself: a project that has no admin needs none of it.
 from permissions.admin.filters import ScopedFilter, ScopedRelatedFilter
 from permissions.admin.forms import ScopedForm
 from permissions.admin.inlines import ScopedStackedInline, ScopedTabularInline
+from permissions.admin.rows import key_of, row_of
 from permissions.admin.scoped import ScopedModelAdmin
 from permissions.admin.verbs import Verb, VerbForm
 
@@ -18,4 +19,6 @@ __all__ = [
     "ScopedTabularInline",
     "Verb",
     "VerbForm",
+    "key_of",
+    "row_of",
 ]

@@ -15,6 +15,10 @@ class ScopedFilter(admin.SimpleListFilter):
     A subclass gives ``lookups`` and ``matching``.
     """
 
+    def has_output(self) -> bool:
+        """Apply also where there is nothing to offer but a value came along."""
+        return super().has_output() or self.value() is not None
+
     def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the rows with ``value``, which is one of those offered."""
         raise NotImplementedError(f"{type(self).__name__} filters nothing: override matching().")
@@ -38,6 +42,10 @@ class ScopedRelatedFilter(admin.RelatedFieldListFilter):
     def field_choices(self, field: Any, request: Any, model_admin: Any) -> Any:
         """Offer the rows that the admin lets this person choose."""
         return [(row.pk, str(row)) for row in model_admin.related_scope(field, request)]
+
+    def has_output(self) -> bool:
+        """Apply also where there is nothing to choose but a value came along."""
+        return super().has_output() or self.lookup_val is not None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Filter; a row that is not offered finds nothing, whether it exists or not."""

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from permissions import access
+from permissions.admin.forms import ScopedForm
 from permissions.admin.related import RelatedScope
 from permissions.admin.rows import require_rows
 from permissions.resources import registry
@@ -26,6 +27,7 @@ class ScopedInline(RelatedScope):
     view_permission: str = ""
     change_permission: str = ""
     delete_permission: str = ""
+    form: Any = ScopedForm
     extra = 0
     show_change_link = False
 

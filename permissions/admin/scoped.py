@@ -2,7 +2,7 @@
 
 Scoping ``get_queryset`` is not enough: stock Django still shows or accepts foreign rows through
 related fields, lookups in the address, actions, popups, history and delete confirmations. Each of
-these is closed here. What needs a service is a verb (``verbs.py``); stock forms (``forms.py``) are
+these is closed here. What needs a service is a verb (``verbs.py``); stock forms (``stock.py``) are
 for a host's plain rows.
 """
 
@@ -24,8 +24,9 @@ from django.urls import URLPattern, path
 
 from permissions import access
 from permissions.admin.filters import accepted
-from permissions.admin.forms import READING, StockForms
 from permissions.admin.related import RelatedScope
+from permissions.admin.rows import key_of
+from permissions.admin.stock import READING, StockForms
 from permissions.admin.verbs import Verb, act
 from permissions.errors import Refused
 from permissions.lookups import NEVER
@@ -108,10 +109,11 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         """Return the row if it is in scope; a foreign, missing or malformed id gives None."""
         if from_field is not None:
             raise DisallowedModelAdminToField("Rows are found by their own key only.")
-        try:
-            return super().get_object(request, object_id)
-        except OverflowError:  # more digits than any key has
-            return None
+        return (
+            None
+            if key_of(self.model, object_id) is None
+            else super().get_object(request, object_id)
+        )
 
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """Return the row, or raise the one 404 that every other id gets."""

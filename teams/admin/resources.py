@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from permissions import grants
-from permissions.admin import Verb
+from permissions.admin import ScopedFilter, Verb
 from permissions.audit import label_of
 from permissions.policy import TOP
 from permissions.resources import registry
@@ -30,7 +30,7 @@ from teams.catalogue import (
 from teams.models import Campaign, MailingList, MessageTemplate, Team
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(ScopedFilter):
     """By state of a campaign."""
 
     title = "state"
@@ -40,12 +40,9 @@ class StatusFilter(admin.SimpleListFilter):
         """Offer the states there are."""
         return [(status.value, str(status.label)) for status in Campaign.Status]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter; an unknown state finds nothing."""
-        value = self.value()
-        if value is None:
-            return queryset
-        return queryset.filter(status=value) if value in Campaign.Status else queryset.none()
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the campaigns in that state."""
+        return queryset.filter(status=value)
 
 
 class ResourceAdmin(ConsoleAdmin):

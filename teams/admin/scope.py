@@ -11,6 +11,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from permissions.admin import row_of
 from teams.admin.desk import ACCOUNT_KEY, PLACE_KEY, desk_of
 
 #: the parameter with which the header's script asks for the list alone
@@ -55,8 +56,7 @@ def choose(request: HttpRequest, *, home: str) -> HttpResponse:
     if not wanted:
         request.session.pop(PLACE_KEY, None)
     else:
-        is_key = wanted.isascii() and wanted.isdecimal() and len(wanted) < 19
-        place = desk.find_places("").filter(pk=int(wanted)).first() if is_key else None
+        place = row_of(desk.find_places(""), wanted)
         if place is None:
             raise Http404
         request.session[PLACE_KEY] = place.pk
