@@ -13,7 +13,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
+from django.contrib.admin.exceptions import DisallowedModelAdminToField
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.contrib.admin.utils import unquote
@@ -117,8 +117,9 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """Return the row, or raise the one 404 that every other id gets."""
-        if TO_FIELD_VAR in request.GET or TO_FIELD_VAR in request.POST:
-            raise DisallowedModelAdminToField("Rows are found by their own key only.")
+        for sent in (request.GET, request.POST):
+            if TO_FIELD_VAR in sent and not self.to_field_allowed(request, sent[TO_FIELD_VAR]):
+                raise DisallowedModelAdminToField("Rows are found by their own key only.")
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
@@ -166,7 +167,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Offer the actions declared on this class; those of the site delete by stock code."""
-        own = {getattr(a, "__name__", a) for a in self.actions or ()}
+        own = {getattr(a, "__name__", a) for a in self.actions or ()} - {"delete_selected"}
         return {name: item for name, item in super().get_actions(request).items() if name in own}
 
     def response_action(
@@ -188,9 +189,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list; popups and lookups by other keys do not exist."""
-        if TO_FIELD_VAR in request.GET:
-            raise DisallowedModelAdminLookup("Rows are found by their own key only.")
+        """Show the list, with what may be done on it."""
         if not self.may_enter(request):
             raise self.closed(request)
         context = {"list_verbs": self.offered(request), **(extra_context or {})}
@@ -209,6 +208,8 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         obj = self.object_or_404(request, object_id)
         if request.method not in READING and not self.has_change_permission(request, obj):
             raise self.refused(request, "change", obj)
+        if "_saveasnew" in request.POST:  # stock code copies, whatever save_as says
+            raise self.refused(request, "copy", obj)
         return self.object_view(request, obj, extra_context or {})
 
     def object_view(

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib.admin.utils import NestedObjects
 from django.db import router
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
@@ -25,9 +24,8 @@ class StockForms:
     """The stock add, change and delete pages of a scoped admin.
 
     Each is closed until ``add_permission``, ``change_permission`` or ``delete_permission`` names
-    what it needs. A write is judged twice inside one transaction, with the root locked and the
-    rights read afresh: the row as it was, and the row as it has become, with every inline. A row
-    stays in its place.
+    what it needs. A write is judged again inside its transaction, with the root locked and the
+    rights read afresh: the row as it has become, and every row of an inline.
     """
 
     model: Any
@@ -65,16 +63,6 @@ class StockForms:
 
     # what is written
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Lock the field that says where a row lies once there is a row."""
-        base: Any = super()
-        fields = tuple(base.get_readonly_fields(request, obj))
-        if obj is None or self.model not in registry:
-            return fields
-        place = (registry.of(self.model).place_path or "").removesuffix("_id")
-        known = {field.name for field in self.opts.concrete_fields}
-        return (*fields, place) if place in known and place not in fields else fields
-
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form or save it; a refusal is recorded when everything is rolled back."""
         base: Any = super()
@@ -88,18 +76,10 @@ class StockForms:
         return answer
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Lock the root, judge the row as it was, and hand it to ``write``."""
-        resource = registry.of(self.model)
+        """Lock the root, name the creator, and hand the row to ``write``."""
         self.lock(obj)
-        if change:
-            self.require(request, self.change_permission, [obj.pk])
-            before = self.model._default_manager.get(pk=obj.pk)
-            if resource.locate(before) != resource.locate(obj):
-                raise Refused(
-                    f"You cannot move {before}: what was made in one subaccount stays there.",
-                    code="STAYS_THERE",
-                )
-        elif resource.created_by:
+        resource = registry.of(self.model)
+        if resource.created_by and not change:
             setattr(obj, resource.created_by, request.user)
         self.write(request, obj, form)
 
@@ -138,11 +118,6 @@ class StockForms:
     def remove(self, request: HttpRequest, obj: Any) -> None:
         """Delete the row; a subclass with a service calls it here."""
         obj.delete()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Delete each row on its own terms, or none."""
-        for obj in queryset:
-            self.delete_model(request, obj)
 
     def lock(self, obj: Any) -> None:
         """Hold the root of ``obj``, so that nobody's rights in it change until this is written."""

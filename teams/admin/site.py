@@ -152,5 +152,4 @@ class OperatorSite(AdminSite):
 
 console = ConsoleSite(name="console")
 operator = OperatorSite(name="operator")
-console.disable_action("delete_selected")
 operator.disable_action("delete_selected")

@@ -25,6 +25,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
+from permissions import grants
 from permissions.admin import ScopedModelAdmin
 from teams.admin import console
 from teams.factories import (
@@ -40,10 +41,14 @@ from teams.factories import (
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account, Membership
+from teams.models import Account
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
+#: in every word of the own account that lies out of reach of the people of the other place
+VEIL = "Zanzibar"
+#: in the name of what teams hide in one's own place
+HIDDEN = "Timbuktu"
 #: finds every word of the rival, and is not the mark itself when it comes back in a search field
 TERM = "anad"
 FAR = 700_000_000
@@ -86,6 +91,7 @@ class Arena:
     foreign: dict[str, Any]
     #: who reaches one subaccount only, so that the others are out of their sight
     local: set[str] = field(default_factory=set)
+    inside: set[str] = field(default_factory=set)
 
     def trio(self, model: type[models.Model]) -> Trio:
         """Return the rows of ``model``, of a proxy those of its table."""
@@ -169,8 +175,7 @@ def build(edition: str) -> Arena:
     owner = UserFactory(username="own.owner", first_name="Maria", last_name="Lopez")
     account = AccountFactory(edition=edition, owner=owner, name="Harbor", slug="harbor", **teams)
     north, south = (
-        SubaccountFactory(account=account, slug=name.lower(), name=name)
-        for name in ("North", "South")
+        SubaccountFactory(account=account, slug=name.lower(), name=name) for name in ("North", VEIL)
     )
     people = {"owner": owner}
     exclusive = {} if edition == "emma_hq" else {"exclusive": False}
@@ -180,7 +185,7 @@ def build(edition: str) -> Arena:
             account=account, subaccount=north, user=people[role], role=role, **exclusive
         )
     seen = people[POSITIONS[edition][1]]
-    away = UserFactory(username="p.away", first_name="Away", last_name="South")
+    away = UserFactory(username=f"p.{VEIL}", first_name="Away", last_name=VEIL)
     lowest = POSITIONS[edition][-1]
     MembershipFactory(account=account, subaccount=south, user=away, role=lowest, **exclusive)
     if edition == "emma_hq":
@@ -201,16 +206,25 @@ def build(edition: str) -> Arena:
             exclusive=False,
         )
     people["exmember"] = UserFactory(username="p.exmember")
-    own, hidden = rows_in(north, "north"), rows_in(south, "south")
+    own, hidden = rows_in(north, "north"), rows_in(south, VEIL)
     foreign = _rival(edition, teams)
     if edition == "sailthru":
         team = TeamFactory(account=account, name="Loyalty")
         TeamMembershipFactory(team=team, user=people["marketer_limited"])
+        # a list that the team sees, and on it a campaign with a template that it does not
+        grants.give(permission="access_audience", obj=own["mailinglist"], group=team.group)
+        CampaignFactory(
+            subaccount=north,
+            name=f"{HIDDEN} sale",
+            slug="secret",
+            mailing_list=own["mailinglist"],
+            template=own["messagetemplate"],
+        )
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
     local = set(people) - {"owner", "guest"}
-    return Arena(account, people, trios, foreign["account"], foreign, local)
+    return Arena(account, people, trios, foreign["account"], foreign, local, set(INSIDE[edition]))
 
 
 def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
@@ -280,12 +294,24 @@ class Probe:
         if answer.status_code >= 500:
             self.find(f"{what}: {answer.status_code}")
         head = "".join(f"{key}: {value}\n" for key, value in answer.items())
-        if MARK.encode() in answer.content or MARK in head:
-            self.find(f"{what}: the rival's mark is in the answer")
+        for mark in self.marks:
+            if mark.encode() in answer.content or mark in head:
+                self.find(f"{what}: {mark} is in the answer")
         match = answer.wsgi_request.resolver_match
         if match is not None and match.view_name:
             self.touched.add(f"url {match.view_name}")
         return answer
+
+    @property
+    def shut(self) -> set[int]:
+        """Return how a thing that is not there is answered: to outsiders, with the door."""
+        return {404} if self.who in self.arena.inside else {302, 404}
+
+    @cached_property
+    def marks(self) -> list[str]:
+        """Return the words that must not be in any answer to this person."""
+        veils = [VEIL] if self.who in self.arena.local else []
+        return [MARK, *veils, *([HIDDEN] if self.who == "marketer_limited" else [])]
 
     def find(self, what: str) -> None:
         """Note something that must not be."""
@@ -326,8 +352,3 @@ def base_of(site: Any, admin: Any) -> str:
 def admins() -> list[tuple[str, ScopedModelAdmin]]:
     """Return every admin that faces tenants, with the name of its site."""
     return [(name, admin) for name, site in SITES.items() for admin in site._registry.values()]  # type: ignore[misc]
-
-
-def seats_of(arena: Arena) -> list[int]:
-    """Return the keys of the memberships of the account."""
-    return list(Membership.objects.filter(account=arena.account).values_list("pk", flat=True))

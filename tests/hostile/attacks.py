@@ -11,8 +11,11 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from teams.models import Campaign
+from tests.hostile import workshop
 from tests.hostile.arena import (
     FAR,
     MALFORMED,
@@ -43,6 +46,8 @@ UNDECLARED = (
     "_to_field=slug",
     "a\x00b=1",
 )
+#: longer than SQLite takes as a pattern
+LONG = "x" * 60_000
 #: malformed keys as a form or a parameter carries them
 SHAPES = ("abc", "01", "\u0661", "1" * 40)
 TEXTS = ("<script>alert(1)</script>", "a\x00b", "x" * 1_000_000, "\u202e\ufeff")
@@ -60,7 +65,7 @@ ODD = (
     {"_changelist_filters": "q=x"},
     {"e": "1"},
     {"q": "\x00"},
-    {"q": "'" * 5000},
+    {"q": LONG},
     {"q": '"a b" -c'},
 )
 
@@ -72,7 +77,7 @@ def may_open(arena: Arena, probe: Probe, admin: Any) -> bool:
 
 def object_paths(admin: Any) -> Iterator[str]:
     """Yield every address below an object, by what comes after its key."""
-    yield from ("change/", "delete/", "history/", "change/?_popup=1", "password/")
+    yield from ("", "change/", "delete/", "history/", "change/?_popup=1", "password/")
     for verb in admin.verbs:
         if not verb.on_list:
             yield f"act/{verb.name}/"
@@ -85,13 +90,18 @@ def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
     for rest in object_paths(admin):
         for ask in (probe.get, probe.post):
             missing = ask(f"{base}{MISSING}/{rest}")
-            if missing.status_code not in {302, 400, 403, 404}:
+            if missing.status_code not in probe.shut:
                 probe.find(f"{base}{MISSING}/{rest}: {missing.status_code} for a missing row")
             shapes = MALFORMED if ask == probe.get and rest == "change/" else MALFORMED[:2]
             for key in (*arena.real_keys(probe.who, admin.model), *shapes):
                 answer = ask(f"{base}{key}/{rest}")
                 probe.alike(f"{ask.__name__} {base}*/{rest}", missing, MISSING, answer, key)
     own = probe.get(f"{base}{arena.trio(admin.model).own.pk}/change/")
+    if probe.get(f"{base}{arena.trio(admin.model).own.pk}/history/").status_code == 200:
+        probe.find(f"{base}: there is a stock history")
+    stray = probe.get(f"{base}{arena.trio(admin.model).own.pk}/change/?_to_field=id")
+    if stray.status_code == 200:
+        probe.find(f"{base}: rows are found by other fields than their key")
     if may_open(arena, probe, admin) and own.status_code != 200 and probe.who == "owner":
         probe.find(f"{base}: the owner does not see their own row, so nothing was tried")
     probe.touched.add(f"model {site} {admin.opts.label_lower}")
@@ -108,7 +118,7 @@ def parts(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
         url = f"{base}{own}/act/{verb.name}/"
         for ask in (probe.get, probe.post):
             missing = ask(f"{url}{MISSING}/")
-            if missing.status_code not in {302, 404}:
+            if missing.status_code not in probe.shut:
                 probe.find(f"{url}{MISSING}/: {missing.status_code} for a missing part")
             labels = ("teams.mailinglist", "teams.subaccount", "auth.user")
             foreign = [f"{label}:{key}" for label in labels for key in (FAR + 6, FAR + 3)]
@@ -130,6 +140,9 @@ def lists(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
             probe.find(f"{base}?{query}: {answer.status_code}, an undeclared lookup")
     for parameter in filters_of(admin):
         missing = probe.get(base, **{parameter: str(MISSING)})
+        shown = missing.context["cl"].result_count if missing.status_code == 200 else 0
+        if shown and not parameter.endswith("__isnull"):
+            probe.find(f"{base}?{parameter}={MISSING}: a value that is not there finds rows")
         shapes = () if parameter.endswith("__isnull") else SHAPES
         for key in (*arena.foreign_keys, *shapes):
             answer = probe.get(base, **{parameter: str(key)})
@@ -152,6 +165,7 @@ def actions(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
     base = base_of(SITES[site], admin)
     trio = arena.trio(admin.model)
     names = [*offered_actions(admin), "delete_selected", "nonsense"]
+    is_open = may_open(arena, probe, admin)
     for name in names:
         for extra in ({}, {"select_across": "1"}):
 
@@ -160,8 +174,12 @@ def actions(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
 
             before = arena.digest()
             missing = choose(trio.own.pk, MISSING)
-            if missing.status_code == 200 and name in offered_actions(admin) and not extra:
+            if is_open and name in offered_actions(admin) and missing.status_code != 404:
                 probe.find(f"{base} {name}: a choice with a missing row is accepted")
+            if is_open and name not in offered_actions(admin):
+                own = choose(trio.own.pk)
+                if own.status_code == 200:
+                    probe.find(f"{base} {name}: an action that is not offered is there")
             for key in (*arena.real_keys(probe.who, admin.model), *SHAPES):
                 probe.alike(f"{base} {name}", missing, MISSING, choose(trio.own.pk, key), key)
             if arena.digest() != before:
@@ -257,6 +275,7 @@ def related_rows(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
                 again = probe.get(url, **{name: key})
                 probe.alike(f"{url}?{name}=", shown, MISSING, again, key)
         _mass(arena, probe, url, filled, own)
+        _midway(arena, probe, url, filled)
 
 
 def stock_values(page: Any) -> dict[str, Any]:
@@ -294,7 +313,6 @@ STRAY = {
     "groups": "1",
     "role": "owner",
     "hash": "x",
-    "_saveasnew": "1",
 }
 
 
@@ -309,12 +327,34 @@ def _mass(arena: Arena, probe: Probe, url: str, filled: dict[str, Any], own: Any
     with undone():
         probe.client.post(url, {**filled, **STRAY})
         probe.requests += 1
+        copied = probe.client.post(url, {**filled, "slug": "copied", "_saveasnew": "1"})
+        if "change" in url and model._default_manager.filter(slug="copied").exists():
+            probe.find(f"{url}: a copy was made ({copied.status_code})")
+        if LogEntry.objects.exists():
+            probe.find(f"{url}: stock history was written")
         after = model._default_manager.filter(pk=own.pk).values(*kept).get() if kept else {}
         if after != before:
             probe.find(f"{url}: fields that are not on the form were written: {after}")
         made = model._default_manager.exclude(pk__in=known).values(*kept).first()
         if kept and made and any(value and value in STRAY.values() for value in made.values()):
             probe.find(f"{url}: a row was made with fields that are not on the form: {made}")
+
+
+def _midway(arena: Arena, probe: Probe, url: str, filled: dict[str, Any]) -> None:
+    """Lose one's rights while the form is looked at: what follows must not be written."""
+    person = arena.people.get(probe.who)
+    if person is None or not person.memberships.exists():
+        return
+    with undone():
+        before = _rows(Campaign)
+        workshop.MIDWAY.append(lambda: person.memberships.update(status="suspended"))
+        try:
+            probe.client.post(url, {**filled, "name": "Too late"})
+        finally:
+            workshop.MIDWAY.clear()
+        probe.requests += 1
+        if _rows(Campaign) != before:
+            probe.find(f"{url}: written although the right was lost on the way")
 
 
 def reparenting(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
@@ -329,8 +369,10 @@ def reparenting(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
     place = arena.trio(apps.get_model("teams.Subaccount"))
     for key in (place.hidden.pk, place.foreign.pk, MISSING):
         with undone():
-            probe.client.post(url, {**filled, "subaccount": key, "place": key})
+            answer = probe.client.post(url, {**filled, "subaccount": key, "place": key})
             probe.requests += 1
+            if answer.status_code >= 500:
+                probe.find(f"{url}: {answer.status_code} when moved to {key}")
             now = type(trio.own)._default_manager.get(pk=trio.own.pk)
             if getattr(now, "subaccount_id", None) != getattr(trio.own, "subaccount_id", None):
                 probe.find(f"{url}: moved to {key}")
@@ -498,6 +540,9 @@ def pages(arena: Arena, probe: Probe, site: str) -> None:
         probe.get(url)
         if name != "logout":
             probe.post(url)
+    way_out = probe.get(f"{reverse(f'{SITES[site].name}:index')}r/1/{FAR + 3}/")
+    if way_out.wsgi_request.resolver_match is not None:
+        probe.find(f"{site}: there is a way to any object's own page")
     if site == "console":
         url = reverse("console:scope")
         probe.get(url, q=TERM)

@@ -6,6 +6,7 @@ console itself does not use, and what a host may.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 from django.urls import include, path
 
 from permissions.admin import (
+    ScopedForm,
     ScopedModelAdmin,
     ScopedRelatedFilter,
     ScopedStackedInline,
@@ -51,7 +53,20 @@ class WorkshopSite(admin.AdminSite):
 
 
 workshop = WorkshopSite(name="workshop")
-workshop.disable_action("delete_selected")
+
+
+#: what happens while a form of the workshop is being checked
+MIDWAY: list[Callable[[], Any]] = []
+
+
+class WorkshopForm(ScopedForm):
+    """A form during whose check something else happens."""
+
+    def clean(self) -> Any:
+        """Let it happen."""
+        for happen in MIDWAY:
+            happen()
+        return super().clean()
 
 
 class CampaignLines(ScopedTabularInline):
@@ -87,6 +102,7 @@ class CampaignDesk(ScopedModelAdmin):
     add_permission = CREATE_CAMPAIGNS
     change_permission = CREATE_CAMPAIGNS
     delete_permission = DELETE_CAMPAIGNS
+    form = WorkshopForm
     fields = ("subaccount", "name", "slug", "subject", "mailing_list", "template")
     autocomplete_fields = ("mailing_list",)
     raw_id_fields = ("template",)
@@ -144,4 +160,9 @@ class SubaccountDesk(ScopedModelAdmin):
     ordering = ("name", "pk")
 
 
-urlpatterns = [path("workshop/", workshop.urls), path("", include("config.urls"))]
+def patterns() -> list[Any]:
+    """Return the addresses: those of the workshop beside those of the console."""
+    return [path("workshop/", workshop.urls), path("", include("config.urls"))]
+
+
+urlpatterns = patterns()
