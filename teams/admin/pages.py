@@ -13,10 +13,11 @@ from permissions import access
 from permissions.audit import label_of
 from permissions.catalogue import Permission
 from teams import selectors
-from teams.admin import feed, matrix, words
+from teams.admin import feed, words
 from teams.admin.desk import Desk, desk_of
 from teams.admin.people import PersonAdmin, person_context
 from teams.admin.persons import people_in, seen_memberships, sees_people
+from teams.admin.roles import roles_context
 from teams.admin.site import console
 from teams.admin.subaccounts import SubaccountAdmin, counted, is_entered
 from teams.catalogue import (
@@ -25,7 +26,6 @@ from teams.catalogue import (
     ACCESS_CAMPAIGNS,
     ACCESS_CONTENT,
     ACCESS_RESPONSE,
-    CATALOGUE,
     CREATE_CAMPAIGNS,
     EXPORT_CONTACTS,
     MANAGE_MEMBERS,
@@ -265,20 +265,8 @@ def my_access(request: HttpRequest) -> HttpResponse:
 
 
 def roles(request: HttpRequest) -> HttpResponse:
-    """Show what each role of the edition may do."""
-    desk = desk_of(request)
-    table = matrix.areas(desk.edition.codename)
-    context = {
-        "title": "Roles and permissions",
-        "subtitle": (
-            f"What each role may do in {desk.account.name}. Edition {desk.edition.label}: "
-            "built-in roles are read-only."
-        ),
-        "heads": matrix.heads(desk.edition),
-        "areas": table,
-        "total": sum(len(area.rows) for area in table),
-        "catalogue_size": len(CATALOGUE),
-    }
+    """Show what each role of the edition may do, or how two of them differ."""
+    context = roles_context(desk_of(request), request.GET)
     return _page(request, "teams/console/roles.html", context)
 
 
