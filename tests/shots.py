@@ -44,6 +44,8 @@ OWNER, MANAGER = "emma_hq.owner", "emma_hq.manager"
 ADMINISTRATOR, AUTHOR = "emma_hq.administrator", "emma_hq.author"
 RESPONSE = "emma_hq.response_only"
 PEOPLE = "/auth/user/"
+COMPARED = "/roles/?compare=manager&with=full"
+COMPARED_PLACES = "/roles/?compare=partner_manager%40partner&with=partner_manager%40client"
 
 SHOTS = (
     Shot("00-sign-in", ""),
@@ -63,6 +65,13 @@ SHOTS = (
     Shot("04-roles-dark", OWNER, "/roles/", dark=True),
     Shot("04-roles-390", OWNER, "/roles/", width=NARROW),
     Shot("04-roles-enterprise", "emma_enterprise.owner", "/roles/"),
+    Shot("04-roles-sailthru", "sailthru.account_admin", "/roles/"),
+    Shot("04-roles-found", OWNER, "/roles/?q=export"),
+    Shot("04-roles-compared", OWNER, COMPARED),
+    Shot("04-roles-compared-dark", OWNER, COMPARED, dark=True),
+    Shot("04-roles-compared-390", OWNER, COMPARED, width=NARROW),
+    Shot("04-roles-compared-places", "constant_contact.account_owner", COMPARED_PLACES),
+    Shot("04-roles-nothing", OWNER, "/roles/?q=nothing+of+the+kind"),
     Shot("05-subaccounts", OWNER, "/teams/subaccount/"),
     Shot("05-subaccount", "emma_enterprise.owner", "/teams/subaccount/", ("Northwind Coffee",)),
     Shot("05-subaccount-390", OWNER, "/teams/subaccount/", ("Northwind Coffee",), width=NARROW),

@@ -3,7 +3,22 @@
 Not imported by the app itself: a project that has no admin needs none of it.
 """
 
+from permissions.admin.filters import ScopedFilter, ScopedRelatedFilter
+from permissions.admin.forms import ScopedForm
+from permissions.admin.inlines import ScopedStackedInline, ScopedTabularInline
+from permissions.admin.rows import key_of, row_of
 from permissions.admin.scoped import ScopedModelAdmin
 from permissions.admin.verbs import Verb, VerbForm
 
-__all__ = ["ScopedModelAdmin", "Verb", "VerbForm"]
+__all__ = [
+    "ScopedFilter",
+    "ScopedForm",
+    "ScopedModelAdmin",
+    "ScopedRelatedFilter",
+    "ScopedStackedInline",
+    "ScopedTabularInline",
+    "Verb",
+    "VerbForm",
+    "key_of",
+    "row_of",
+]

@@ -16,7 +16,7 @@ from permissions.catalogue import Permission
 from teams import selectors
 from teams.admin import feed, lacks, words
 from teams.admin.desk import Desk
-from teams.admin.persons import people_in, seen_memberships, sees_people
+from teams.admin.persons import seen_memberships, sees_people
 from teams.admin.site import console
 from teams.admin.soon import SOON, Row, ending_rows
 from teams.admin.subaccounts import counted, is_entered
@@ -96,7 +96,8 @@ def home_context(desk: Desk) -> dict[str, Any]:
 
 
 def _you_are(desk: Desk) -> str:
-    where = desk.where if len(desk.active) == 1 else desk.where[0].lower() + desk.where[1:]
+    named = desk.reach is not None and len(desk.reach) == 1
+    where = desk.where if named else desk.where[0].lower() + desk.where[1:]
     return f"{desk.chip.label} of {where}"
 
 
@@ -112,6 +113,13 @@ def page_url(model: Any, key: Any) -> str:
     return reverse(f"{console.name}:{meta.app_label}_{meta.model_name}_change", args=[key])
 
 
+def listed(desk: Desk, model: Any) -> QuerySet[Any]:
+    """Return what the list of ``model`` begins with: so a number is what its link leads to."""
+    model_admin: Any = console._registry[model]
+    found: QuerySet[Any] = model_admin.list_scope(desk.request)
+    return found
+
+
 # whoever runs something: numbers, each with the list it counts
 
 
@@ -125,7 +133,7 @@ def _cards(desk: Desk, lacking: list[lacks.Lack], ending: list[Row]) -> list[Car
     url = reverse(f"{console.name}:ending")
     found.append(Card("Access ending", len(ending), f"in {SOON.days} days", note, url))
     if desk.holds(ACCESS_CAMPAIGNS):
-        counts = _seen(desk, Campaign, ACCESS_CAMPAIGNS).aggregate(
+        counts = listed(desk, Campaign).aggregate(
             n=Count("pk"), drafts=Count("pk", filter=Q(status=Campaign.Status.DRAFT))
         )
         label = desk.label("campaigns", "Campaigns")
@@ -156,14 +164,17 @@ def _subaccount_card(desk: Desk) -> Card:
 
 def _people_cards(desk: Desk) -> list[Card]:
     model = get_user_model()
-    counts = seen_memberships(desk).aggregate(
-        managers=Count("user", distinct=True, filter=Q(subaccount=None)),
-        suspended=Count("user", distinct=True, filter=Q(status=Membership.Status.SUSPENDED)),
+    rows = seen_memberships(desk).order_by()
+    away = rows.filter(status=Membership.Status.SUSPENDED).values("user_id")
+    counts = listed(desk, model).aggregate(
+        n=Count("pk"),
+        managers=Count("pk", filter=Q(pk__in=rows.filter(subaccount=None).values("user_id"))),
+        suspended=Count("pk", filter=Q(pk__in=away)),
     )
     managers, suspended = counts["managers"], counts["suspended"]
     note = f"{managers} with a role on the account" if managers else "All of them in subaccounts"
     return [
-        Card("People", people_in(desk).count(), "", note, list_url(model)),
+        Card("People", counts["n"], "", note, list_url(model)),
         Card(
             "Suspended",
             suspended,
@@ -186,10 +197,6 @@ def _lacking_card(lacking: list[lacks.Lack], key: str, label: str) -> Card:
     )
 
 
-def _seen(desk: Desk, model: Any, permission: str) -> QuerySet[Any]:
-    return access.visible(model.objects.filter(account=desk.account), desk.user, permission)
-
-
 def _subaccounts(desk: Desk) -> list[dict[str, Any]]:
     keys = [place.pk for place in desk.active[:SHOWN]]
     own = selectors.subaccounts_of(desk.user).filter(pk__in=keys)
@@ -205,8 +212,11 @@ def _subaccounts(desk: Desk) -> list[dict[str, Any]]:
         for membership in leading:
             top.setdefault(membership.subaccount_id or 0, []).append(label_of(membership.user))
     campaigns = dict(
-        _seen(desk, Campaign, ACCESS_CAMPAIGNS)
-        .filter(subaccount__in=keys)
+        access.visible(
+            Campaign.objects.filter(account=desk.account, subaccount__in=keys),
+            desk.user,
+            ACCESS_CAMPAIGNS,
+        )
         .order_by()
         .values_list("subaccount")
         .annotate(n=Count("pk"))
@@ -237,7 +247,7 @@ def _work(desk: Desk) -> dict[str, Any]:
         model_admin: Any = console._registry[model]
         if not model_admin.may_enter(desk.request):
             continue
-        rows = model_admin.get_queryset(desk.request)
+        rows = listed(desk, model)
         newest = rows.order_by("-created_at", "-pk") if model is Campaign else rows
         return {
             "work": key,

@@ -7,13 +7,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from teams.admin import matrix
 from teams.admin.desk import desk_of
 from teams.admin.home import home_context
 from teams.admin.people import person_context
+from teams.admin.roles import roles_context
 from teams.admin.site import console
 from teams.admin.soon import SOON, ending_rows
-from teams.catalogue import CATALOGUE
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -47,20 +46,8 @@ def my_access(request: HttpRequest) -> HttpResponse:
 
 
 def roles(request: HttpRequest) -> HttpResponse:
-    """Show what each role of the edition may do."""
-    desk = desk_of(request)
-    table = matrix.areas(desk.edition.codename)
-    context = {
-        "title": "Roles and permissions",
-        "subtitle": (
-            f"What each role may do in {desk.account.name}. Edition {desk.edition.label}: "
-            "built-in roles are read-only."
-        ),
-        "heads": matrix.heads(desk.edition),
-        "areas": table,
-        "total": sum(len(area.rows) for area in table),
-        "catalogue_size": len(CATALOGUE),
-    }
+    """Show what each role of the edition may do, or how two of them differ."""
+    context = roles_context(desk_of(request), request.GET)
     return _page(request, "teams/console/roles.html", context)
 
 

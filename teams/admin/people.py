@@ -59,6 +59,11 @@ class MembershipFilter(admin.SimpleListFilter):
         return queryset.filter(found)
 
 
+def works_in(place: Any) -> Q:
+    """Return the condition on memberships that they reach ``place``."""
+    return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
+
+
 class PlaceFilter(MembershipFilter):
     """By the subaccounts one works in."""
 
@@ -71,7 +76,7 @@ class PlaceFilter(MembershipFilter):
 
     def condition(self, request: HttpRequest, value: str) -> Q:
         """Return who has a role there, or manages it."""
-        return Q(subaccount=value) | Q(all_subaccounts=True) | Q(reach__subaccount=value)
+        return works_in(value)
 
 
 class RoleFilter(MembershipFilter):
@@ -135,6 +140,12 @@ class PersonAdmin(ConsoleAdmin):
         if not sees_people(desk):
             return people_in(desk).none()
         return people_in(desk)
+
+    def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
+        """Keep who has a role there, or manages it, and the owner."""
+        desk = desk_of(request)
+        found = seen_memberships(desk).order_by().filter(works_in(place))
+        return queryset.filter(Q(pk__in=found.values("user_id")) | Q(pk=desk.account.owner_id))
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader sees anybody but themselves."""

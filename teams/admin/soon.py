@@ -12,7 +12,7 @@ from permissions import access
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams.admin import words
-from teams.admin.desk import Desk
+from teams.admin.desk import Desk, Place
 from teams.admin.persons import people_in, sees_people
 from teams.admin.site import console
 from teams.endings import SOON, Ending, endings
@@ -33,12 +33,23 @@ class Row(NamedTuple):
 
 def ending_rows(desk: Desk) -> list[Row]:
     """Return everything that ends soon as far as the reader may see it, soonest first."""
-    found = endings(desk.user, desk.account)
+    found = [e for e in endings(desk.user, desk.account) if _lies_in(e, desk.place)]
     others = {ending.person.pk for ending in found} - {desk.user.pk}
     opened: set[Any] = set()
     if others and sees_people(desk):
         opened = set(people_in(desk).filter(pk__in=others).values_list("pk", flat=True))
     return [_row(desk, ending, opened) for ending in found]
+
+
+def _lies_in(ending: Ending, place: Place | None) -> bool:
+    """Say whether it concerns the subaccount chosen in the header, if one is; a team is nowhere."""
+    if place is None or ending.kind == "team":
+        return True
+    membership = ending.membership
+    if membership is None or not membership.is_account_level:
+        return place.pk in (ending.place, getattr(membership, "subaccount_id", None))
+    reached = {row.subaccount_id for row in membership.reach.all()}
+    return membership.all_subaccounts or place.pk in reached
 
 
 def _row(desk: Desk, ending: Ending, opened: set[Any]) -> Row:

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from permissions import access, grants
+from permissions.admin import ScopedFilter
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors
@@ -57,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
                 return queryset.none()
 
 
-class LacksFilter(admin.SimpleListFilter):
+class LacksFilter(ScopedFilter):
     """By somebody the edition wants there and who is missing."""
 
     title = "what is missing"
@@ -65,17 +66,13 @@ class LacksFilter(admin.SimpleListFilter):
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         """Offer what a subaccount can lack in this edition."""
-        self.found = lacks.lacking(desk_of(request))
-        return [
-            (key, label[:1].upper() + label[1:]) for key, label in lacks.kinds(desk_of(request))
-        ]
+        desk = desk_of(request)
+        return [(key, label[:1].upper() + label[1:]) for key, label in lacks.kinds(desk)]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter; unknown values find nothing."""
-        value = self.value()
-        if value is None:
-            return queryset
-        return queryset.filter(pk__in=[lack.place.pk for lack in self.found if lack.key == value])
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the subaccounts that lack it."""
+        found = lacks.lacking(desk_of(request))
+        return queryset.filter(pk__in=[lack.place.pk for lack in found if lack.key == value])
 
 
 def counted(queryset: QuerySet[Subaccount], desk: Desk) -> QuerySet[Any]:
@@ -140,6 +137,10 @@ class SubaccountAdmin(ConsoleAdmin):
         if not is_entered(desk):
             return Subaccount.objects.none()
         return selectors.subaccounts_of(desk.user).filter(account=desk.account)
+
+    def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
+        """Keep all: this is the list from which one is chosen."""
+        return queryset
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader runs anything."""

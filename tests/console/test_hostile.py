@@ -141,5 +141,5 @@ def test_autocomplete_and_view_on_site_lead_nowhere(world: Any) -> None:
 def test_choosing_an_account_knows_ones_own_only(world: Any) -> None:
     client = world.client("full")
     for key in (world.rival["account"].pk, 987654, "abc", ""):
-        assert client.post("/account/", {"account": key}).status_code == 404
-    assert client.post("/account/", {"account": world.account.pk}).status_code == 302
+        assert client.post("/scope/", {"account": key}).status_code == 404
+    assert client.post("/scope/", {"account": world.account.pk}).status_code == 302
