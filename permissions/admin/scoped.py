@@ -149,7 +149,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Refuse to find rows by anything but their key."""
-        return False
+        return bool(to_field == self.opts.pk.name)
 
     # lists
 

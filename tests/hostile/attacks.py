@@ -99,7 +99,7 @@ def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
     own = probe.get(f"{base}{arena.trio(admin.model).own.pk}/change/")
     if probe.get(f"{base}{arena.trio(admin.model).own.pk}/history/").status_code == 200:
         probe.find(f"{base}: there is a stock history")
-    stray = probe.get(f"{base}{arena.trio(admin.model).own.pk}/change/?_to_field=id")
+    stray = probe.get(f"{base}{arena.trio(admin.model).own.pk}/change/?_to_field=name")
     if stray.status_code == 200:
         probe.find(f"{base}: rows are found by other fields than their key")
     if may_open(arena, probe, admin) and own.status_code != 200 and probe.who == "owner":
@@ -108,9 +108,13 @@ def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
 
 
 def parts(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
-    """Ask for foreign, missing and malformed parts of a row of one's own."""
+    """Ask for verbs that are not there, and for foreign, missing and malformed parts of a row."""
     base = base_of(SITES[site], admin)
     own = arena.trio(admin.model).own.pk
+    for rest in ("act/nonsense/", f"{own}/act/nonsense/", f"{own}/act/nonsense/1/"):
+        for answer in (probe.get(f"{base}{rest}"), probe.post(f"{base}{rest}")):
+            if answer.status_code not in probe.shut:
+                probe.find(f"{base}{rest}: {answer.status_code} for a verb that is not there")
     for verb in admin.verbs:
         if not (verb.is_part or verb.choose):
             continue
@@ -327,9 +331,10 @@ def _mass(arena: Arena, probe: Probe, url: str, filled: dict[str, Any], own: Any
     with undone():
         probe.client.post(url, {**filled, **STRAY})
         probe.requests += 1
-        copied = probe.client.post(url, {**filled, "slug": "copied", "_saveasnew": "1"})
-        if "change" in url and model._default_manager.filter(slug="copied").exists():
-            probe.find(f"{url}: a copy was made ({copied.status_code})")
+        rows = model._default_manager.count()
+        probe.client.post(url, {**filled, "slug": "copied", "_saveasnew": "1"})
+        if "change" in url and model._default_manager.count() != rows:
+            probe.find(f"{url}: a copy was made")
         if LogEntry.objects.exists():
             probe.find(f"{url}: stock history was written")
         after = model._default_manager.filter(pk=own.pk).values(*kept).get() if kept else {}
@@ -540,6 +545,8 @@ def pages(arena: Arena, probe: Probe, site: str) -> None:
         probe.get(url)
         if name != "logout":
             probe.post(url)
+    for app in ("teams", "auth"):
+        probe.get(f"{reverse(f'{SITES[site].name}:index')}{app}/")
     way_out = probe.get(f"{reverse(f'{SITES[site].name}:index')}r/1/{FAR + 3}/")
     if way_out.wsgi_request.resolver_match is not None:
         probe.find(f"{site}: there is a way to any object's own page")
