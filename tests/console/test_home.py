@@ -80,6 +80,23 @@ def test_who_runs_something_sees_numbers_that_lead_to_their_lists(world: Any, wh
     assert "What you may do here" not in main(page)
 
 
+def test_numbers_follow_the_subaccount_chosen_in_the_header(world: Any) -> None:
+    person = south(world)
+    world.seats["full"].ends_at = timezone.now() + DAY
+    world.seats["full"].save()
+    client = world.client("owner")
+    assert client.post("/scope/", {"place": world.places["south"].pk}).status_code == 302
+    page = text(client)
+    found = cards(page)
+    assert (found["Campaigns"][0], found["People"][0], found["Access ending"][0]) == ("1", "2", "1")
+    assert "Secret Agent" in main(page)
+    assert "Full One" not in main(page).partition("Recent changes")[0]
+    for label in ("Campaigns", "People"):
+        number, url = found[label]
+        assert f"{number} in this list" in text(client, url)
+    assert person.get_full_name() in text(client, "/ending/")
+
+
 @pytest.mark.parametrize("who", [*RUNS, *MEMBERS, "response_only"])
 def test_every_link_of_the_page_leads_somewhere(world: Any, who: str) -> None:
     south(world)

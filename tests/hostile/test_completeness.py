@@ -17,6 +17,7 @@ OURS = ("permissions", "teams", "billing")
 ELSEWHERE = {
     "operator:": "the operators' site, see tests/console/test_entry.py",
     "healthz": "says only that the server runs",
+    "theme": "a style sheet made of its own address, see tests/console/test_account.py",
 }
 
 
