@@ -42,7 +42,7 @@ from teams.models import (
 )
 
 #: what every page shows of an account, so that no page asks for it again
-DETAILS = ("slug", "name", "edition", "owner_id")
+DETAILS = ("slug", "name", "edition", "owner_id", "accent")
 
 
 class Row(NamedTuple):

@@ -31,6 +31,8 @@ class ConsoleAdmin(ScopedModelAdmin):
     menu_icon = "dot"
     menu_label: Any = ""
     page_template = ""
+    #: what an empty list says: what would be here, and what to do
+    empty_text = "There is nothing here that you may see."
 
     def menu_name(self, request: HttpRequest) -> str:
         """Return what the sidebar calls this area; an edition may have a word of its own."""

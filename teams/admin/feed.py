@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from permissions.audit import REFUSED, timeline
+from django.contrib.auth import get_user_model
+
+from permissions.audit import REFUSED, label_of, timeline
 from permissions.models import AuditEvent
+from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Desk, initials, role_spec
+from teams.admin.persons import sees_people
+from teams.models import Membership, Subaccount
 from teams.services.base import root_key
+
+#: how far back a manager's own events are looked for
+SCANNED = 200
 
 
 class Entry(NamedTuple):
@@ -22,25 +31,81 @@ class Entry(NamedTuple):
 
 
 def recent(desk: Desk, limit: int) -> list[Entry]:
-    """Return the newest events of the account, for its owner."""
-    events = timeline(root_key(desk.account))[:limit]
-    return [entry(desk, event) for event in events]
+    """Return the newest events: all of the account to its owner, to a manager what concerns the
+    subaccounts whose people they see. Nobody else is shown any."""
+    if not (desk.works_at_account and sees_people(desk)):
+        return []
+    events = list(timeline(root_key(desk.account))[: limit if desk.is_owner else SCANNED])
+    seats = _memberships(events)
+    if not desk.is_owner:
+        scope = selectors.people_places(desk.profile, desk.account.pk)
+        places = [_place_of(event, seats) for event in events]
+        events = [
+            event
+            for event, place in zip(events, places, strict=True)
+            if place is not None and place in scope  # None would be in a scope of everywhere
+        ][:limit]
+    people = _people(events)
+    return [entry(desk, event, seats, people) for event in events]
 
 
-def entry(desk: Desk, event: AuditEvent) -> Entry:
-    """Return one event in words."""
+def _memberships(events: list[AuditEvent]) -> dict[str, Membership]:
+    """Return the memberships that events are about, by key; those that are gone are missing."""
+    label = Membership._meta.label_lower
+    refs = {event.subject_ref for event in events}
+    keys = {key for kind, _, key in (ref.partition(":") for ref in refs) if kind == label}
+    rows = Membership.objects.filter(pk__in=keys).select_related("user")
+    return {f"{label}:{row.pk}": row for row in rows}
+
+
+def _people(events: list[AuditEvent]) -> dict[str, str]:
+    """Return the names of people that events mention by key only."""
+    keys = {str(e.data.get("after")) for e in events if e.action == "contact.changed"}
+    rows = get_user_model()._default_manager.filter(pk__in=keys - {"None"})
+    return {str(row.pk): label_of(row) for row in rows} if keys else {}
+
+
+def _place_of(event: AuditEvent, seats: Mapping[str, Membership]) -> Any:
+    """Return the subaccount an event is about, or None."""
+    kind, _, key = event.subject_ref.partition(":")
+    if kind == Subaccount._meta.label_lower:
+        return Subaccount._meta.pk.to_python(key)
+    if kind != Membership._meta.label_lower:
+        return None
+    described = next(
+        (d for d in (event.data.get("after"), event.data.get("before")) if isinstance(d, dict)),
+        event.data,
+    )
+    if "subaccount" in described:
+        return described["subaccount"]
+    seat = seats.get(event.subject_ref)
+    return seat.subaccount_id if seat else None
+
+
+def entry(
+    desk: Desk,
+    event: AuditEvent,
+    seats: Mapping[str, Membership],
+    people: Mapping[str, str],
+) -> Entry:
+    """Return one event in words; ``seats`` and ``people`` name whom it mentions by key."""
+    seat = seats.get(event.subject_ref)
+    named = label_of(seat.user) if seat else people.get(str(event.data.get("after")), "")
     return Entry(
         actor=event.actor_label,
         initials=initials(event.actor_label),
-        text=sentence(desk, event),
+        text=sentence(desk, event, named),
         when=words.when(event.at),
         is_refusal=event.action == REFUSED,
     )
 
 
-def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line an action)
-    """Return what was done, to follow the actor's name."""
+def sentence(  # noqa: PLR0912  (one line an action)
+    desk: Desk, event: AuditEvent, named: str = ""
+) -> str:
+    """Return what was done, to follow the actor's name; ``named`` is whom it concerns."""
     data, subject = event.data, event.subject_label
+    named = named or _name(subject)
     person = str(data.get("person") or _person(data) or "somebody")
     match event.action:
         case "member.added":
@@ -49,9 +114,9 @@ def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line 
             before = data.get("before", {})
             return f"removed {before.get('person', person)} from {_place(desk, before)}."
         case "member.suspended":
-            return f"suspended {_name(subject)}."
+            return f"suspended {named}."
         case "member.reactivated":
-            return f"reactivated {_name(subject)}."
+            return f"reactivated {named}."
         case "role.changed":
             before, after = data.get("before", {}), data.get("after", {})
             return (
@@ -69,9 +134,11 @@ def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line 
         case "permission.toggled":
             toggle = {t.codename: str(t.label) for t in desk.edition.toggles}
             name = toggle.get(data.get("toggle", ""), "an optional permission")
-            return f"switched {name} {'on' if data.get('after') else 'off'} for {_name(subject)}."
+            return f"switched {name} {'on' if data.get('after') else 'off'} for {named}."
         case "contact.changed":
-            return f"changed the primary contact of {subject}."
+            if named == subject:
+                return f"changed the primary contact of {subject}."
+            return f"made {named} the primary contact of {subject}."
         case "guest.given":
             return f"gave {person} guest access to {subject}."
         case "guest.withdrawn":
@@ -84,6 +151,8 @@ def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line 
             return f"archived {subject}."
         case "subaccount.restored":
             return f"restored {subject}."
+        case "account.themed":
+            return f"changed the colour of {subject}."
         case "team.created":
             return f"created the team {subject}."
         case "team.joined":

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from permissions import grants
-from permissions.admin import ScopedFilter, Verb
+from permissions.admin import ScopedFilter, Verb, row_of
 from permissions.audit import label_of
 from permissions.policy import TOP
 from permissions.resources import registry
@@ -28,6 +28,23 @@ from teams.catalogue import (
     CATALOGUE,
 )
 from teams.models import Campaign, MailingList, MessageTemplate, Team
+
+
+class PlaceFilter(ScopedFilter):
+    """By subaccount: for links to what lies in one. The header's switcher offers them all."""
+
+    title = "subaccount"
+    parameter_name = "place"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer what the address names, if the reader works there: there may be thousands."""
+        wanted = request.GET.get(self.parameter_name)
+        place = row_of(desk_of(request).find_places(""), wanted) if wanted else None
+        return [(str(place.pk), place.name)] if place is not None else []
+
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return what lies there."""
+        return queryset.filter(subaccount=value)
 
 
 class StatusFilter(ScopedFilter):
@@ -54,11 +71,11 @@ class ResourceAdmin(ConsoleAdmin):
 
     # annotated, for subclasses show more columns than three
     list_display: Any = ("name_cell", "place_cell", "created_cell")  # type: ignore[misc]
-    list_filter: Any = ()  # type: ignore[misc]
+    list_filter: Any = (PlaceFilter,)  # type: ignore[misc]
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
-    ordering = ("name", "pk")
+    ordering: Any = ("name", "pk")  # type: ignore[misc]  # as above
     sortable_by = ("name_cell", "created_cell")
     verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere)
 
@@ -109,6 +126,10 @@ class ResourceAdmin(ConsoleAdmin):
             ("Created by", made),
         ]
 
+    def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
+        """Return (address, label) of pages that belong to it."""
+        return []
+
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
     ) -> HttpResponse:
@@ -135,6 +156,7 @@ class ResourceAdmin(ConsoleAdmin):
             "shows_teams": shows_teams,
             "teams": teams,
             "lines": lines,
+            "links": self.links(request, obj),
             "verbs": self.offered(request, obj),
         }
         return self.page(request, obj, context)
@@ -170,7 +192,7 @@ class CampaignAdmin(ResourceAdmin):
     menu_icon = "send"
 
     list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter: Any = (StatusFilter,)  # type: ignore[misc]  # as above
+    list_filter: Any = (PlaceFilter, StatusFilter)  # type: ignore[misc]  # as above
     verbs = (GuestHere,)
 
     @admin.display(description="State")

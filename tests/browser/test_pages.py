@@ -28,14 +28,18 @@ PAGES = {
         "/auth/user/{full}/act/add/",
         "/teams/subaccount/",
         "/teams/subaccount/{north}/change/",
+        "/teams/subaccount/{north}/act/archive/",
         "/teams/subaccount/act/create/",
+        "/teams/account/{account}/change/",
+        "/teams/account/{account}/act/colour/",
+        "/ending/",
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",
         "/password_change/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "author": ["/", "/access/", "/auth/user/", "/teams/campaign/"],
-    "response_only": ["/", "/access/"],
+    "response_only": ["/", "/access/", "/teams/result/", "/teams/result/{result}/change/"],
 }
 SIZES = {"wide": (1366, 900), "narrow": (390, 844)}
 
@@ -72,6 +76,8 @@ def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
         "seat": world.seats["full"].pk,
         "north": world.places["north"].pk,
         "list": world.rows["mailinglist"].pk,
+        "account": world.account.pk,
+        "result": world.rows["result"].pk,
     }
     wrong: list[Any] = []
     for url in PAGES[who]:

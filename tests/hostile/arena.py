@@ -222,6 +222,7 @@ def build(edition: str) -> Arena:
         )
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
+    trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
     local = set(people) - {"owner", "guest"}
     return Arena(account, people, trios, foreign["account"], foreign, local, set(INSIDE[edition]))
