@@ -136,8 +136,8 @@ def test_the_same_by_keyboard_alone(world: World, live_server: Any, page: Any) -
     press("Space")
     reach(page, "Save switches of North", role="button")
     press("Enter")
-    page.wait_for_load_state()
-    assert page.get_by_label("Export contacts").is_checked()
+    expect(page.get_by_text("Export contacts is on for Full One")).to_be_visible()
+    expect(page.get_by_label("Export contacts")).to_be_checked()
 
     # archive and restore
     for verb, archived in (("Archive", True), ("Restore", False)):
