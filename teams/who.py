@@ -58,6 +58,7 @@ def access_of(obj: models.Model, permissions: Iterable[str] | None = None) -> li
     for an unguarded model.
     """
     resource = registry.of(obj)
+    root, place = resource.locate(obj)
     asked = [p for p in (CATALOGUE if permissions is None else permissions) if p in CATALOGUE]
     people = {person.pk: person for person in access.candidates(obj) if _is_on(person)}
     found = []
@@ -68,7 +69,7 @@ def access_of(obj: models.Model, permissions: Iterable[str] | None = None) -> li
             if (outcome := profile.decide(permission, resource, obj)).allowed
         }
         if held:
-            limited = is_limited(profile, obj)
+            limited = is_limited(profile, obj) and profile.sees(resource, obj, root, place)
             found.append(Access(people[key], profile, held, through_teams=limited))
     return in_order(found, obj)
 

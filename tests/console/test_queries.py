@@ -26,11 +26,11 @@ PAGES = {
     "person": ("owner", "/auth/user/{full}/change/", 25),
     "roles": ("owner", "/roles/", 5),
     "subaccounts": ("owner", "/teams/subaccount/", 9),
-    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 10),
+    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
     "lists": ("owner", "/teams/mailinglist/", 8),
     "templates": ("owner", "/teams/messagetemplate/", 8),
     "campaigns": ("owner", "/teams/campaign/", 9),
-    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 8),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 16),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }
