@@ -26,7 +26,8 @@ from teams import selectors, who
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, desk_of
 from teams.admin.guest_verbs import Visitor, visitors
-from teams.admin.known import Known, known_at, open_people
+from teams.admin.known import Known, known_at
+from teams.admin.persons import open_people
 from teams.admin.site import console
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, CATALOGUE, MANAGE_TEAMS
 from teams.models import Membership, Subaccount, Team
@@ -84,11 +85,13 @@ class PanelRow:
 def panel_context(model_admin: Any, request: Any, obj: Any) -> dict[str, Any]:
     """Return the panel of ``obj`` for its page; nothing for who does not see people there.
 
-    ``?permission=`` narrows it to the people who hold that one.
+    ``?permission=`` narrows it to the people who hold that one. Nobody holds anything in an
+    archived subaccount, so there is no panel in it.
     """
     desk = desk_of(request)
-    _root, place = registry.of(obj).locate(obj)
-    if place not in selectors.people_places(desk.profile, desk.account.pk):
+    inside = obj if isinstance(obj, Subaccount) else obj.subaccount
+    place = inside.pk
+    if inside.is_archived or place not in selectors.people_places(desk.profile, desk.account.pk):
         return {}
     asked = areas_of(desk, obj)
     known = {str(permission) for _area, permissions in asked for permission in permissions}
@@ -97,7 +100,7 @@ def panel_context(model_admin: Any, request: Any, obj: Any) -> dict[str, Any]:
     everybody = who.access_of(obj, known if chosen is None else [chosen])
     sees = known_at(desk, place, [one.person.pk for one in everybody])
     seen = [left for one in everybody if (left := one.known(sees.knows)) is not None]
-    about = _About(desk, obj, obj if isinstance(obj, Subaccount) else obj.subaccount, asked, sees)
+    about = _About(desk, obj, inside, asked, sees)
     page = Paginator(who.in_order(seen, obj), SHOWN).get_page(request.GET.get("page"))
     panel = {
         "rows": _rows(model_admin, request, list(page), about),

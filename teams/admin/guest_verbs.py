@@ -18,7 +18,7 @@ from teams.admin import words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
 from teams.catalogue import CATALOGUE
-from teams.models import Subaccount
+from teams.models import Membership, Subaccount
 
 
 @dataclass(slots=True)
@@ -31,12 +31,16 @@ class Visitor:
 
 
 def visitors(desk: Desk, obj: Any) -> dict[Any, Visitor]:
-    """Return the guests of ``obj`` by key, to a reader who sees the people of its place."""
+    """Return the guests of ``obj`` by key, to a reader who sees the people of its place.
+
+    Only people of the account: nobody else's name is said, whatever is stored.
+    """
     resource = registry.of(obj)
     _root, place = resource.locate(obj)
     if place not in selectors.people_places(desk.profile, desk.account.pk):
         return {}
-    rows = grants.grants_on(obj)
+    own = Membership.objects.filter(account=desk.account)
+    rows = grants.grants_on(obj).filter(user__in=own.values("user"))
     if grants.is_direct(rows.model):
         rows = rows.filter(grants.active(timezone.now()))
     if isinstance(obj, Subaccount):

@@ -6,7 +6,7 @@ is, for them, not there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from permissions.lookups import any_of
 from permissions.policy import Source
 from teams import selectors
 from teams.admin.desk import Desk
-from teams.admin.persons import people_in
 from teams.models import Membership
 
 
@@ -56,6 +55,13 @@ def known_at(desk: Desk, place: Any, people: Collection[Any]) -> Known:
     )
 
 
-def open_people(desk: Desk, people: Collection[Any]) -> set[Any]:
-    """Return which of these keys of people the reader sees on the People page."""
-    return set(people_in(desk).filter(any_of("pk", people)).values_list("pk", flat=True))
+def known_of(desk: Desk, person: Any, memberships: Iterable[Membership], place: Any) -> Known:
+    """Return what the reader may know of where the rights of ``person`` at ``place`` come from;
+    ``memberships`` are those of the person that the reader sees."""
+    own = person.pk == desk.user.pk
+    scope = selectors.people_places(desk.profile, desk.account.pk)
+    return Known(
+        seats={membership.pk: membership for membership in memberships},
+        sees_owner=own or selectors.sees_account_people(desk.profile, desk.account.pk),
+        sees_guests=own or place in scope,
+    )
