@@ -24,6 +24,8 @@ PAGES = {
     "my access": ("full", "/access/", 16),
     "people": ("owner", "/auth/user/", 15),
     "person": ("owner", "/auth/user/{full}/change/", 25),
+    "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 40),
+    "list": ("owner", "/teams/mailinglist/{list}/change/", 17),
     "roles": ("owner", "/roles/", 5),
     "subaccounts": ("owner", "/teams/subaccount/", 9),
     "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
@@ -41,6 +43,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "full": world.people["full"].pk,
         "seat": world.seats["full"].pk,
         "north": world.places["north"].pk,
+        "list": world.rows["mailinglist"].pk,
         "campaign": world.rows["campaign"].pk,
     }
     client = world.client(who)

@@ -27,6 +27,7 @@ from teams.factories import (
 )
 from teams.models import Account, Membership, Subaccount
 from teams.models.account import TeamMode
+from teams.why import why
 from tests.services.world import EDITIONS, World, world
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +180,22 @@ def test_who_can_names_the_sources_of_each() -> None:
     assert set(found) == {w.owner, full.user}
     assert [s.kind for s in found[full.user].sources] == ["toggle"]
     assert [one.person for one in who.who_can("frobnicate_lists", w.north)] == []
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_reasons_for_one_answer_are_those_of_can(edition: str) -> None:
+    w, _objects = varied(edition)
+    people = {one.person for place in (w.account, w.north) for one in who.access_of(place)}
+    for number, person in enumerate([*people, UserFactory()]):
+        for permission in list(CATALOGUE)[number % 9 :: 9]:
+            for place in (w.north, w.west, None):
+                found = why(person, permission, w.account, place)
+                decision = access.can(person, permission, place or w.account)
+                assert found.outcome.allowed == decision.allowed
+                assert set(found.sources) == set(decision.sources)
+                assert bool(found.steps) == bool(found.stops) == decision.allowed
+                if decision.allowed:
+                    assert (found.steps[0].kind, found.steps[0].person) == ("owner", w.owner)
 
 
 def test_the_order_is_owner_account_rank_guests() -> None:
