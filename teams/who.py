@@ -61,13 +61,12 @@ def access_of(obj: models.Model, permissions: Iterable[str] | None = None) -> li
     root, place = resource.locate(obj)
     asked = [p for p in (CATALOGUE if permissions is None else permissions) if p in CATALOGUE]
     people = {person.pk: person for person in access.candidates(obj) if _is_on(person)}
+    answers = _Answers(obj, asked)
     found = []
     for key, profile in provider.load_profiles(people).items():
-        held = {
-            str(permission): outcome.sources
-            for permission in asked
-            if (outcome := profile.decide(permission, resource, obj)).allowed
-        }
+        if root not in profile.tenants:
+            continue
+        held = answers.of(profile)
         if held:
             limited = is_limited(profile, obj) and profile.sees(resource, obj, root, place)
             found.append(Access(people[key], profile, held, through_teams=limited))
@@ -86,6 +85,41 @@ def is_limited(profile: Profile, obj: models.Model) -> bool:
         profile.is_limited(part, root, place) and getattr(obj, field) is not None
         for field, part in registry.limitable(registry.of(obj))
     )
+
+
+class _Answers:
+    """What people hold on one object; decided once for all whose holdings are alike.
+
+    Thousands of people share a handful of roles. What ``decide`` finds depends on the rights of
+    each holding, on whether it reaches the place, on what was given on the object, and on whether
+    teams show it; whoever has the same of all this has the same answer, from their own sources.
+    """
+
+    def __init__(self, obj: models.Model, asked: Iterable[str]) -> None:
+        self.obj, self.asked = obj, asked
+        self.resource = registry.of(obj)
+        self.root, self.place = self.resource.locate(obj)
+        self.known: dict[Any, dict[str, tuple[int, ...]]] = {}
+
+    def of(self, profile: Profile) -> dict[str, tuple[Source, ...]]:
+        """Return each permission that the person holds, with the sources."""
+        holdings = profile.tenants[self.root].standing.holdings
+        given = profile.guests.get((self.resource.label, str(self.obj.pk)), {})
+        sources = [*(h.source for h in holdings), *given.values()]
+        # bundles of rights are built once a process, so the same object means the same rights
+        alike = (
+            tuple((id(h.rights), self.place in h.reach, h.met) for h in holdings),
+            tuple(given),
+            profile.sees(self.resource, self.obj, self.root, self.place),
+        )
+        if alike not in self.known:
+            number = {id(source): at for at, source in enumerate(sources)}
+            self.known[alike] = {
+                str(permission): tuple(number[id(source)] for source in outcome.sources)
+                for permission in self.asked
+                if (outcome := profile.decide(permission, self.resource, self.obj)).allowed
+            }
+        return {p: tuple(sources[at] for at in found) for p, found in self.known[alike].items()}
 
 
 def _is_on(person: Any) -> bool:

@@ -161,6 +161,7 @@ class Studio:
             page.locator("#content").get_by_role("link", name=text).first.click()
             page.wait_for_load_state()
         page.evaluate("document.fonts.ready")
+        page.evaluate("window.scrollTo(0, 0)")  # what is sticky stands where it belongs
         page.screenshot(path=str(self.folder / f"{shot.name}.png"), full_page=True)
         context.close()
 
