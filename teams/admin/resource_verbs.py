@@ -173,7 +173,9 @@ class GuestHere(ConsoleVerb):
         if getattr(self.obj, "is_archived", False):
             return f"{self.obj} is archived. Restore it first."
         if not self.people():
-            return f"Everybody you see has a role in the same subaccount as {self.obj} already."
+            return (
+                f"Nobody can be a guest of {self.obj}: everybody you see has a role there already."
+            )
         return ""
 
     def title(self) -> str:

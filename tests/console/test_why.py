@@ -182,6 +182,40 @@ def test_the_owner_is_explained(world: Any) -> None:
     assert "Why you can: Create subaccounts in Harbor" in text
 
 
+@pytest.mark.parametrize("reader", ["owner", "manager", "administrator"])
+def test_who_else_can_leads_to_a_page_that_answers(world: Any, reader: str) -> None:
+    client = world.client(reader)
+    key = world.places["north"].pk
+    page = client.get(url_of(world, "editor", place=key, why="view_contacts")).text
+    found = re.search(r'href="([^"]+)">Who else can', page)
+    assert found is not None
+    assert "<b>View contacts</b> here." in client.get(found[1]).text
+
+
+@pytest.mark.parametrize("how", ["suspended", "ended", "off"])
+def test_somebody_without_any_right_now_is_explained(world: Any, how: str) -> None:
+    seat, person = world.seats["editor"], world.people["editor"]
+    if how == "suspended":
+        services.suspend_member(actor=world.people["owner"], membership=seat)
+    elif how == "ended":
+        yesterday = timezone.now() - timedelta(days=1)
+        Membership.objects.filter(pk=seat.pk).update(ends_at=yesterday)
+    else:
+        type(person).objects.filter(pk=person.pk).update(is_active=False)
+    text = ask(world, "owner", "editor", "view_contacts")
+    assert "Editor cannot in North." in text
+    assert "No active place in this account" in text
+
+
+def test_an_account_level_question_is_explained(world: Any) -> None:
+    client = world.client("owner")
+    for permission in ("create_subaccounts", "view_assets"):
+        url = url_of(world, "manager", place="account", why=permission)
+        text = aside(client.get(url))
+        assert " in Harbor" in text
+        assert "Who" not in text.partition("Harbor")[2].partition("Who could give it")[0]
+
+
 NONSENSE = ("nonsense", "%00", "9" * 400, "create_subaccounts", "<script>", "send_campaigns%00")
 
 
