@@ -145,6 +145,18 @@ def test_a_role_that_is_not_seen_is_not_named(world: Any) -> None:
     assert "Role Manager" in world.client("owner").get(url_of(world, "author")).text
 
 
+def test_a_step_by_a_role_that_is_not_seen_is_left_out(world: Any) -> None:
+    author = world.people["author"]
+    MembershipFactory(
+        account=world.account, user=author, role="manager", reaching=[world.places["north"]]
+    )
+    Membership.objects.filter(pk=world.seats["editor"].pk).update(added_by=author)
+    text = ask(world, "administrator", "editor", "view_contacts")
+    assert "Author One made Editor One Editor" in text
+    assert "Manager" not in text
+    assert "made Author One Manager" in ask(world, "owner", "editor", "view_contacts")
+
+
 def test_my_access_explains_itself_without_names_one_does_not_see(world: Any) -> None:
     Membership.objects.filter(pk=world.seats["author"].pk).update(added_by=world.people["manager"])
     key = world.places["north"].pk

@@ -106,7 +106,13 @@ def teams(w: World, things: list[Any], strong: str) -> None:
         row = grants.permission_row(registry.of(obj).actions["view"], type(obj))
         for group in (team.group, rival.group):
             table._default_manager.create(content_object=obj, group=group, permission=row)
-    MailingListFactory(subaccount=w.north, created_by=inside)
+    table, other = grants.group_table(type(things[0])), w.team()
+    row = grants.permission_row("access_audience", type(things[0]))
+    for group in (None, other.group, rival.group):  # one's own, and what others' teams have
+        made = MailingListFactory(subaccount=w.north, created_by=inside)
+        things.append(made)
+        if group is not None:
+            table._default_manager.create(content_object=made, group=group, permission=row)
 
 
 def expected(obj: Any) -> dict[tuple[Any, str], frozenset[Any]]:
