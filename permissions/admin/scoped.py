@@ -23,6 +23,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from permissions import access
+from permissions.admin.bulk import BulkVerb, confirm, opener
 from permissions.admin.verbs import Verb, act
 from permissions.errors import Refused
 from permissions.lookups import NEVER
@@ -36,12 +37,14 @@ class ScopedModelAdmin(admin.ModelAdmin):
     """Shows the rows of ``scope(request)`` and offers ``verbs``.
 
     A subclass gives ``view_permission`` for a guarded model, or overrides ``scope`` and
-    ``may_enter``. ``exact_lookups`` are the only field lookups the address may carry besides the
-    parameters of declared ``SimpleListFilter`` classes.
+    ``may_enter``. ``bulk_verbs`` are offered in the list's action menu. ``exact_lookups`` are the
+    only field lookups the address may carry besides the parameters of declared
+    ``SimpleListFilter`` classes.
     """
 
     view_permission: str = ""
     verbs: tuple[type[Verb], ...] = ()
+    bulk_verbs: tuple[type[BulkVerb], ...] = ()
     exact_lookups: Collection[str] = ()
 
     actions: Any = ()
@@ -54,8 +57,8 @@ class ScopedModelAdmin(admin.ModelAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """Load no script: nothing here is a stock form."""
-        return forms.Media()
+        """Load no script but that of the action menu: nothing here is a stock form."""
+        return forms.Media(js=["admin/js/actions.js"] if self.bulk_verbs else [])
 
     # what may be seen
 
@@ -166,9 +169,21 @@ class ScopedModelAdmin(admin.ModelAdmin):
         return super().get_search_results(request, queryset, search_term[:SEARCH_LIMIT])
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Offer the actions declared on this class; those of the site delete by stock code."""
-        own = {getattr(a, "__name__", a) for a in self.actions or ()}
-        return {name: item for name, item in super().get_actions(request).items() if name in own}
+        """Offer the actions declared on this class; those of the site delete by stock code.
+
+        Bulk verbs come as actions that open their confirmation, if this person may use them.
+        """
+        known = request.__dict__.setdefault("_actions", {})  # asked thrice a page
+        found = known.get(self.opts.label_lower)
+        if found is None:
+            own = {getattr(a, "__name__", a) for a in self.actions or ()}
+            stock = super().get_actions(request).items()
+            found = {name: item for name, item in stock if name in own}
+            for kind in self.bulk_verbs:
+                if not kind(self, request).refusal():
+                    found[kind.name] = (opener(kind), kind.name, str(kind.label))
+            known[self.opts.label_lower] = found
+        return found
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
@@ -285,13 +300,19 @@ class ScopedModelAdmin(admin.ModelAdmin):
         """Show a verb, or carry it out."""
         return act(self, request, verb, object_id, part)
 
+    def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Show the confirmation of a bulk verb again, or carry it out."""
+        return confirm(self, request, verb)
+
     def get_urls(self) -> list[URLPattern]:
         """Put the verbs first; leave out the redirect of bare ids."""
         base = f"{self.opts.app_label}_{self.opts.model_name}"
         view = self.admin_site.admin_view(self.act_view)
+        bulk = self.admin_site.admin_view(self.bulk_view)
         stock = [p for p in super().get_urls() if p.name is not None]
         return [
             path("act/<slug:verb>/", view, name=f"{base}_act_list"),
+            path("bulk/<slug:verb>/", bulk, name=f"{base}_bulk"),
             path("<str:object_id>/act/<slug:verb>/", view, name=f"{base}_act"),
             path("<str:object_id>/act/<slug:verb>/<str:part>/", view, name=f"{base}_act_part"),
             *stock,

@@ -16,6 +16,7 @@ from permissions.errors import ServiceError
 from permissions.policy import TOP, PlaceId, Standing
 from permissions.profile import Profile, Tenant
 from teams import selectors
+from teams.crowd import standings
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account
@@ -50,6 +51,13 @@ class Glance(Change):
         if person.pk not in known:
             known[person.pk] = super().recorded_of(person)
         return known[person.pk]
+
+    def look_up(self, people: Collection[Any]) -> None:
+        """Read what is recorded for all of ``people`` (keys) at once."""
+        known: dict[Any, Standing] = self.__dict__.setdefault("standings", {})
+        if wanted := [pk for pk in people if pk not in known]:
+            found = standings(self.account, wanted, recorded=True)
+            known |= {pk: found.get(pk) or Standing(pk) for pk in wanted}
 
     def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:
         """Say whether the actor holds all of ``permissions`` at all of ``places``."""

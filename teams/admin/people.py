@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from permissions.audit import label_of
 from teams.admin import words
@@ -18,6 +19,7 @@ from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
+from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
     effective_context,
     guest_rows,
@@ -28,6 +30,7 @@ from teams.admin.persons import (
     team_rows,
     toggles_on,
     with_places,
+    with_toggles,
 )
 from teams.admin.place_verbs import PLACE_VERBS
 from teams.admin.site import console
@@ -128,6 +131,7 @@ class PersonAdmin(ConsoleAdmin):
     search_help_text = "Name, login or address"
     ordering = words.by_name()
     verbs = (*PLACE_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
+    bulk_verbs = PEOPLE_VERBS
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the people of the chosen account that the reader sees."""
@@ -150,6 +154,17 @@ class PersonAdmin(ConsoleAdmin):
         if found is None:
             found = request._columns = columns(self, request)  # type: ignore[attr-defined]
         return found
+
+    @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
+    def action_checkbox(self, obj: Any) -> SafeString:
+        """Return the box that chooses a person, named as people know them."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" '
+            'aria-label="Choose {}">',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            label_of(obj),
+        )
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
         """Sort by name and by last sign-in."""
@@ -215,8 +230,7 @@ def columns(model_admin: PersonAdmin, request: HttpRequest) -> tuple[Any, ...]:
 def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[str, Any]:
     """Return what a person's page shows; without ``model_admin`` nothing is offered."""
     desk = desk_of(request)
-    toggles = ("account_toggles__permission", "subaccount_toggles__permission")
-    memberships = list(seen_memberships(desk).filter(user=person).prefetch_related(*toggles))
+    memberships = list(with_toggles(seen_memberships(desk).filter(user=person)))
     own = person.pk == desk.user.pk
     first_name = "you" if own else (getattr(person, "first_name", "") or label_of(person))
     is_owner = person.pk == desk.account.owner_id

@@ -17,7 +17,13 @@ from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
-from teams.models import Membership, Subaccount, TeamMembership
+from teams.models import (
+    AccountUserGrant,
+    Membership,
+    Subaccount,
+    SubaccountUserGrant,
+    TeamMembership,
+)
 from teams.services.offers import Switch
 
 TABS = 8
@@ -53,9 +59,21 @@ def people_in(desk: Desk) -> QuerySet[Any]:
 
 def with_places(desk: Desk, people: QuerySet[Any]) -> QuerySet[Any]:
     """Load, for each of ``people``, the memberships that may be seen, into ``seen``."""
-    toggles = ("account_toggles__permission", "subaccount_toggles__permission")
-    rows = seen_memberships(desk).prefetch_related(*toggles)
+    rows = with_toggles(seen_memberships(desk))
     return people.prefetch_related(Prefetch("memberships", queryset=rows, to_attr="seen"))
+
+
+def with_toggles(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
+    """Load what is switched on with each membership, in one query a table."""
+    return memberships.prefetch_related(
+        *(
+            Prefetch(name, queryset=table._default_manager.select_related("permission"))
+            for name, table in (
+                ("account_toggles", AccountUserGrant),
+                ("subaccount_toggles", SubaccountUserGrant),
+            )
+        )
+    )
 
 
 def toggles_on(desk: Desk, memberships: Iterable[Membership]) -> list[str]:

@@ -108,10 +108,11 @@ def gate(
 def gate_membership(
     change: Change, membership: Membership, act: str, chosen: ChosenRole | None = None
 ) -> None:
+    """Refuse unless the actor may change this membership, or give it the role ``chosen``."""
     reach = (
         [membership.subaccount_id]
         if membership.subaccount_id
-        else list(membership.reach.values_list("subaccount_id", flat=True))
+        else [row.subaccount_id for row in membership.reach.all()]  # may be loaded already
     )
     level = membership.is_account_level
     places = places_of(level, change, reach, membership.all_subaccounts)

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
+
 from permissions import access
 from permissions.errors import ServiceError
 from permissions.policy import Reach, covers
@@ -51,11 +53,38 @@ class Offers:
 
     def refusal(self, membership: Membership) -> str:
         """Return why the actor may not touch this membership; empty if they may."""
+        error = self.verdict(membership, "change this")
+        return error.message if error else ""
+
+    def verdict(self, membership: Membership, act: str) -> ServiceError | None:
+        """Return what the services would raise if the actor touched this membership."""
         try:
-            gate_membership(self.change, membership, "change this")
+            gate_membership(self.change, membership, act)
         except ServiceError as error:
-            return error.message
-        return ""
+            return error
+        return None
+
+    def waking(self, membership: Membership, act: str) -> ServiceError | None:
+        """Return what would be raised if the actor reactivated this membership: a grant of all
+        that is recorded with it."""
+        change = self.change
+        try:
+            chosen = choose_role(
+                change,
+                membership.custom_role or membership.role,
+                account_level=membership.is_account_level,
+            )
+            gate_membership(change, membership, act, chosen)
+            if membership.ends_at is None or membership.ends_at > timezone.now():
+                asleep = [
+                    holding
+                    for holding in change.recorded_of(membership.user).holdings
+                    if holding.source.ref == ("membership", membership.pk)
+                ]
+                change.judge_atoms(atoms_of(asleep, change.root, change.universe), act)
+        except ServiceError as error:
+            return error
+        return None
 
     def switches(self, membership: Membership) -> list[Switch]:
         """Return every toggle of the edition for this membership, locked ones with the reason."""
@@ -200,7 +229,7 @@ def _reach_of(membership: Membership) -> Reach:
         return Reach(top=False, places=frozenset({membership.subaccount_id}))
     if membership.all_subaccounts:
         return Reach(top=True, places=None)
-    ids = frozenset(membership.reach.values_list("subaccount_id", flat=True))
+    ids = frozenset(row.subaccount_id for row in membership.reach.all())
     return Reach(top=True, places=ids)
 
 
