@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -19,6 +19,7 @@ from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
+from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
     effective_context,
@@ -37,85 +38,6 @@ from teams.admin.site import console
 from teams.models import Membership
 
 
-class MembershipFilter(admin.SimpleListFilter):
-    """Filters people by the memberships that the reader sees; unknown values find nobody."""
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return the condition on memberships."""
-        raise NotImplementedError(f"{type(self).__name__} filters nothing: override condition().")
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the people with such a membership."""
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in {str(key) for key, _label in self.lookup_choices}:
-            return queryset.none()
-        rows = seen_memberships(desk_of(request)).order_by()
-        found = rows.filter(self.condition(request, value))
-        return self.more(request, queryset, value, Q(pk__in=found.values("user_id")))
-
-    def more(
-        self, request: HttpRequest, queryset: QuerySet[Any], value: str, found: Q
-    ) -> QuerySet[Any]:
-        """Return the people found; the owner has no membership and may have to be added."""
-        return queryset.filter(found)
-
-
-class PlaceFilter(MembershipFilter):
-    """By the subaccounts one works in."""
-
-    title = "subaccount"
-    parameter_name = "place"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the active subaccounts of the reader."""
-        return [(str(place.pk), place.name) for place in desk_of(request).active]
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return who has a role there, or manages it."""
-        return Q(subaccount=value) | Q(all_subaccounts=True) | Q(reach__subaccount=value)
-
-
-class RoleFilter(MembershipFilter):
-    """By role."""
-
-    title = "role"
-    parameter_name = "role"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the roles of the edition."""
-        edition = desk_of(request).edition
-        return [(role.codename, str(role.label)) for role in edition.roles]
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return who holds it."""
-        return Q(role=value)
-
-
-class StatusFilter(MembershipFilter):
-    """By status: active somewhere, or suspended somewhere."""
-
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer both."""
-        return [(status.value, str(status.label)) for status in Membership.Status]
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return whose membership has it."""
-        return Q(status=value)
-
-    def more(
-        self, request: HttpRequest, queryset: QuerySet[Any], value: str, found: Q
-    ) -> QuerySet[Any]:
-        """Count the owner as active."""
-        if value == Membership.Status.ACTIVE:
-            found |= Q(pk=desk_of(request).account.owner_id)
-        return queryset.filter(found)
-
-
 @admin.register(get_user_model(), site=console)
 class PersonAdmin(ConsoleAdmin):
     """The people one may see. Nothing of a login can be edited here: it belongs to its user."""
@@ -125,7 +47,7 @@ class PersonAdmin(ConsoleAdmin):
     menu_label = "People"
     page_template = "teams/console/person.html"
 
-    list_filter = (PlaceFilter, RoleFilter, StatusFilter)
+    list_filter = PEOPLE_FILTERS
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"
