@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,12 +15,14 @@ from django.utils import timezone
 from permissions import access, grants
 from permissions.access import Decision
 from permissions.audit import label_of
+from permissions.catalogue import Permission
 from permissions.errors import Invalid, NotFound, ServiceError
 from permissions.policy import TOP, Denial, Outcome, PlaceId, Source, sources_at
 from permissions.resources import registry
 from teams import preconditions
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS, get
+from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account, AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
 from teams.selectors import denial_text, source_text
 from teams.services.base import Change
@@ -103,7 +105,7 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
                 "place": str(obj),
                 "why": why,
                 "who_could_give_it": (
-                    list(_givers(user, symbol, account, place, decision)) if edition else []
+                    list(_givers(user, symbol, obj, account, place, decision)) if edition else []
                 ),
             }
         ],
@@ -173,16 +175,30 @@ def _membership_source(source: Source, key: Any) -> dict[str, Any]:
     }
 
 
-def _givers(
-    user: Any, permission: str, account: Account, place: PlaceId, decision: Decision
+def _givers(  # noqa: PLR0917  (what was asked, and where it leads)
+    user: Any,
+    permission: Permission,
+    obj: models.Model,
+    account: Account,
+    place: PlaceId,
+    decision: Decision,
 ) -> Iterator[str]:
-    """Yield who could give what is missing: people who hold it there and may manage that person."""
+    """Yield who could give what is missing: people who hold it there and may manage that person.
+
+    Each person once, and nobody for what no role, toggle or guest access admits there.
+    """
     if decision.reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):
         return  # an edition, a condition or an archive takes it away: nobody can grant that
+    if user.pk == account.owner_id or not is_given(get(account.edition), permission, obj):
+        return
+    asked = {user.pk}
     named = 0
     for person, role in _candidates(account, place):
+        if person.pk in asked:
+            continue
+        asked.add(person.pk)
         change = Change.open(person, account, access.profile_of(person, fresh=True))
-        if person.pk == user.pk or change is None:
+        if change is None:
             continue
         if not sources_at(change.standing, change.root, permission, place):
             continue
@@ -200,6 +216,31 @@ def _givers(
         named += 1
         if named == NAMED:
             return
+
+
+def is_given(edition: Edition, permission: Permission, obj: models.Model) -> bool:
+    """Say whether anything one may be given on ``obj`` can hold ``permission``."""
+    if permission in registry.of(obj).guest:
+        return True
+    custom = edition.custom_roles
+    if custom is not None and permission in {*custom.tickable, *custom.always, *custom.follows}:
+        return True
+    at_account = permission.level == TOP
+    return any(
+        permission in held
+        for role in edition.roles
+        if role.account_level or not at_account
+        for held in _admitted(role)
+    )
+
+
+def _admitted(role: RoleSpec) -> Iterator[Collection[str]]:
+    yield role.holds
+    yield role.contact_adds
+    yield from role.when.values()
+    yield from role.optional.values()
+    if role.at_home is not None:
+        yield from _admitted(role.at_home)
 
 
 def _candidates(account: Account, place: PlaceId) -> Iterator[tuple[Any, str]]:

@@ -312,6 +312,7 @@ class ScopedModelAdmin(admin.ModelAdmin):
         stock = [p for p in super().get_urls() if p.name is not None]
         return [
             path("act/<slug:verb>/", view, name=f"{base}_act_list"),
+            path("act/<slug:verb>/<str:part>/", view, name=f"{base}_act_list_part"),
             path("bulk/<slug:verb>/", bulk, name=f"{base}_bulk"),
             path("<str:object_id>/act/<slug:verb>/", view, name=f"{base}_act"),
             path("<str:object_id>/act/<slug:verb>/<str:part>/", view, name=f"{base}_act_part"),

@@ -113,6 +113,8 @@ class Verb:
         """Return the address of the verb."""
         meta = self.admin.opts
         base = f"{self.admin.admin_site.name}:{meta.app_label}_{meta.model_name}_act"
+        if self.on_list and part:
+            return reverse(f"{base}_list_part", args=[self.name, part])
         if self.on_list:
             return reverse(f"{base}_list", args=[self.name])
         if part:

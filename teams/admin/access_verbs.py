@@ -194,6 +194,8 @@ class JoinTeam(ConsoleVerb):
             return "You cannot put yourself into a team: nobody changes their own rights."
         if self.obj.pk == self.desk.account.owner_id:
             return "You cannot put the owner into a team: the owner sees everything already."
+        if reason := self.desk.offers.team_refusal(self.obj):
+            return reason
         if not self.free_teams():
             return f"{label_of(self.obj)} is in every team there is."
         return ""
@@ -237,7 +239,7 @@ class LeaveTeam(ConsoleVerb):
         """Refuse unless the actor manages teams."""
         if self.obj.pk == self.actor.pk or not self.desk.holds(MANAGE_TEAMS):
             return "You cannot change this team: that needs Manage teams, and not for oneself."
-        return ""
+        return self.desk.offers.team_refusal(self.obj)
 
     def title(self) -> str:
         """Return the heading."""

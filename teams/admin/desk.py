@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -51,6 +51,12 @@ class Glance(Change):
         if person.pk not in known:
             known[person.pk] = super().recorded_of(person)
         return known[person.pk]
+
+    def seen_by(self, person: Any, standing: Standing) -> Glance:
+        """Return the change ``person`` would make here, with what is known already."""
+        other = replace(self, actor=person, standing=standing)
+        other.__dict__["standings"] = self.__dict__.setdefault("standings", {})
+        return other
 
     def look_up(self, people: Collection[Any]) -> None:
         """Read what is recorded for all of ``people`` (keys) at once."""

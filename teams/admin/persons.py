@@ -16,6 +16,7 @@ from permissions.resources import registry
 from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
+from teams.admin.switchers import why_locked
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import (
     AccountUserGrant,
@@ -124,7 +125,7 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
     rows = (*membership.account_toggles.all(), *membership.subaccount_toggles.all())
     on = {row.permission.codename for row in rows}
     at_account = membership.is_account_level
-    refusal = desk.offers.refusal(membership)
+    refusal = desk.offers.verdict(membership, "change this")
     found = []
     for toggle in desk.edition.toggles:
         able = [
@@ -143,7 +144,8 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
             found.append(SwitchRow(toggle.codename, str(toggle.label), reason, False, True))
             continue
         permissions = spec.optional[toggle.codename]
-        locked = refusal or desk.offers.switch_refusal(membership, spec, toggle, on)
+        error = refusal or desk.offers.switch_verdict(membership, spec, toggle, on)
+        locked = why_locked(desk, membership, spec, toggle, error) if error else ""
         switch = Switch(toggle, tuple(sorted(permissions)), bool(on & permissions), locked)
         found.append(_switch_row(switch, rows))
     return found
@@ -157,10 +159,12 @@ def _switch_row(switch: Switch, rows: Iterable[Any]) -> SwitchRow:
         note += f" On since {words.short_date(given.granted_at)}."
         if given.ends_at:
             note += f" Ends {words.short_date(given.ends_at)}."
+        if switch.locked:
+            note += f" {switch.locked}"
     return SwitchRow(
         switch.toggle.codename,
         str(switch.toggle.label),
-        switch.locked or note,
+        note if switch.is_on else switch.locked or note,
         switch.is_on,
         bool(switch.locked),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -12,13 +13,23 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from permissions import access
-from teams import provider
+from permissions.models import AuditEvent
+from teams import provider, services
 from teams.admin.people import PersonAdmin
 from teams.admin.people_filters import PEOPLE_FILTERS
+from teams.catalogue import MANAGE_TEAMS
 from teams.crowd import standings
 from teams.demo import seed
-from teams.factories import AccountFactory, MembershipFactory, RoleFactory, UserFactory
+from teams.factories import (
+    AccountFactory,
+    MembershipFactory,
+    RoleFactory,
+    SubaccountFactory,
+    TeamMembershipFactory,
+    UserFactory,
+)
 from teams.models import Account, AccountUserGrant, Membership, SubaccountUserGrant
+from tests.console.conftest import MARKER, build
 
 PEOPLE = "/auth/user/"
 
@@ -191,4 +202,278 @@ def test_each_filter_costs_one_query(world: Any) -> None:
 
     bare = cost(())
     assert cost(PEOPLE_FILTERS) == bare + len(PEOPLE_FILTERS)
-    assert bare <= 11
+    assert bare <= 13
+
+
+# adding
+
+
+def act(client: Any, url: str, **data: Any) -> Any:
+    assert client.get(url).status_code == 200, url
+    return client.post(url, data, follow=True)
+
+
+def boss_in(world: Any, role: str = "manager", **more: Any) -> Any:
+    """Return somebody with a high role who is also an author in North."""
+    person = UserFactory(first_name="Second", last_name="Boss")
+    more = more or {"all_subaccounts": True}
+    MembershipFactory(account=world.account, user=person, role=role, **more)
+    MembershipFactory(
+        account=world.account, subaccount=world.places["north"], user=person, role="author"
+    )
+    return person
+
+
+def test_add_person_asks_for_the_place_first(world: Any) -> None:
+    client, person = world.client("owner"), world.people["full"]
+    assert "/auth/user/act/add-person/" in client.get(PEOPLE).content.decode()
+    page = client.get(f"{PEOPLE}act/add-person/").content.decode()
+    south = f"{PEOPLE}act/add-person/{world.places['south'].pk}/"
+    assert south in page
+    assert MARKER not in page
+    assert "Full One" in client.get(south).content.decode()
+    answer = act(client, south, person=person.pk, role="editor")
+    assert "Full One is Editor of South now." in answer.content.decode()
+    assert Membership.objects.get(user=person, subaccount=world.places["south"]).role == "editor"
+    assert "Full One" not in client.get(south).content.decode()
+
+
+def test_add_person_reaches_the_account_too(world: Any) -> None:
+    client = world.client("owner")
+    url = f"{PEOPLE}act/add-person/account/"
+    act(client, url, person=world.people["author"].pk, role="manager", reach="all")
+    assert Membership.objects.get(user=world.people["author"], subaccount=None).all_subaccounts
+
+
+def test_add_person_is_offered_only_where_it_leads_somewhere(world: Any) -> None:
+    for who in ("administrator", "manager"):  # everybody they see works in North already
+        client = world.client(who)
+        assert "add-person" not in client.get(PEOPLE).content.decode()
+        north = world.places["north"].pk
+        assert client.get(f"{PEOPLE}act/add-person/{north}/").status_code == 403
+    world.seats["manager"].reach.create(subaccount=world.places["south"], account=world.account)
+    client = world.client("manager")
+    assert "add-person" in client.get(PEOPLE).content.decode()
+    page = client.get(f"{PEOPLE}act/add-person/").content.decode()
+    assert "South" in page
+    assert "East" not in page
+
+
+@pytest.mark.parametrize("part", ["south", "rival", "987654", "abc", "%00", "9" * 40])
+def test_places_out_of_reach_are_missing(world: Any, part: str) -> None:
+    keys = {"south": world.places["south"].pk, "rival": world.rival["subaccount"].pk}
+    client = world.client("manager")
+    assert client.get(f"{PEOPLE}act/add-person/{keys.get(part, part)}/").status_code == 404
+
+
+def test_add_person_takes_nobody_the_actor_does_not_see(world: Any) -> None:
+    world.seats["manager"].reach.create(subaccount=world.places["south"], account=world.account)
+    hidden = UserFactory(first_name="Hidden", last_name="Away")
+    MembershipFactory(account=world.account, subaccount=world.places["east"], user=hidden)
+    client = world.client("manager")
+    url = f"{PEOPLE}act/add-person/{world.places['south'].pk}/"
+    assert "Hidden" not in client.get(url).content.decode()
+    before = Membership.objects.count()
+    for person in (hidden.pk, world.rival["user"].pk, 987654, "abc", " ", "\0"):
+        answer = client.post(url, {"person": person, "role": "author"})
+        assert answer.status_code == 200
+        assert "Hidden" not in answer.content.decode()
+    assert Membership.objects.count() == before
+
+
+def test_who_is_above_is_not_offered_and_refused(lasting_world: Any) -> None:
+    world = lasting_world
+    boss = boss_in(world)
+    world.seats["manager"].reach.create(subaccount=world.places["south"], account=world.account)
+    client, south = world.client("manager"), world.places["south"].pk
+    for url in (f"{PEOPLE}act/add-person/{south}/", f"/teams/subaccount/{south}/act/add/"):
+        page = client.get(url).content.decode()
+        assert "Full One" in page
+        assert "Second Boss" not in page
+        assert client.post(url, {"person": boss.pk, "role": "author"}).status_code == 403
+    person = client.get(f"{PEOPLE}{boss.pk}/change/").content.decode()
+    assert f"/auth/user/{boss.pk}/act/add/" not in person
+    assert client.get(f"{PEOPLE}{boss.pk}/act/add/{south}/").status_code == 403
+    event = AuditEvent.objects.get()
+    assert (event.action, event.data["code"]) == ("write.refused", "RANK_TOO_HIGH")
+
+
+def test_an_owner_with_only_the_home_workspace_may_add_to_the_account(db: Any, client: Any) -> None:
+    owner = UserFactory()
+    account = AccountFactory(edition="constant_contact", owner=owner)
+    home = SubaccountFactory(account=account, is_home=True)
+    person = UserFactory(first_name="Ida", last_name="Berg")
+    MembershipFactory(
+        account=account, user=person, role="campaign_creator", reaching=[home], exclusive=False
+    )
+    client.force_login(owner)
+    url = f"{PEOPLE}{person.pk}/act/add/"
+    assert url in client.get(f"{PEOPLE}{person.pk}/change/").content.decode()
+    options = client.get(url).content.decode()
+    assert f"{url}account/" in options
+    assert f"{url}{home.pk}/" not in options
+    act(client, f"{url}account/", role="account_manager", reach="some", managed=[str(home.pk)])
+    assert person.memberships.filter(role="account_manager", reach__subaccount=home).exists()
+
+
+def test_a_role_the_edition_no_longer_has_breaks_no_page(world: Any) -> None:
+    for name in ("manager", "full"):
+        Membership.objects.filter(pk=world.seats[name].pk).update(role="bygone")
+    client = world.client("owner")
+    assert client.get(PEOPLE).status_code == 200
+    for name in ("manager", "full"):
+        assert client.get(f"{PEOPLE}{world.people[name].pk}/change/").status_code == 200
+
+
+def test_teams_are_not_offered_for_who_holds_more(sailthru: dict[str, Any], client: Any) -> None:
+    admin = UserFactory(username="s.admin")
+    account, place = sailthru["account"], sailthru["place"]
+    MembershipFactory(
+        account=account, user=admin, role="account_admin", all_subaccounts=True, exclusive=False
+    )
+    client.force_login(sailthru["owner"])
+    url = f"{PEOPLE}{admin.pk}/act/join/"
+    assert url in client.get(f"{PEOPLE}{admin.pk}/change/").content.decode()
+    # somebody who manages teams in one place does not touch who holds more there
+    role = RoleFactory(account=account, name="Team lead", permissions=[str(MANAGE_TEAMS)])
+    lead = UserFactory(username="s.lead")
+    MembershipFactory(
+        account=account, subaccount=place, user=lead, role="", custom_role=role, exclusive=False
+    )
+    client.force_login(lead)
+    person = sailthru["member"]
+    page = client.get(f"{PEOPLE}{person.pk}/change/")
+    if page.status_code == 200:
+        assert f"{PEOPLE}{person.pk}/act/join/" not in page.content.decode()
+    TeamMembershipFactory(team=sailthru["team"], user=person)
+    assert "/act/leave/" not in client.get(f"{PEOPLE}{person.pk}/change/").content.decode()
+    assert client.get(f"{PEOPLE}{person.pk}/act/join/").status_code in (403, 404)
+
+
+def test_the_primary_contact_is_chosen_among_those_below(enterprise: Any) -> None:
+    north = enterprise.places["north"]
+    boss = UserFactory(first_name="Second", last_name="Boss")
+    MembershipFactory(account=enterprise.account, user=boss, role="manager", all_subaccounts=True)
+    seat = MembershipFactory(account=enterprise.account, subaccount=north, user=boss, role="full")
+    url = f"/teams/subaccount/{north.pk}/act/contact/"
+    page = enterprise.client("manager").get(url).content.decode()
+    assert "Full One" in page
+    assert "Second Boss" not in page
+    assert "Second Boss" in enterprise.client("owner").get(url).content.decode()
+    Membership.objects.filter(pk=seat.pk).update(is_primary_contact=True)
+    assert enterprise.client("manager").get(url).status_code == 403
+    body = enterprise.client("manager").get(f"/teams/subaccount/{north.pk}/change/")
+    assert "/act/contact/" not in body.content.decode()
+
+
+@pytest.mark.parametrize(
+    "url", ["/auth/user/act/add-person/", "/auth/user/act/add-person/{south}/", "/auth/user/"]
+)
+def test_adding_costs_the_same_for_few_and_for_many(world: Any, url: str) -> None:
+    world.seats["manager"].reach.create(subaccount=world.places["south"], account=world.account)
+    address = url.format(south=world.places["south"].pk)
+
+    def cost() -> int:
+        client = world.client("manager")
+        client.get(address)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(address).status_code == 200
+        return len(queries)
+
+    before = cost()
+    for _ in range(3):
+        person = UserFactory()
+        MembershipFactory(account=world.account, subaccount=world.places["north"], user=person)
+    assert cost() == before
+
+
+# switches say why they are locked, and who can help
+
+
+def locked(client: Any, person: Any) -> list[str]:
+    """Return the sentences of the locked switches on a person's page."""
+    url = "/access/" if person is None else f"{PEOPLE}{person.pk}/change/"
+    body = html.unescape(client.get(url).content.decode())
+    return re.findall(r'#i-lock"></use></svg><span>([^<]*)</span></p>', body)
+
+
+def test_a_switch_one_does_not_hold_names_who_does(db: Any) -> None:
+    world = build("emma_corporate")
+
+    def holder() -> str:
+        sentences = locked(world.client("manager"), world.people["full"])
+        start = "You do not hold Export contacts in North; "
+        found = [s.removeprefix(start) for s in sentences if s.startswith(start)]
+        return found[0] if len(found) == 1 else ""
+
+    second = UserFactory(first_name="Near", last_name="Manager")
+    seat = MembershipFactory(
+        account=world.account, user=second, role="manager", reaching=[world.places["north"]]
+    )
+    services.toggle_permission(
+        actor=world.people["owner"], membership=seat, toggle="export_contacts", on=True
+    )
+    assert holder() == "Administrator One (administrator) does."
+    Membership.objects.filter(pk=world.seats["administrator"].pk).update(status="suspended")
+    assert holder() == "Near Manager (manager) does."
+    Membership.objects.filter(pk=seat.pk).update(status="suspended")
+    assert holder() == "Maria Lopez (parent) does."
+
+
+def test_a_switch_of_somebody_above_names_who_can(world: Any) -> None:
+    boss = UserFactory(first_name="Second", last_name="Boss")
+    MembershipFactory(account=world.account, user=boss, role="manager", all_subaccounts=True)
+    MembershipFactory(
+        account=world.account, subaccount=world.places["north"], user=boss, role="full"
+    )
+    sentences = locked(world.client("administrator"), boss)
+    assert (
+        sentences
+        == ["Second Boss is not below you there. Maria Lopez (owner) can switch this."] * 2
+    )
+
+
+def test_ones_own_switches_name_who_can(world: Any) -> None:
+    sentences = locked(world.client("full"), None)
+    assert set(sentences) == {
+        "Nobody changes their own rights. Administrator One (administrator) can switch this."
+    }
+    services.toggle_permission(
+        actor=world.people["owner"],
+        membership=world.seats["full"],
+        toggle="export_contacts",
+        on=True,
+    )
+    assert any(s.startswith("Covers Export contacts") for s in locked(world.client("full"), None))
+
+
+def test_a_switch_the_role_does_not_admit_names_nobody(world: Any) -> None:
+    for sentence in locked(world.client("administrator"), world.people["author"]):
+        assert sentence == (
+            "The role Author cannot be given this. It can be switched on for Full and Editor."
+        )
+
+
+@pytest.mark.parametrize("who", ["manager", "administrator", "owner"])
+def test_the_person_costs_the_same_with_many_locked_switches(db: Any, who: str) -> None:
+    world = build("emma_corporate")
+
+    def cost() -> int:
+        client = world.client(who)
+        url = f"{PEOPLE}{world.people['full'].pk}/change/"
+        client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(url).status_code == 200
+        return len(queries)
+
+    before = cost()
+    for name in ("south", "east"):
+        place = world.places[name]
+        world.seats["manager"].reach.create(subaccount=place, account=world.account)
+        for person in (world.people["full"], UserFactory(), UserFactory()):
+            MembershipFactory(account=world.account, subaccount=place, user=person, role="full")
+        MembershipFactory(
+            account=world.account, subaccount=place, user=UserFactory(), role="administrator"
+        )
+    assert cost() == before
+    assert before <= 32

@@ -22,7 +22,7 @@ PAGES = {
     "home": ("owner", "/", 15),
     "home of a member": ("author", "/", 6),
     "my access": ("full", "/access/", 16),
-    "people": ("owner", "/auth/user/", 16),
+    "people": ("owner", "/auth/user/", 18),
     "person": ("owner", "/auth/user/{full}/change/", 25),
     "roles": ("owner", "/roles/", 5),
     "subaccounts": ("owner", "/teams/subaccount/", 9),
