@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from permissions.audit import REFUSED, timeline
+from django.contrib.auth import get_user_model
+
+from permissions.audit import REFUSED, label_of, timeline
 from permissions.models import AuditEvent
 from teams.admin import words
 from teams.admin.desk import Desk, initials, role_spec
+from teams.models import Subaccount
 from teams.services.base import root_key
 
 
@@ -23,25 +27,45 @@ class Entry(NamedTuple):
 
 def recent(desk: Desk, limit: int) -> list[Entry]:
     """Return the newest events of the account, for its owner."""
-    events = timeline(root_key(desk.account))[:limit]
-    return [entry(desk, event) for event in events]
+    return entries(desk, timeline(root_key(desk.account))[:limit])
 
 
-def entry(desk: Desk, event: AuditEvent) -> Entry:
+def entries(desk: Desk, events: Iterable[AuditEvent]) -> list[Entry]:
+    """Return events in words."""
+    found = list(events)
+    names = _names(event for event in found if "person" not in event.data)
+    return [entry(desk, event, names) for event in found]
+
+
+def _names(events: Iterable[AuditEvent]) -> dict[str, str]:
+    """Return what people are called, by login, where an event recorded the login alone."""
+    labels = (e.subject_label for e in events if e.subject_ref.startswith("teams.membership:"))
+    logins = {_login(label) for label in labels}
+    if not logins:
+        return {}
+    model = get_user_model()
+    people = model._default_manager.filter(**{f"{model.USERNAME_FIELD}__in": logins})
+    return {person.get_username(): label_of(person) for person in people}
+
+
+def entry(desk: Desk, event: AuditEvent, names: dict[str, str]) -> Entry:
     """Return one event in words."""
     return Entry(
         actor=event.actor_label,
         initials=initials(event.actor_label),
-        text=sentence(desk, event),
+        text=sentence(desk, event, names),
         when=words.when(event.at),
         is_refusal=event.action == REFUSED,
     )
 
 
-def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line an action)
-    """Return what was done, to follow the actor's name."""
-    data, subject = event.data, event.subject_label
-    person = str(data.get("person") or _person(data) or "somebody")
+def sentence(  # noqa: PLR0912  (one line an action)
+    desk: Desk, event: AuditEvent, names: dict[str, str]
+) -> str:
+    """Return what was done, to follow the actor's name; ``names`` are people's, by login."""
+    data, subject = event.data, _subject(desk, event)
+    login = _login(event.subject_label)
+    person = str(data.get("person") or _person(data) or names.get(login) or login or "somebody")
     match event.action:
         case "member.added":
             return f"made {person} {_role(desk, data)} of {_place(desk, data)}."
@@ -49,9 +73,9 @@ def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line 
             before = data.get("before", {})
             return f"removed {before.get('person', person)} from {_place(desk, before)}."
         case "member.suspended":
-            return f"suspended {_name(subject)}."
+            return f"suspended {person}."
         case "member.reactivated":
-            return f"reactivated {_name(subject)}."
+            return f"reactivated {person}."
         case "role.changed":
             before, after = data.get("before", {}), data.get("after", {})
             return (
@@ -69,7 +93,7 @@ def sentence(desk: Desk, event: AuditEvent) -> str:  # noqa: PLR0912  (one line 
         case "permission.toggled":
             toggle = {t.codename: str(t.label) for t in desk.edition.toggles}
             name = toggle.get(data.get("toggle", ""), "an optional permission")
-            return f"switched {name} {'on' if data.get('after') else 'off'} for {_name(subject)}."
+            return f"switched {name} {'on' if data.get('after') else 'off'} for {person}."
         case "contact.changed":
             return f"changed the primary contact of {subject}."
         case "guest.given":
@@ -105,9 +129,18 @@ def _person(data: dict[str, Any]) -> str:
     return str(after.get("person", "")) if isinstance(after, dict) else ""
 
 
-def _name(subject: str) -> str:
-    """Return the login of a membership's label, "login (role)"."""
-    return subject.partition(" (")[0]
+def _login(label: str) -> str:
+    """Return the login of a membership's label, "login (role)"; empty for any other label."""
+    login, separator, _role = label.partition(" (")
+    return login if separator else ""
+
+
+def _subject(desk: Desk, event: AuditEvent) -> str:
+    """Return what the event was about; a subaccount by name only if the reader may know it."""
+    kind, _, key = event.subject_ref.partition(":")
+    if kind != Subaccount._meta.label_lower or desk.is_owner:
+        return event.subject_label
+    return desk.place_names.get(int(key), "a subaccount") if key.isdecimal() else "a subaccount"
 
 
 def _role(desk: Desk, data: dict[str, Any]) -> str:

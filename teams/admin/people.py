@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from permissions.audit import label_of
 from teams.admin import words
 from teams.admin.access_verbs import ACCESS_VERBS
+from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
@@ -182,6 +183,7 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         ],
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
+        "activity": activity(desk, person, memberships),
         **effective_context(desk, person, memberships, request.GET.get("place", "")),
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound
 from permissions.policy import FUTURE, TOP, PlaceId
 from teams.catalogue import CATALOGUE
@@ -187,3 +188,12 @@ def stored_membership(membership: Any) -> Membership:
     key = expect(membership, Membership, "The membership").pk
     rows = Membership.objects.select_related("account", "user", "subaccount", "custom_role")
     return rows.get(pk=key)
+
+
+def about(membership: Membership) -> dict[str, Any]:
+    """Return whom and which place an event about ``membership`` concerns, for the audit."""
+    return {
+        "user": str(membership.user_id),
+        "person": label_of(membership.user),
+        "subaccount": membership.subaccount_id,
+    }

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from permissions import access
+from permissions import access, audit
 from permissions.models import AuditEvent
 from teams import provider, services
 from teams.admin.people import PersonAdmin
@@ -477,3 +477,116 @@ def test_the_person_costs_the_same_with_many_locked_switches(db: Any, who: str) 
         )
     assert cost() == before
     assert before <= 32
+
+
+# activity
+
+
+def feed(client: Any, person: Any) -> list[str]:
+    """Return the lines of a person's activity, newest first."""
+    url = "/access/" if person is None else f"{PEOPLE}{person.pk}/change/"
+    body = html.unescape(client.get(url).content.decode())
+    section = body.partition('id="activity"')[2]
+    lines = re.findall(r"<p>(.*?) <time", section)
+    return [re.sub(r"<[^>]*>", "", line) for line in lines]
+
+
+def test_activity_is_in_words_and_names_people(world: Any) -> None:
+    owner, person = world.people["owner"], world.people["full"]
+    services.toggle_permission(
+        actor=owner, membership=world.seats["full"], toggle="export_contacts", on=True
+    )
+    services.suspend_member(actor=owner, membership=world.seats["full"])
+    services.reactivate_member(actor=owner, membership=world.seats["full"])
+    services.change_role(actor=owner, membership=world.seats["full"], role="editor")
+    lines = feed(world.client("owner"), person)
+    assert lines == [
+        "Maria Lopez made Full One Editor of North. Was Full.",
+        "Maria Lopez reactivated Full One.",
+        "Maria Lopez suspended Full One.",
+        "Maria Lopez switched Export contacts on for Full One.",
+    ]
+    assert feed(world.client("administrator"), person) == lines
+    assert feed(world.client("full"), None) == lines
+    assert set(lines) <= set(feed(world.client("owner"), None))
+
+
+def test_activity_recorded_by_login_alone_names_the_person(world: Any) -> None:
+    audit.record(
+        root=audit.ref_of(world.account),
+        actor=world.people["owner"],
+        action="member.suspended",
+        subject=world.seats["full"],
+        data={"before": "active", "after": "suspended"},
+    )
+    assert feed(world.client("owner"), world.people["full"]) == ["Maria Lopez suspended Full One."]
+    # where it happened was not recorded, so others are not told
+    assert feed(world.client("administrator"), world.people["full"]) == []
+
+
+def test_activity_elsewhere_is_left_out(world: Any) -> None:
+    owner, person = world.people["owner"], world.people["full"]
+    south = services.add_member(
+        actor=owner,
+        account=world.account,
+        user=person,
+        role="editor",
+        subaccount=world.places["south"],
+    )
+    services.remove_member(actor=owner, membership=south)
+    services.add_member(
+        actor=owner, account=world.account, user=person, role="manager", all_subaccounts=True
+    )
+    services.rename_subaccount(actor=owner, subaccount=world.places["east"], name="Far away")
+    assert feed(world.client("administrator"), person) == []
+    told = feed(world.client("owner"), person)
+    assert told[:2] == [
+        "Maria Lopez made Full One Manager of all subaccounts.",
+        "Maria Lopez removed Full One from South.",
+    ]
+    for who in ("administrator", "manager"):
+        for line in feed(world.client(who), person):
+            assert "South" not in line
+    Membership.objects.filter(user=person, subaccount=None).delete()
+    mine = feed(world.client("full"), None)
+    assert "Maria Lopez removed Full One from a subaccount." in mine
+    assert "South" not in "".join(mine)
+
+
+def test_refusals_are_told_to_the_owner_alone(lasting_world: Any) -> None:
+    world = lasting_world
+    manager = world.people["manager"]
+    world.client("manager").post("/teams/subaccount/act/create/", {"name": "Mine"})
+    assert any("cannot create" in line for line in feed(world.client("owner"), manager))
+    assert feed(world.client("manager"), None) == []
+
+
+def test_activity_of_another_account_is_never_told(world: Any) -> None:
+    person = world.people["full"]
+    MembershipFactory(
+        account=world.rival["account"],
+        subaccount=world.rival["subaccount"],
+        user=person,
+        role="full",
+    )
+    seat = person.memberships.get(account=world.rival["account"])
+    services.suspend_member(actor=world.rival["owner"], membership=seat)
+    body = world.client("owner").get(f"{PEOPLE}{person.pk}/change/").content.decode()
+    assert MARKER not in body
+    assert feed(world.client("owner"), person) == []
+
+
+def test_activity_is_bounded_and_costs_the_same(world: Any) -> None:
+    owner, person, client = world.people["owner"], world.people["full"], world.client("owner")
+
+    def again(times: int) -> int:
+        for _ in range(times):
+            services.suspend_member(actor=owner, membership=world.seats["full"])
+            services.reactivate_member(actor=owner, membership=world.seats["full"])
+        client.get(f"{PEOPLE}{person.pk}/change/")
+        with CaptureQueriesContext(connection) as queries:
+            client.get(f"{PEOPLE}{person.pk}/change/")
+        return len(queries)
+
+    assert again(1) == again(7)
+    assert len(feed(client, person)) == 10

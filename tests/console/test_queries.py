@@ -21,7 +21,7 @@ from teams.factories import (
 PAGES = {
     "home": ("owner", "/", 15),
     "home of a member": ("author", "/", 6),
-    "my access": ("full", "/access/", 16),
+    "my access": ("full", "/access/", 24),
     "people": ("owner", "/auth/user/", 18),
     "person": ("owner", "/auth/user/{full}/change/", 25),
     "roles": ("owner", "/roles/", 5),
