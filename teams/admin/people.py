@@ -91,7 +91,7 @@ class PersonAdmin(ConsoleAdmin):
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
         """Sort by name and by last sign-in."""
-        person, _places, _optional, signed_in = self.get_list_display(request)
+        person, _places, _optional, signed_in, _ends = self.get_list_display(request)
         return person, signed_in
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
@@ -147,7 +147,11 @@ def columns(model_admin: PersonAdmin, request: HttpRequest) -> tuple[Any, ...]:
     def signed_in(obj: Any) -> SafeString:
         return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.last_login))
 
-    return person, places, optional, signed_in
+    @admin.display(description="Ends")
+    def ends(obj: Any) -> SafeString:
+        return words.ending(min((m.ends_at for m in obj.seen if m.ends_at), default=None))
+
+    return person, places, optional, signed_in, ends
 
 
 def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[str, Any]:

@@ -590,3 +590,16 @@ def test_activity_is_bounded_and_costs_the_same(world: Any) -> None:
 
     assert again(1) == again(7)
     assert len(feed(client, person)) == 10
+
+
+def test_the_list_says_when_access_ends(world: Any) -> None:
+    ends = {"full": 3, "author": 1, "editor": -2, "response_only": 40}
+    for who, days in ends.items():
+        moment = timezone.now() + timedelta(days=days)
+        Membership.objects.filter(pk=world.seats[who].pk).update(ends_at=moment)
+    body = world.client("owner").get(PEOPLE).content.decode()
+    cells = re.findall(r'<td class="field-ends">(.*?)</td>', body)
+    words = [re.sub(r"<time.*?</time>|<[^>]*>", "", cell) for cell in cells]
+    assert sorted(words) == sorted(
+        ["No end", "tomorrow", "ended", "in 3 days", "", "No end", "No end"]
+    )
