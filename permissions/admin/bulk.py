@@ -118,6 +118,11 @@ def opener(kind: type[BulkVerb]) -> Any:
         if len(keys) > LIMIT:
             too_many(request)
             return None
+        if not keys:
+            messages.warning(
+                request, "Nothing was changed: there is nothing on this list any more."
+            )
+            return None
         verb = kind(model_admin, request, find_rows(model_admin, request, keys))
         return page(verb, verb.form_class(verb))
 

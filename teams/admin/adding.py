@@ -14,6 +14,10 @@ from teams.models import Subaccount
 
 #: how the address names the account itself, as a place for roles
 ACCOUNT = "account"
+#: so many roles are looked at before all of them
+FIRST = 200
+
+Taken = dict[Any, set[int | None]]
 
 
 @dataclass
@@ -26,18 +30,26 @@ class Adding:
     desk: Desk
 
     @cached_property
-    def taken(self) -> dict[Any, set[int | None]]:
+    def taken(self) -> Taken:
         """Return, by person, the places where the reader sees a role of theirs.
 
         Everybody the reader sees is in it, but for themselves and the owner.
         """
-        found: dict[Any, set[int | None]] = defaultdict(set)
-        rows = seen_memberships(self.desk).order_by().values_list("user_id", "subaccount_id")
-        for user, place in rows:
+        return self._taken(None)[0]
+
+    def _taken(self, limit: int | None) -> tuple[Taken, bool]:
+        """Return the same, of the people in the first ``limit`` rows, and whether that is all."""
+        found: Taken = defaultdict(set)
+        rows = seen_memberships(self.desk).order_by("user_id", "pk")
+        pairs = list(rows.values_list("user_id", "subaccount_id")[:limit])
+        for user, place in pairs:
             found[user].add(place)
+        is_all = limit is None or len(pairs) < limit
+        if not is_all:
+            del found[pairs[-1][0]]  # whose other places may be in the next row
         for nobody in (self.desk.user.pk, self.desk.account.owner_id):
             found.pop(nobody, None)
-        return found
+        return found, is_all
 
     @cached_property
     def places(self) -> list[Place | None]:
@@ -51,11 +63,17 @@ class Adding:
 
     def free(self, person: Any, place: int | None) -> bool:
         """Say whether the person (a key) has no role there, or may have several."""
-        return self.desk.edition.roles_add_up or place not in self.taken.get(person, ())
+        return self._free(self.taken, person, place)
+
+    def _free(self, taken: Taken, person: Any, place: int | None) -> bool:
+        return self.desk.edition.roles_add_up or place not in taken.get(person, ())
 
     def keys(self, place: int | None) -> list[Any]:
         """Return the keys of the people who may be added there: free, and below the reader."""
-        found = [pk for pk in self.taken if self.free(pk, place)]
+        return self._keys(self.taken, place)
+
+    def _keys(self, taken: Taken, place: int | None) -> list[Any]:
+        found = [pk for pk in taken if self._free(taken, pk, place)]
         if self.desk.is_owner:  # nobody is above the owner
             return found
         self.desk.glance.look_up(found)
@@ -75,8 +93,11 @@ class Adding:
         ]
 
     def leads_somewhere(self) -> bool:
-        """Say whether there is anybody to add anywhere."""
-        return any(self.keys(key_of(place)) for place in self.places)
+        """Say whether there is anybody to add anywhere; a few people mostly tell."""
+        taken, is_all = self._taken(FIRST)
+        if any(self._keys(taken, key_of(place)) for place in self.places):
+            return True
+        return not is_all and any(self.keys(key_of(place)) for place in self.places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,14 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
         return True
 
     def verdict(self, membership: Membership) -> ServiceError | None:
-        """Return what the service would raise."""
+        """Return what the service would raise, asked once a request."""
+        known: dict[int, ServiceError | None] = self.__dict__.setdefault("verdicts", {})
+        if membership.pk not in known:
+            known[membership.pk] = self.judge(membership)
+        return known[membership.pk]
+
+    def judge(self, membership: Membership) -> ServiceError | None:
+        """Ask the service's gate."""
         who = label_of(membership.user)
         return self.desk.offers.verdict(membership, f"{self.act} {who}")
 
@@ -215,10 +222,10 @@ class ReactivatePeople(PeopleVerb):
         """Leave alone what is on."""
         return membership.status == Membership.Status.SUSPENDED
 
-    def verdict(self, membership: Membership) -> ServiceError | None:
+    def judge(self, membership: Membership) -> ServiceError | None:
         """Reactivating is a grant of all the role holds."""
         if not self.applies(membership):
-            return super().verdict(membership)
+            return super().judge(membership)
         return self.desk.offers.waking(membership, f"{self.act} {label_of(membership.user)}")
 
     def service(self, membership: Membership) -> None:

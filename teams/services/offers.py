@@ -178,6 +178,18 @@ class Offers:
             return False
         return True
 
+    def may_be_guest(self, person: Any, subaccount: Any) -> bool:
+        """Say whether ``person`` has no role in the subaccount (a key), and is not above the
+        actor there: guests are those without one."""
+        roles = [
+            holding
+            for holding in self.change.recorded_of(person).holdings
+            if holding.source.kind in ("role", "owner")
+        ]
+        if any(subaccount in holding.reach for holding in roles):
+            return False
+        return self.may_add(person, subaccount)
+
     def contact_refusal(self, membership: Membership) -> str:
         """Return why the actor may not make this member the primary contact, or no longer."""
         change, places = self.change, frozenset({membership.subaccount_id})

@@ -361,3 +361,11 @@ def test_the_confirmation_costs_the_same_for_one_and_for_many(world: Any) -> Non
         crowd.append(person)
     assert cost(*crowd) == one
     assert one <= 26
+
+
+def test_a_list_that_is_empty_by_now_is_no_error(world: Any) -> None:
+    client = world.client("owner")
+    full = world.people["full"]
+    answer = choose(client, "suspend", full, query="?status=suspended", select_across="1")
+    assert answer.status_code == 302
+    assert "nothing on this list any more" in client.get(PEOPLE).content.decode()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from permissions import access, audit
 from permissions.models import AuditEvent
 from teams import provider, services
+from teams.admin import adding
 from teams.admin.people import PersonAdmin
 from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.catalogue import MANAGE_TEAMS
@@ -603,3 +604,40 @@ def test_the_list_says_when_access_ends(world: Any) -> None:
     assert sorted(words) == sorted(
         ["No end", "tomorrow", "ended", "in 3 days", "", "No end", "No end"]
     )
+
+
+def test_adding_looks_past_the_first_people(world: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(adding, "FIRST", 3)
+    assert "add-person" in world.client("owner").get(PEOPLE).content.decode()
+    for name, seat in world.seats.items():  # the first people work everywhere already
+        if name not in ("author", "manager"):
+            for place in ("south", "east"):
+                MembershipFactory(
+                    account=world.account,
+                    subaccount=world.places[place],
+                    user=seat.user,
+                    role=seat.role,
+                )
+            seat_at_top = {"user": seat.user, "role": "manager", "all_subaccounts": True}
+            MembershipFactory(account=world.account, **seat_at_top)
+    assert "add-person" in world.client("owner").get(PEOPLE).content.decode()
+
+
+def test_guest_access_is_not_offered_where_a_hidden_role_reaches(world: Any) -> None:
+    person = world.people["full"]
+    MembershipFactory(
+        account=world.account,
+        subaccount=world.places["south"],
+        user=world.people["administrator"],
+        role="administrator",
+    )
+    url = f"{PEOPLE}{person.pk}/act/guest/"
+    assert url in world.client("administrator").get(f"{PEOPLE}{person.pk}/change/").content.decode()
+    # an administrator does not see roles on the account, but is not led into a refusal either
+    MembershipFactory(
+        account=world.account, user=person, role="manager", reaching=[world.places["south"]]
+    )
+    page = world.client("administrator").get(f"{PEOPLE}{person.pk}/change/").content.decode()
+    assert url not in page
+    assert world.client("administrator").get(url).status_code == 200
+    assert "no place left" in world.client("administrator").get(url).content.decode()
