@@ -168,11 +168,14 @@ class ScopedModelAdmin(admin.ModelAdmin):
         """Search within the scope, for a bounded number of characters."""
         return super().get_search_results(request, queryset, search_term[:SEARCH_LIMIT])
 
-    def get_actions(self, request: HttpRequest) -> Any:
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
         """Offer the actions declared on this class; those of the site delete by stock code.
 
-        Bulk verbs come as actions that open their confirmation, if this person may use them.
+        Bulk verbs come as actions that open their confirmation, if this person may use them. From
+        Django 6.1 on a page of one row asks too (``action_location``): it has verbs instead.
         """
+        if getattr(action_location, "name", "CHANGE_LIST") != "CHANGE_LIST":
+            return {}
         known = request.__dict__.setdefault("_actions", {})  # asked thrice a page
         found = known.get(self.opts.label_lower)
         if found is None:
