@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -139,6 +139,9 @@ format: $(DEV_INSTALLED) ## Put style and formatting right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	find $(TEMPLATE_DIRS) -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2
+
+bench: $(DEV_INSTALLED) ## Compare pages with hand-written ones, as ratios within one run
+	$(PY) -m tests.bench
 
 shots: $(DEV_INSTALLED) ## Take screenshots of the main pages
 	$(PY) -m tests.shots

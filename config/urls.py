@@ -3,8 +3,10 @@
 from django.urls import path
 
 from teams.admin import console, operator
+from teams.admin.account import theme
 
 urlpatterns = [
     path("operator/", operator.urls),
+    path("theme/<str:accent>.css", theme, name="theme"),
     path("", console.urls),
 ]

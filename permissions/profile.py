@@ -24,11 +24,17 @@ ObjectKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One person's standing in one root, and which team modes limit what they see there."""
+    """One person's standing in one root, and which team modes limit what they see there.
+
+    ``details`` of the root and ``labels`` of the places where the person was given something are
+    for showing only; no rule reads them.
+    """
 
     root: Root
     standing: Standing
     limits: frozenset[str] = frozenset()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[PlaceId, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

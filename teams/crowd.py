@@ -130,4 +130,4 @@ def _fact(
     two: bool | None = None,
     three: bool | None = None,
 ) -> Row:
-    return Row(kind, None, place, ref, name, text, one, two, three)
+    return Row(kind, None, place, ref, name, text, one, two, three, None)

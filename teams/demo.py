@@ -7,12 +7,15 @@ as real ones. What exists already is left as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 
 from teams import services
+from teams.catalogue import ACCESS_CAMPAIGNS
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
@@ -172,6 +175,7 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
                 role=code,
                 **where,
             )
+    _invite_guest(owner, north, places["south"])
     if edition.has_primary_contact:
         contact = services.add_member(
             actor=owner,
@@ -181,6 +185,18 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
             subaccount=north,
         )
         services.set_primary_contact(actor=owner, subaccount=north, membership=contact)
+
+
+def _invite_guest(owner: Any, north: Subaccount, south: Subaccount) -> None:
+    """Let a member of ``north`` into one campaign of ``south`` for ten days: it ends soon."""
+    seats = Membership.objects.filter(subaccount=north).select_related("user").order_by("pk")
+    services.give_guest_access(
+        actor=owner,
+        user=seats[min(1, len(seats) - 1)].user,
+        obj=south.campaigns.get(slug="welcome"),
+        permissions=[ACCESS_CAMPAIGNS],
+        ends_at=timezone.now() + timedelta(days=10),
+    )
 
 
 def _fill(subaccount: Subaccount) -> None:
@@ -195,6 +211,7 @@ def _fill(subaccount: Subaccount) -> None:
             name=name,
             subject=f"{name} at {subaccount.name}",
             status=status,
+            sent_at=timezone.now() - timedelta(days=3) if status == Campaign.Status.SENT else None,
             mailing_list=lists[list_slug],
             template=templates[template_slug],
             **shared,

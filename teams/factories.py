@@ -14,6 +14,7 @@ import factory
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from teams.editions import get
@@ -168,13 +169,17 @@ class MessageTemplateFactory(InSubaccountFactory):
 
 
 class CampaignFactory(InSubaccountFactory):
-    """A draft."""
+    """A draft; one with the status ``sent`` was sent just now."""
 
     class Meta:
         model = Campaign
 
     slug = factory.Sequence(lambda n: f"campaign-{n}")
     name = factory.Sequence(lambda n: f"Campaign {n}")
+    status = Campaign.Status.DRAFT
+    sent_at = factory.LazyAttribute(
+        lambda o: timezone.now() if o.status == Campaign.Status.SENT else None
+    )
 
 
 class ContactFactory(InSubaccountFactory):

@@ -25,7 +25,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce, Concat, NullIf
+from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, NullIf
 
 from permissions import grants
 from permissions.resources import registry
@@ -41,9 +41,15 @@ from teams.models import (
     TeamMembership,
 )
 
+#: what every page shows of an account, so that no page asks for it again
+DETAILS = ("slug", "name", "edition", "owner_id", "accent")
+
 
 class Row(NamedTuple):
-    """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``."""
+    """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``.
+
+    ``label`` is what a page shows: the name of the place, or for an account its details as JSON.
+    """
 
     kind: str
     root: int | None
@@ -54,6 +60,7 @@ class Row(NamedTuple):
     one: bool | None
     two: bool | None
     three: bool | None
+    label: str | None
 
 
 def _branch(
@@ -68,6 +75,7 @@ def _branch(
     one: Any = None,
     two: Any = None,
     three: Any = None,
+    label: Any = None,
 ) -> QuerySet[Any]:
     """Bring ``queryset`` into the columns of ``Row``; a string names a field."""
 
@@ -87,6 +95,7 @@ def _branch(
         column(one, flag),
         column(two, flag),
         column(three, flag),
+        column(label, TextField()),
     )
 
 
@@ -130,6 +139,7 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             text="team_mode",
             one="single_bill",
             two="reseller",
+            label=JSONObject(**{name: F(name) for name in DETAILS}),
         ),
         _branch(
             mine,
@@ -142,6 +152,7 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             one="all_subaccounts",
             two="is_primary_contact",
             three=covers_all,
+            label="subaccount__name",
         ),
         _branch(
             ManagedSubaccount.objects.filter(membership__in=mine),
@@ -149,6 +160,7 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             root="account_id",
             place="subaccount_id",
             ref="membership_id",
+            label="subaccount__name",
         ),
         _branch(
             AccountUserGrant.objects.filter(toggles),
@@ -173,6 +185,7 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             place="content_object_id",
             ref="pk",
             name="permission__codename",
+            label="content_object__name",
         ),
         _branch(
             TeamMembership.objects.filter(running, user=user),

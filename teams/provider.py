@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -64,11 +65,14 @@ class _Sorted:
     guest_objects: list[Row] = field(default_factory=list)
     places: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     groups: set[int] = field(default_factory=set)
+    labels: dict[Hashable, str] = field(default_factory=dict)
 
 
 def _sort(rows: Iterable[Row]) -> _Sorted:
     found = _Sorted()
     for row in rows:
+        if row.place is not None and row.label is not None:
+            found.labels[row.place] = row.label
         match row.kind:
             case "owned" | "account":
                 found.accounts[row.root] = row  # type: ignore[index]
@@ -156,6 +160,8 @@ def _tenant(user: Any, account: Row, found: _Sorted) -> Tenant:
         root=root_of(account, found.places.get(key, ())),
         standing=Standing(user.pk, tuple(holdings), is_owner=account.kind == "owned"),
         limits=limits,
+        details=json.loads(account.label or "{}"),
+        labels=found.labels,
     )
 
 

@@ -26,7 +26,7 @@ from teams.catalogue import (
 )
 from teams.editions import get
 from teams.editions.spec import Edition
-from teams.models import Account, ManagedSubaccount, Membership, Subaccount
+from teams.models import Account, ManagedSubaccount, Membership, Role, Subaccount
 
 #: whoever holds one of these in a subaccount sees the people in it
 SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
@@ -58,6 +58,13 @@ def _reach(tenant: Tenant) -> Iterator[Scope]:
         if holding.source.kind in ("owner", "role"):
             places = holding.reach.places
             yield Scope(everywhere=True) if places is None else Scope(places=places)
+
+
+def custom_roles_of(account: Account) -> QuerySet[Role]:
+    """Return the roles ``account`` made for itself, by name; none if its edition has none."""
+    if get(account.edition).custom_roles is None:
+        return Role.objects.none()
+    return Role.objects.filter(account=account).order_by("name", "pk")
 
 
 def people_places(profile: Profile, key: Any) -> Scope:
@@ -276,6 +283,7 @@ __all__ = [
     "Group",
     "Line",
     "accounts_of",
+    "custom_roles_of",
     "denial_text",
     "effective",
     "memberships_of",

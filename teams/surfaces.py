@@ -17,6 +17,7 @@ from teams.catalogue import (
     CREATE_SUBACCOUNTS,
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
+    MANAGE_THEME,
     VIEW_PARENT_USERS,
 )
 from teams.editions import EDITIONS
@@ -30,6 +31,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service archive_subaccount",
         "service restore_subaccount",
     ),
+    MANAGE_THEME: ("service set_accent",),
     MANAGE_TEAMS: (
         "service create_team",
         "service add_to_team",

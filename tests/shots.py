@@ -52,12 +52,15 @@ RESPONSE = "emma_hq.response_only"
 PEOPLE = "/auth/user/"
 CROWD = ("Ana Ruiz", "Leo Brandt", "Noah Whitfield")
 MIXED = ("Ana Ruiz", "Priya Nair")
+COMPARED = "/roles/?compare=manager&with=full"
+COMPARED_PLACES = "/roles/?compare=partner_manager%40partner&with=partner_manager%40client"
 
 SHOTS = (
     Shot("00-sign-in", ""),
     Shot("01-home-owner", OWNER),
     Shot("01-home-owner-dark", OWNER, dark=True),
     Shot("01-home-owner-390", OWNER, width=NARROW),
+    Shot("01-ending", OWNER, "/ending/"),
     Shot("02-people", OWNER, PEOPLE),
     Shot("02-people-dark", OWNER, PEOPLE, dark=True),
     Shot("02-people-390", OWNER, PEOPLE, width=NARROW),
@@ -78,10 +81,29 @@ SHOTS = (
     Shot("04-roles-dark", OWNER, "/roles/", dark=True),
     Shot("04-roles-390", OWNER, "/roles/", width=NARROW),
     Shot("04-roles-enterprise", "emma_enterprise.owner", "/roles/"),
+    Shot("04-roles-sailthru", "sailthru.account_admin", "/roles/"),
+    Shot("04-roles-found", OWNER, "/roles/?q=export"),
+    Shot("04-roles-compared", OWNER, COMPARED),
+    Shot("04-roles-compared-dark", OWNER, COMPARED, dark=True),
+    Shot("04-roles-compared-390", OWNER, COMPARED, width=NARROW),
+    Shot("04-roles-compared-places", "constant_contact.account_owner", COMPARED_PLACES),
+    Shot("04-roles-nothing", OWNER, "/roles/?q=nothing+of+the+kind"),
     Shot("05-subaccounts", OWNER, "/teams/subaccount/"),
     Shot("05-subaccount", "emma_enterprise.owner", "/teams/subaccount/", ("Northwind Coffee",)),
     Shot("05-subaccount-390", OWNER, "/teams/subaccount/", ("Northwind Coffee",), width=NARROW),
     Shot("05-archive", OWNER, "/teams/subaccount/", ("Northwind Coffee", "Archive…")),
+    Shot(
+        "05-archive-390",
+        OWNER,
+        "/teams/subaccount/",
+        ("Northwind Coffee", "Archive…"),
+        width=NARROW,
+    ),
+    Shot(
+        "05-restore", "emma_corporate.parent", "/teams/subaccount/", ("Westgate Tours", "Restore…")
+    ),
+    Shot("05-account", OWNER, "/teams/account/"),
+    Shot("05-account-colour", OWNER, "/teams/account/", ("Change colour…",), dark=True),
     Shot("06-refused", AUTHOR, PEOPLE),
     Shot("06-refused-verb", MANAGER, "/teams/subaccount/act/create/"),
     Shot("07-home-manager", MANAGER),
@@ -89,6 +111,10 @@ SHOTS = (
     Shot("07-home-author", AUTHOR),
     Shot("07-home-author-390", AUTHOR, width=NARROW),
     Shot("07-home-response-only", RESPONSE),
+    Shot("07-home-response-only-390", RESPONSE, width=NARROW, dark=True),
+    Shot("07-results", RESPONSE, "/teams/result/"),
+    Shot("07-result", AUTHOR, "/teams/result/", ("Spring sale",)),
+    Shot("07-results-sailthru", "sailthru.account_admin", "/teams/result/"),
     Shot("08-my-access", AUTHOR, "/access/"),
     Shot("09-change-role", MANAGER, PEOPLE, ("Ana Ruiz", "Change role…")),
     Shot("09-add-place", OWNER, PEOPLE, ("Ana Ruiz", "Add to a place…")),

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
+from permissions.admin.rows import key_of
 from permissions.admin.verbs import Verb, VerbForm, render
 from permissions.errors import Invalid, Refused, ServiceError
 
@@ -205,14 +205,11 @@ def find_rows(
     model_admin: ScopedModelAdmin, request: HttpRequest, keys: Sequence[str]
 ) -> list[Any]:
     """Return the rows that ``keys`` name, all of them in scope, or raise the one 404."""
-    wanted = dict.fromkeys(keys)
-    field = model_admin.opts.pk
-    try:
-        values = [field.to_python(key) for key in wanted]
-        rows = list(model_admin.get_queryset(request).filter(pk__in=values))
-    except (ValidationError, ValueError, OverflowError):
-        raise Http404 from None
-    if not rows or {str(row.pk) for row in rows} != set(wanted):
+    wanted = {key: key_of(model_admin.model, key) for key in keys}
+    if not wanted or None in wanted.values():
+        raise Http404
+    rows = list(model_admin.get_queryset(request).filter(pk__in=wanted.values()))
+    if len(rows) != len(wanted):
         raise Http404
     return rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -10,15 +10,16 @@ from django.conf import settings
 from django.contrib.admin.sites import all_sites
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from permissions.admin.filters import accepted
+from permissions.admin.inlines import ScopedInline
 from permissions.admin.scoped import ScopedModelAdmin
 
 #: what would open a way around the scope, and what to do instead
 LOOPHOLES = {
     "list_editable": "write a verb",
-    "inlines": "show the rows on the object's own page",
-    "raw_id_fields": "write a verb with a form of its own",
-    "autocomplete_fields": "write a verb with a form of its own",
-    "date_hierarchy": "declare a SimpleListFilter",
+    "date_hierarchy": "declare a ScopedFilter",
+    "save_as": "write a verb that copies",
+    "view_on_site": "link to the page from the list",
 }
 
 
@@ -60,4 +61,34 @@ def check_admins(admins: Iterable[Any]) -> list[CheckMessage]:
             for option, instead in LOOPHOLES.items()
             if getattr(model_admin, option)
         ]
+        found += _check_parts(model_admin, name)
     return found
+
+
+def _check_parts(model_admin: ScopedModelAdmin, name: str) -> Iterator[CheckMessage]:
+    kind = type(model_admin)
+    if (model_admin.add_permission or model_admin.change_permission) and not (
+        model_admin.fields or model_admin.fieldsets
+    ):
+        yield Error(
+            f"{name}: {kind.__name__} opens its forms without saying which fields they have.",
+            hint="List them in fields or fieldsets; all fields would include who owns the row.",
+            obj=kind,
+            id="permissions.E052",
+        )
+    for item in model_admin.list_filter:
+        if not accepted(item, model_admin.model):
+            yield Error(
+                f"{name}: the filter {item!r} of {kind.__name__} offers the rows of every tenant.",
+                hint="Use a ScopedFilter, (field, ScopedRelatedFilter), or a field with choices.",
+                obj=kind,
+                id="permissions.E053",
+            )
+    for inline in model_admin.inlines:
+        if not issubclass(inline, ScopedInline):
+            yield Error(
+                f"{name}: the inline {inline.__name__} shows the rows of every tenant.",
+                hint="Derive it from permissions.admin.ScopedTabularInline or ScopedStackedInline.",
+                obj=kind,
+                id="permissions.E054",
+            )

@@ -2,8 +2,8 @@
 
 Scoping ``get_queryset`` is not enough: stock Django still shows or accepts foreign rows through
 related fields, lookups in the address, actions, popups, history and delete confirmations. Each of
-these is closed here. Nothing is written through stock forms; every write is a verb (``verbs.py``)
-that calls a service.
+these is closed here. What needs a service is a verb (``verbs.py``); stock forms (``stock.py``) are
+for a host's plain rows.
 """
 
 from __future__ import annotations
@@ -13,33 +13,48 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
+from django.contrib.admin.exceptions import DisallowedModelAdminToField
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext_lazy as _
 
 from permissions import access
 from permissions.admin.bulk import BulkVerb, confirm, opener
+from permissions.admin.filters import accepted
+from permissions.admin.related import RelatedScope
+from permissions.admin.rows import key_of
+from permissions.admin.stock import READING, StockForms
 from permissions.admin.verbs import Verb, act
 from permissions.errors import Refused
 from permissions.lookups import NEVER
 from permissions.resources import registry
 
 SEARCH_LIMIT = 100
-READING = frozenset({"GET", "HEAD"})
 
 
-class ScopedModelAdmin(admin.ModelAdmin):
+class ScopedChangeList(ChangeList):
+    """A list that may be narrower than what may be seen."""
+
+    model_admin: ScopedModelAdmin
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Filter, search and order what the admin lists."""
+        self.root_queryset = self.model_admin.list_scope(request)
+        return super().get_queryset(request, exclude_parameters)
+
+
+class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
     """Shows the rows of ``scope(request)`` and offers ``verbs``.
 
     A subclass gives ``view_permission`` for a guarded model, or overrides ``scope`` and
     ``may_enter``. ``bulk_verbs`` are offered in the list's action menu. ``exact_lookups`` are the
-    only field lookups the address may carry besides the parameters of declared
-    ``SimpleListFilter`` classes.
+    only field lookups the address may carry besides the parameters of declared filters. The stock
+    forms are closed until ``add_permission``, ``change_permission`` or ``delete_permission`` opens
+    them (see ``StockForms``).
     """
 
     view_permission: str = ""
@@ -57,8 +72,10 @@ class ScopedModelAdmin(admin.ModelAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """Load no script but that of the action menu: nothing here is a stock form."""
-        return forms.Media(js=["admin/js/actions.js"] if self.bulk_verbs else [])
+        """Load the scripts of stock forms and of the action menu only where there is one."""
+        is_open = self.add_permission or self.change_permission or self.delete_permission
+        menu = forms.Media(js=["admin/js/actions.js"] if self.bulk_verbs else [])
+        return super().media if is_open else menu
 
     # what may be seen
 
@@ -82,21 +99,31 @@ class ScopedModelAdmin(admin.ModelAdmin):
         ordering = self.get_ordering(request)
         return queryset.order_by(*ordering) if ordering else queryset
 
+    def list_scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return what the list begins with: everything in scope, or less if a subclass narrows."""
+        return self.get_queryset(request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that begins with ``list_scope``."""
+        return ScopedChangeList
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         """Return the row if it is in scope; a foreign, missing or malformed id gives None."""
         if from_field is not None:
             raise DisallowedModelAdminToField("Rows are found by their own key only.")
-        try:
-            return super().get_object(request, object_id)
-        except OverflowError:  # more digits than any key has
-            return None
+        return (
+            None
+            if key_of(self.model, object_id) is None
+            else super().get_object(request, object_id)
+        )
 
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """Return the row, or raise the one 404 that every other id gets."""
-        if TO_FIELD_VAR in request.GET or TO_FIELD_VAR in request.POST:
-            raise DisallowedModelAdminToField("Rows are found by their own key only.")
+        for sent in (request.GET, request.POST):
+            if TO_FIELD_VAR in sent and not self.to_field_allowed(request, sent[TO_FIELD_VAR]):
+                raise DisallowedModelAdminToField("Rows are found by their own key only.")
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
@@ -114,52 +141,26 @@ class ScopedModelAdmin(admin.ModelAdmin):
             return False
         return obj is None or self.scope(request).filter(pk=obj.pk).exists()
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows are made by verbs."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are changed by verbs."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are removed by verbs."""
-        return False
-
     # related rows
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the rows of the related admin's scope, or none at all."""
-        kwargs["queryset"] = self.related_scope(db_field, request)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+    def related_rows(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that other admins of this site may offer and name."""
+        return self.get_queryset(request) if self.may_enter(request) else self._nothing()
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the rows of the related admin's scope, or none at all."""
-        kwargs["queryset"] = self.related_scope(db_field, request)
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
-
-    def related_scope(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
-        """Return the related rows that may be chosen or named."""
-        model = db_field.remote_field.model
-        related = self.admin_site._registry.get(model)
-        if isinstance(related, ScopedModelAdmin) and related.may_enter(request):
-            return related.get_queryset(request)
-        nothing: QuerySet[Any] = model._default_manager.none()
-        return nothing
+    def _nothing(self) -> QuerySet[Any]:
+        found: QuerySet[Any] = self.model._default_manager.none()
+        return found
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Refuse to find rows by anything but their key."""
-        return False
+        return bool(to_field == self.opts.pk.name)
 
     # lists
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Allow the parameters of declared filters, and the exact lookups on the list."""
-        declared = {
-            item.parameter_name
-            for item in self.get_list_filter(request)  # type: ignore[arg-type]
-            if isinstance(item, type) and issubclass(item, admin.SimpleListFilter)
-        }
+        items = self.get_list_filter(request)  # type: ignore[arg-type]
+        declared: set[str] = set().union(*(accepted(item, self.model) for item in items))
         return lookup in declared or lookup in self.exact_lookups
 
     def get_search_results(
@@ -179,7 +180,7 @@ class ScopedModelAdmin(admin.ModelAdmin):
         known = request.__dict__.setdefault("_actions", {})  # asked thrice a page
         found = known.get(self.opts.label_lower)
         if found is None:
-            own = {getattr(a, "__name__", a) for a in self.actions or ()}
+            own = {getattr(a, "__name__", a) for a in self.actions or ()} - {"delete_selected"}
             stock = super().get_actions(request).items()
             found = {name: item for name, item in stock if name in own}
             for kind in self.bulk_verbs:
@@ -207,9 +208,7 @@ class ScopedModelAdmin(admin.ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list; popups and lookups by other keys do not exist."""
-        if TO_FIELD_VAR in request.GET:
-            raise DisallowedModelAdminLookup("Rows are found by their own key only.")
+        """Show the list, with what may be done on it."""
         if not self.may_enter(request):
             raise self.closed(request)
         context = {"list_verbs": self.offered(request), **(extra_context or {})}
@@ -224,40 +223,43 @@ class ScopedModelAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show one row; writing here is refused, whoever asks."""
+        """Show one row, or save it where the form is open to this person."""
         obj = self.object_or_404(request, object_id)
-        if request.method not in READING:
+        if request.method not in READING and not self.has_change_permission(request, obj):
             raise self.refused(request, "change", obj)
+        if "_saveasnew" in request.POST:  # stock code copies, whatever save_as says
+            raise self.refused(request, "copy", obj)
         return self.object_view(request, obj, extra_context or {})
 
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
     ) -> HttpResponse:
-        """Show the row read-only in the stock form; override for a page of one's own."""
+        """Show the row in the stock form; override for a page of one's own."""
         context = {"verbs": self.offered(request, obj), "show_close": False, **extra_context}
         return super().change_view(request, str(obj.pk), extra_context=context)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Refuse: rows are made by verbs."""
-        raise self.refused(request, "add")
+        """Show the empty form, or save it; refuse where rows are made by verbs."""
+        if not self.has_add_permission(request):
+            raise self.refused(request, "add")
+        return super().add_view(request, form_url, extra_context)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Refuse: rows are removed by verbs; the stock page would list what it drags along."""
-        raise self.refused(request, "delete", self.object_or_404(request, object_id))
+        """Ask, or delete; refuse where rows are removed by verbs."""
+        obj = self.object_or_404(request, object_id)
+        if not self.has_delete_permission(request, obj):
+            raise self.refused(request, "delete", obj)
+        return super().delete_view(request, object_id, extra_context)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         """There is no stock history: it names what the reader may not see. See the audit."""
         raise Http404
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Name nothing that hangs on a row: stock code lists rows of any tenant."""
-        return [], {}, {self.opts.verbose_name}, [_("not by this page")]
 
     # refusals
 
@@ -279,9 +281,6 @@ class ScopedModelAdmin(admin.ModelAdmin):
             "none of your roles includes it.",
             code="CLOSED",
         )
-
-    def on_refused(self, request: HttpRequest, refusal: Refused, act: str) -> None:
-        """Record a refused write; the application that knows the root overrides this."""
 
     # verbs
 

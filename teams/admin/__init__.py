@@ -1,7 +1,7 @@
 """The two admin sites: the console for tenants, the operator site for the platform's staff."""
 
 from permissions.admin import checks  # noqa: F401  (registers itself)
-from teams.admin import accounts, pages, people, resources, subaccounts  # noqa: F401  (register here)
+from teams.admin import account, accounts, pages, people, resources, results, subaccounts  # noqa: F401  (register here)
 from teams.admin.site import console, operator
 
 __all__ = ["console", "operator"]

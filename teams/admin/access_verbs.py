@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from permissions import access
-from permissions.admin import VerbForm
+from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors, services
@@ -55,7 +55,7 @@ class GiveGuestAccess(ConsoleVerb):
     def find(self, key: str) -> Any:
         """Return the subaccount, if the actor works in it."""
         own = selectors.subaccounts_of(self.actor).filter(account=self.desk.account)
-        return own.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+        return row_of(own, key)
 
     def prompt(self) -> str:
         """Return the heading of the first page."""

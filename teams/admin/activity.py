@@ -6,7 +6,7 @@ was done to themselves. In doubt an event is left out, and refusals are for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Q
@@ -16,7 +16,7 @@ from permissions.models import AuditEvent
 from permissions.policy import TOP
 from teams import selectors
 from teams.admin.desk import Desk
-from teams.admin.feed import Entry, entries
+from teams.admin.feed import Entry, described, entries
 from teams.catalogue import MANAGE_MANAGERS, MANAGE_TEAMS
 from teams.models import Membership, Subaccount
 from teams.services.base import root_key
@@ -82,7 +82,7 @@ def is_known(desk: Desk, event: AuditEvent) -> bool:
         return True
     own = str(desk.user.pk)
     if event.action in ABOUT_ROLES:
-        data = _described(event)
+        data = described(event)
         return data.get("user") == own or _sees(desk, data)
     if event.action in ABOUT_PLACES:
         kind, _, key = event.subject_ref.partition(":")
@@ -95,17 +95,7 @@ def is_known(desk: Desk, event: AuditEvent) -> bool:
     return False
 
 
-def _described(event: AuditEvent) -> dict[str, Any]:
-    """Return what the event says of the membership; before and after are of one and the same."""
-    for key in ("after", "before"):
-        part = event.data.get(key)
-        if isinstance(part, dict):
-            return part
-    whole: dict[str, Any] = event.data
-    return whole
-
-
-def _sees(desk: Desk, data: dict[str, Any]) -> bool:
+def _sees(desk: Desk, data: Mapping[str, Any]) -> bool:
     """Say whether the reader sees people where it happened; if it does not say, it is hidden."""
     if "subaccount" not in data:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
@@ -30,10 +31,22 @@ class ConsoleAdmin(ScopedModelAdmin):
     menu_icon = "dot"
     menu_label: Any = ""
     page_template = ""
+    #: what an empty list says: what would be here, and what to do
+    empty_text = "There is nothing here that you may see."
 
     def menu_name(self, request: HttpRequest) -> str:
         """Return what the sidebar calls this area; an edition may have a word of its own."""
         return str(self.menu_label)
+
+    def list_scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Narrow the list to the subaccount chosen in the header, if there is one."""
+        place = desk_of(request).place
+        queryset = super().list_scope(request)
+        return queryset if place is None else self.narrow(request, queryset, place.pk)
+
+    def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
+        """Return the rows of ``queryset`` that lie in ``place``."""
+        return queryset.filter(subaccount=place)
 
     def on_refused(self, request: HttpRequest, refusal: Refused, act: str) -> None:
         """Record the refused write in the account of whoever tried."""

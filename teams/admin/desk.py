@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from django.core.exceptions import PermissionDenied
+from django.db import router
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from permissions import access
@@ -24,6 +26,7 @@ from teams.services.base import Change
 from teams.services.offers import Offers
 
 ACCOUNT_KEY = "console_account"
+PLACE_KEY = "console_place"
 
 
 class Place(NamedTuple):
@@ -93,8 +96,12 @@ class Desk:
 
     @cached_property
     def accounts(self) -> list[Account]:
-        """Return the accounts the person belongs to."""
-        return list(selectors.accounts_of(self.user).select_related("owner"))
+        """Return the accounts the person belongs to, by name.
+
+        Made of what the profile brings along: other fields are loaded when they are asked for.
+        """
+        found = [_account(key, tenant.details) for key, tenant in self.profile.tenants.items()]
+        return sorted(found, key=lambda account: (account.name.casefold(), account.pk))
 
     @cached_property
     def account(self) -> Account:
@@ -118,13 +125,27 @@ class Desk:
         return self.tenant.standing.is_owner
 
     @cached_property
+    def place(self) -> Place | None:
+        """Return the one subaccount to which the person narrowed every list, or None for all."""
+        chosen = self.request.session.get(PLACE_KEY)
+        if chosen is None:
+            return None
+        return next(iter(self._places(selectors.subaccounts_of(self.user).filter(pk=chosen))), None)
+
+    def find_places(self, text: str) -> QuerySet[Any]:
+        """Return the active subaccounts the person works in whose name holds ``text``, by name."""
+        rows = selectors.subaccounts_of(self.user).filter(account=self.account, archived_at=None)
+        return rows.filter(name__icontains=text).order_by("name", "pk")
+
+    def _places(self, rows: QuerySet[Any]) -> Iterator[Place]:
+        rows = rows.filter(account=self.account).order_by("name")
+        for pk, name, archived, home in rows.values_list("pk", "name", "archived_at", "is_home"):
+            yield Place(pk, name, archived is not None, home)
+
+    @cached_property
     def places(self) -> list[Place]:
         """Return the subaccounts the person works in, archived ones they may restore included."""
-        rows = selectors.subaccounts_of(self.user).filter(account=self.account).order_by("name")
-        return [
-            Place(pk, name, archived is not None, home)
-            for pk, name, archived, home in rows.values_list("pk", "name", "archived_at", "is_home")
-        ]
+        return list(self._places(selectors.subaccounts_of(self.user)))
 
     @cached_property
     def place_names(self) -> dict[Any, str]:
@@ -167,10 +188,16 @@ class Desk:
 
     @cached_property
     def chip(self) -> Chip:
-        """Return the person's highest role here."""
+        """Return the person's highest role here: in the chosen subaccount, or in the account."""
         if self.is_owner:
             return Chip(str(self.edition.owner_label), "owner")
-        roles = [h for h in self.tenant.standing.holdings if h.source.kind == "role"]
+        place = self.place.pk if self.place else None
+        roles = [
+            holding
+            for holding in self.tenant.standing.holdings
+            if holding.source.kind == "role"
+            and (place is None or holding.reach.places is None or place in holding.reach.places)
+        ]
         if not roles:
             return Chip("Guest", "plain")
         best = max(roles, key=lambda h: (h.rank or 0, h.reach.top))
@@ -192,18 +219,35 @@ class Desk:
         """Return the letters that stand for the person."""
         return initials(self.user_name)
 
+    @cached_property
+    def reach(self) -> frozenset[PlaceId] | None:
+        """Return the active subaccounts the person reaches; None for all of the account's."""
+        reached: frozenset[PlaceId] = frozenset()
+        for holding in self.tenant.standing.holdings:
+            if holding.reach.places is None:
+                return None
+            reached |= holding.reach.places
+        return reached - self.tenant.root.archived
+
+    @property
+    def may_switch(self) -> bool:
+        """Say whether there is another account or subaccount to look at."""
+        return len(self.accounts) > 1 or self.reach is None or len(self.reach) > 1
+
     @property
     def where(self) -> str:
         """Return where the person works, in words."""
-        names = [place.name for place in self.active]
-        if self.is_owner or len(names) != 1:
-            every = self.is_owner or any(
-                h.reach.top and h.reach.places is None for h in self.tenant.standing.holdings
-            )
-            count = len(names)
-            noun = "subaccount" if count == 1 else "subaccounts"
-            return f"All {count} {noun}" if every else f"{count} {noun}"
-        return names[0]
+        if self.reach is None:
+            return "All subaccounts"
+        if len(self.reach) == 1:
+            (only,) = self.reach
+            return self.tenant.labels.get(only, "1 subaccount")
+        return f"{len(self.reach)} subaccounts"
+
+
+def _account(key: Any, details: Mapping[str, Any]) -> Account:
+    fields = ["id", *details]
+    return Account.from_db(router.db_for_read(Account), fields, [key, *details.values()])
 
 
 def initials(text: str) -> str:
@@ -236,6 +280,7 @@ def desk_of(request: Any) -> Desk:
 
 __all__ = [
     "ACCOUNT_KEY",
+    "PLACE_KEY",
     "TOP",
     "Chip",
     "Desk",

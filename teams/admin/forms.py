@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from permissions.admin import VerbForm
+from permissions.admin import VerbForm, key_of, row_of
 from permissions.catalogue import Label
 from permissions.errors import NotFound
 from teams.models import Account, Role
@@ -99,22 +99,17 @@ def role_of(account: Account, value: str) -> str | Role:
     kind, _, key = value.partition(":")
     if kind != "custom":
         return value
-    found = Role.objects.filter(account=account, pk=key).first() if _is_key(key) else None
+    found = row_of(Role.objects.filter(account=account), key)
     if found is None:
         raise NotFound("There is no such role in this account.")
     return found
 
 
-def _is_key(text: str) -> bool:
-    """Say whether ``text`` can be a key: digits, and no more than fit."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
 def chosen_from(queryset: Any, keys: Iterable[str], what: Label) -> list[Any]:
     """Return the rows that ``keys`` name. Raises NotFound if one is not in ``queryset``."""
-    wanted = {key for key in keys if key}
-    numbers = {int(key) for key in wanted if _is_key(key)}
-    found = list(queryset.filter(pk__in=numbers))
+    wanted = {text for text in keys if text}
+    known = {key_of(queryset.model, text) for text in wanted} - {None}
+    found = list(queryset.filter(pk__in=known))
     if len(found) != len(wanted):
         raise NotFound(f"There is no such {what} among those you may choose.")
     return found

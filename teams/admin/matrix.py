@@ -1,63 +1,137 @@
-"""Roles and permissions of the edition as a table: areas, rows, cells."""
+"""Roles and permissions of the edition as a table: areas, rows, cells.
+
+A column is a role at a place: some editions have the same role twice, in the account's own
+workspace and elsewhere, or with and without being the primary contact.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from permissions.catalogue import ACCOUNT, Permission
 from teams.catalogue import CATALOGUE
 from teams.editions import get
-from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Column, Edition, RoleSpec
+from teams.editions.spec import (
+    ALL_SUBACCOUNTS,
+    HAS_ADMINISTRATOR,
+    HAS_PRIMARY_CONTACT,
+    RESELLER,
+    SINGLE_BILL,
+    Column,
+    Edition,
+    RoleSpec,
+)
+from teams.models import Role
+from teams.rights import custom_bundle
 
 YES, NO, OPTIONAL, IF = "yes", "no", "opt", "if"
+WORDS = {YES: "Yes", NO: "No", OPTIONAL: "Optional", IF: "If…"}
+
+#: the first of two has more, the second has more, both have it on other terms, no difference
+MORE, LESS, OTHERWISE, EQUAL = "+", "−", "±", "="
 
 CONDITIONS = {
-    SINGLE_BILL: "while billed on the account's single bill",
-    RESELLER: "for reseller partners",
-    ALL_SUBACCOUNTS: "for managers who reach all subaccounts",
+    SINGLE_BILL: "if billed on the account's single bill",
+    RESELLER: "if the account is a reseller partner",
+    ALL_SUBACCOUNTS: "if the person reaches all subaccounts",
 }
+PRECONDITIONS = {
+    HAS_PRIMARY_CONTACT: "Only where there is a primary contact.",
+    HAS_ADMINISTRATOR: "Only where there is an Administrator.",
+}
+
+
+class Said(NamedTuple):
+    """How a line of two columns differs: a sign, and the same in words."""
+
+    sign: str
+    text: str
+
+    @property
+    def differs(self) -> bool:
+        """Say whether there is a difference at all."""
+        return self.sign != EQUAL
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column: a role, and where it is looked at."""
+    """A column: a role, and where it is looked at.
 
+    ``key`` is what an address calls it: the same whatever the order. ``index`` is where a
+    built-in column stands in ``areas``; a custom role has none.
+    """
+
+    key: str
     label: str
-    note: str
-    role: str
+    note: str = ""
+    index: int = 0
+    custom: Role | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the role with its place, as a sentence names it."""
+        return f"{self.label} ({self.note})" if self.note else self.label
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A permission with a cell per column."""
+    """A permission with a cell per column; ``whens`` are the conditions of those that have one."""
 
     permission: Permission
     notes: tuple[str, ...]
     cells: tuple[str, ...]
+    whens: tuple[str, ...]
+    said: Said | None = None
+
+    @property
+    def marks(self) -> list[tuple[str, str]]:
+        """Return each cell with its word."""
+        return [(cell, WORDS[cell]) for cell in self.cells]
+
+    def holds(self, sought: Collection[str]) -> bool:
+        """Say whether label, codename and notes hold every one of the words ``sought``."""
+        text = " ".join((str(self.permission.label), self.permission, *self.notes)).casefold()
+        return all(word in text for word in sought)
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """The rows of one area, with a count per column."""
+    """Rows of one area; ``size`` is how many it has when none is left out."""
 
+    codename: str
     label: str
     rows: tuple[Row, ...]
-    counts: tuple[str, ...]
+    size: int
+
+    @property
+    def counts(self) -> list[str]:
+        """Return for each column how many of the rows it holds, and on what terms."""
+        return [_count(cells) for cells in zip(*(row.cells for row in self.rows), strict=True)]
+
+    @property
+    def differing(self) -> int:
+        """Return in how many of the rows the two columns differ, where two are compared."""
+        return sum(row.said is not None and row.said.differs for row in self.rows)
 
 
-def heads(edition: Edition) -> list[Head]:
-    """Return the columns: the owner first, then the roles from the highest down."""
-    found = [Head(str(edition.owner_label), "", edition.owner)]
-    for column in columns(edition):
+def heads(edition: Edition, custom: Iterable[Role] = ()) -> list[Head]:
+    """Return the columns: the owner, the built-in roles from the highest down, custom roles."""
+    found = [Head(edition.owner, str(edition.owner_label))]
+    for index, column in enumerate(columns(edition), start=1):
         spec = edition.role(column.role)
-        note = "primary contact" if column.contact else ""
-        if column.place == "home":
+        note = "while teams are on" if spec.needs_teams else ""
+        if column.contact:
+            note = "primary contact"
+        elif column.place == "home":
             note = "own workspace"
         elif column.place == "client":
             note = "client subaccounts"
-        found.append(Head(str(spec.label), note, column.role))
+        found.append(Head(column.name, str(spec.label), note, index))
+    found += [Head(f"custom:{role.pk}", role.name, "custom role", custom=role) for role in custom]
     return found
 
 
@@ -80,45 +154,102 @@ def areas(codename: str) -> tuple[Area, ...]:
         )
         if rows:
             label = str(edition.area_labels.get(area.codename, area.label))
-            found.append(Area(label, rows, _counts(rows)))
+            found.append(Area(area.codename, label, rows, len(rows)))
     return tuple(found)
 
 
-def _counts(rows: tuple[Row, ...]) -> tuple[str, ...]:
-    counts = []
-    for cells in zip(*(row.cells for row in rows), strict=True):
-        parts = [str(cells.count(YES))]
-        parts += [
-            f"{n} {word}"
-            for kind, word in ((OPTIONAL, "opt."), (IF, "if"))
-            if (n := cells.count(kind))
-        ]
-        counts.append(" + ".join(parts))
-    return tuple(counts)
+def table(edition: Edition, shown: Sequence[Head]) -> list[Area]:
+    """Return every area with the columns ``shown``, in that order."""
+    held = [None if head.custom is None else _held(edition, head.custom) for head in shown]
+
+    def cells(row: Row, whole: tuple[str, ...], otherwise: tuple[str, str]) -> tuple[str, ...]:
+        return tuple(
+            whole[head.index] if rights is None else otherwise[row.permission in rights]
+            for head, rights in zip(shown, held, strict=True)
+        )
+
+    return [
+        replace(
+            area,
+            rows=tuple(
+                replace(
+                    row,
+                    cells=cells(row, row.cells, (NO, YES)),
+                    whens=cells(row, row.whens, ("", "")),
+                )
+                for row in area.rows
+            ),
+        )
+        for area in areas(edition.codename)
+    ]
+
+
+def narrowed(table: Iterable[Area], *, area: str, text: str) -> list[Area]:
+    """Return the rows of ``area`` (all, if empty) that hold all words of ``text``, by area."""
+    sought = text.casefold().split()
+    left = [
+        replace(one, rows=tuple(row for row in one.rows if row.holds(sought)))
+        for one in table
+        if area in {"", one.codename}
+    ]
+    return [one for one in left if one.rows]
+
+
+def _held(edition: Edition, role: Role) -> frozenset[str]:
+    """Return what the ticks of a custom role really give."""
+    bundle = custom_bundle(edition.codename, json.dumps(role.permissions))
+    return frozenset(permission for held in bundle.values() for permission in held)
+
+
+def _count(cells: Sequence[str]) -> str:
+    parts = [str(cells.count(YES))]
+    parts += [
+        f"{n} {word}" for kind, word in ((OPTIONAL, "opt."), (IF, "if")) if (n := cells.count(kind))
+    ]
+    return " + ".join(parts)
 
 
 def _row(edition: Edition, permission: Permission) -> Row:
-    cells, notes = [], []
     owner_if = _condition(edition.owner_when, permission)
-    cells.append(IF if owner_if else YES)
-    if owner_if:
-        notes.append(f"{edition.owner_label}: {CONDITIONS[owner_if]}.")
+    cells = [(IF if owner_if else YES, owner_if)]
+    named = [str(edition.owner_label)]
     for column in columns(edition):
         role = edition.role(column.role)
-        cell, condition = _cell(role, column, permission)
-        cells.append(cell)
+        cells.append(_cell(role, column, permission))
+        named.append(str(role.label))
+    conditions: dict[str, list[str]] = {}
+    for (_kind, condition), name in zip(cells, named, strict=True):
         if condition:
-            notes.append(f"{role.label}: {CONDITIONS[condition]}.")
-    toggles = {
-        toggle: role.optional[toggle]
-        for role in edition.roles
-        if (toggle := role.toggle_of(permission))
-    }
-    for toggle in toggles:
+            conditions.setdefault(CONDITIONS[condition], []).append(name)
+    notes = _notes(edition, permission, conditions)
+    return Row(
+        permission,
+        tuple(notes),
+        tuple(kind for kind, _condition in cells),
+        tuple(condition for _kind, condition in cells),
+    )
+
+
+def _notes(
+    edition: Edition, permission: Permission, conditions: Mapping[str, Sequence[str]]
+) -> list[str]:
+    # where all conditions are the same, the cells say whom it binds
+    notes = [
+        f"{said[0].upper()}{said[1:]}."
+        if len(conditions) == 1
+        else f"{', '.join(dict.fromkeys(names))}: {said}."
+        for said, names in conditions.items()
+    ]
+    toggles = (role.toggle_of(permission) for role in edition.roles)
+    for toggle in dict.fromkeys(toggle for toggle in toggles if toggle):
         label = str(edition.toggle(toggle).label)
         if label != str(permission.label):
             notes.append(f"Goes with the switch {label}.")
-    return Row(permission, tuple(dict.fromkeys(notes)), tuple(cells))
+    if permission in edition.preconditions:
+        notes.append(PRECONDITIONS[edition.preconditions[permission]])
+    if permission in edition.teams_only:
+        notes.append("Only while teams are on.")
+    return notes
 
 
 def _cell(role: RoleSpec, column: Column, permission: Permission) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from permissions.admin import VerbForm
+from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.errors import Invalid
 from teams import services
@@ -27,9 +27,7 @@ class MembershipVerb(ConsoleVerb):
 
     def find(self, key: str) -> Any:
         """Return the membership, if the reader sees it and it is this person's."""
-        if not key.isdecimal() or len(key) > 18:
-            return None
-        return seen_memberships(self.desk).filter(user=self.obj, pk=int(key)).first()
+        return row_of(seen_memberships(self.desk).filter(user=self.obj), key)
 
     def refusal(self) -> str:
         """Return why the services would refuse to touch this membership."""

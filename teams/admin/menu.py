@@ -29,6 +29,7 @@ def sections(site: Any, request: Any) -> list[tuple[str, str, list[Item]]]:
         ),
         "people": (_("People and access"), []),
         "work": (_("Subaccounts"), []),
+        "account": (_("Account"), []),
     }
     admins = site._registry.values()
     for model_admin in sorted(admins, key=lambda a: getattr(a, "menu_order", 50)):

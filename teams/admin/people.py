@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -20,7 +20,7 @@ from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
-from teams.admin.people_filters import PEOPLE_FILTERS
+from teams.admin.people_filters import PEOPLE_FILTERS, works_in
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
     effective_context,
@@ -62,6 +62,12 @@ class PersonAdmin(ConsoleAdmin):
         if not sees_people(desk):
             return people_in(desk).none()
         return people_in(desk)
+
+    def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
+        """Keep who has a role there, or manages it, and the owner."""
+        desk = desk_of(request)
+        found = seen_memberships(desk).order_by().filter(works_in(place))
+        return queryset.filter(Q(pk__in=found.values("user_id")) | Q(pk=desk.account.owner_id))
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader sees anybody but themselves."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from permissions import grants
+from permissions.admin import ScopedFilter
 from teams.admin.desk import desk_of
 from teams.admin.persons import seen_memberships
 from teams.models import Membership, Role
@@ -18,20 +18,16 @@ from teams.models import Membership, Role
 CUSTOM = "custom:"
 
 
-class PeopleFilter(admin.SimpleListFilter):
+def works_in(place: Any) -> Q:
+    """Return the condition on memberships that they reach ``place``."""
+    return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
+
+
+class PeopleFilter(ScopedFilter):
     """Filters people; a value that is not offered finds nobody."""
 
-    def has_output(self) -> bool:
-        """Show it where there is something to choose, and obey it where something was chosen."""
-        return bool(self.lookup_choices) or self.value() is not None
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the people found."""
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in {str(key) for key, _label in self.lookup_choices}:
-            return queryset.none()
         return queryset.filter(self.people(request, value))
 
     def people(self, request: HttpRequest, value: str) -> Q:
@@ -72,7 +68,7 @@ class PlaceFilter(MembershipFilter):
 
     def condition(self, value: str) -> Q:
         """Return who has a role there, or manages it."""
-        return Q(subaccount=value) | Q(all_subaccounts=True) | Q(reach__subaccount=value)
+        return works_in(value)
 
     def finds_owner(self, request: HttpRequest, value: str) -> bool:
         """The owner works everywhere."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from permissions.admin import VerbForm
+from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from teams import selectors, services
 from teams.admin import words
@@ -140,7 +140,7 @@ class Placing(ConsoleVerb):
         if key == ACCOUNT:
             return ACCOUNT
         own = selectors.subaccounts_of(self.actor).filter(account=self.desk.account)
-        return own.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+        return row_of(own, key)
 
     def key(self) -> str:
         """Return how the address names the place."""

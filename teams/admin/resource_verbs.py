@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from permissions import access, grants
-from permissions.admin import VerbForm
+from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import services
@@ -91,11 +91,9 @@ class Unshare(ConsoleVerb):
 
     def find(self, key: str) -> Any:
         """Return the team, if it sees the object."""
-        if not key.isdecimal() or len(key) > 18:
-            return None
         groups = grants.groups_on(self.obj).values("group_id")
         teams = Team.objects.filter(account=self.desk.account, group__in=groups)
-        return teams.filter(pk=int(key)).first()
+        return row_of(teams, key)
 
     def refusal(self) -> str:
         """Refuse without the right to assign."""

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from permissions import grants
-from permissions.admin import Verb
+from permissions.admin import ScopedFilter, Verb, row_of
 from permissions.audit import label_of
 from permissions.policy import TOP
 from permissions.resources import registry
@@ -30,27 +30,24 @@ from teams.catalogue import (
 from teams.models import Campaign, MailingList, MessageTemplate, Team
 
 
-class PlaceFilter(admin.SimpleListFilter):
-    """By subaccount."""
+class PlaceFilter(ScopedFilter):
+    """By subaccount: for links to what lies in one. The header's switcher offers them all."""
 
     title = "subaccount"
     parameter_name = "place"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the active subaccounts of the reader."""
-        return [(str(place.pk), place.name) for place in desk_of(request).active]
+        """Offer what the address names, if the reader works there: there may be thousands."""
+        wanted = request.GET.get(self.parameter_name)
+        place = row_of(desk_of(request).find_places(""), wanted) if wanted else None
+        return [(str(place.pk), place.name)] if place is not None else []
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter; a subaccount that is not offered finds nothing."""
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in {key for key, _label in self.lookup_choices}:
-            return queryset.none()
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return what lies there."""
         return queryset.filter(subaccount=value)
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(ScopedFilter):
     """By state of a campaign."""
 
     title = "state"
@@ -60,12 +57,9 @@ class StatusFilter(admin.SimpleListFilter):
         """Offer the states there are."""
         return [(status.value, str(status.label)) for status in Campaign.Status]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter; an unknown state finds nothing."""
-        value = self.value()
-        if value is None:
-            return queryset
-        return queryset.filter(status=value) if value in Campaign.Status else queryset.none()
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the campaigns in that state."""
+        return queryset.filter(status=value)
 
 
 class ResourceAdmin(ConsoleAdmin):
@@ -81,7 +75,7 @@ class ResourceAdmin(ConsoleAdmin):
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
-    ordering = ("name", "pk")
+    ordering: Any = ("name", "pk")  # type: ignore[misc]  # as above
     sortable_by = ("name_cell", "created_cell")
     verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere)
 
@@ -132,6 +126,10 @@ class ResourceAdmin(ConsoleAdmin):
             ("Created by", made),
         ]
 
+    def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
+        """Return (address, label) of pages that belong to it."""
+        return []
+
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
     ) -> HttpResponse:
@@ -158,6 +156,7 @@ class ResourceAdmin(ConsoleAdmin):
             "shows_teams": shows_teams,
             "teams": teams,
             "lines": lines,
+            "links": self.links(request, obj),
             "verbs": self.offered(request, obj),
         }
         return self.page(request, obj, context)

@@ -9,15 +9,16 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from permissions.access import profile_of
-from teams.admin.desk import ACCOUNT_KEY, desk_of
+from teams.admin.desk import desk_of
 from teams.admin.menu import as_app_list
 from teams.admin.refusal import refusal_context
+from teams.admin.scope import PART, choices, choose
 
 
 def is_tenant(user: Any) -> bool:
@@ -112,7 +113,7 @@ class ConsoleSite(AdminSite):
         own = [
             path(route, self.page(view), name=name)
             for name, (route, view) in {
-                "choose_account": ("account/", self.choose_account),
+                "scope": ("scope/", self.scope),
                 **self.own_pages,
             }.items()
         ]
@@ -123,15 +124,16 @@ class ConsoleSite(AdminSite):
         """Return ``view`` behind the door of this site."""
         return self.admin_view(view)
 
-    def choose_account(self, request: HttpRequest) -> HttpResponse:
-        """Remember which of their accounts the person looks at; any other is not there."""
+    def scope(self, request: HttpRequest) -> HttpResponse:
+        """Show where one may look, or remember what was chosen; anything else is not there."""
+        # Django's own hook for reversing names; its stubs leave it out
+        request.current_app = self.name  # type: ignore[attr-defined]
         if request.method == "POST":
-            wanted = request.POST.get("account", "")
-            found = [a for a in desk_of(request).accounts if str(a.pk) == wanted]
-            if not found:
-                raise Http404
-            request.session[ACCOUNT_KEY] = found[0].pk
-        return HttpResponseRedirect(reverse(f"{self.name}:index"))
+            return choose(request, home=reverse(f"{self.name}:index"))
+        context = {**self.each_context(request), **choices(request)}
+        is_part = PART in request.GET
+        template = "teams/console/scope_list.html" if is_part else "teams/console/scope.html"
+        return TemplateResponse(request, template, context)
 
 
 class OperatorSite(AdminSite):
@@ -150,5 +152,4 @@ class OperatorSite(AdminSite):
 
 console = ConsoleSite(name="console")
 operator = OperatorSite(name="operator")
-console.disable_action("delete_selected")
 operator.disable_action("delete_selected")

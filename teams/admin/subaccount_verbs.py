@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from teams import services
+from teams.admin.archiving import archive_lines, restore_lines
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import NameForm
 from teams.models import Subaccount
@@ -29,13 +30,14 @@ class Create(ConsoleVerb):
     form_class = NameForm
 
     def refusal(self) -> str:
-        """Refuse without the right to."""
+        """Refuse without the right to, and while the limit is used up."""
         if not self.desk.offers.may_create_subaccount():
             return (
                 "You cannot create a subaccount: it needs Create subaccounts in "
                 f"{self.desk.account.name}, which you do not hold."
             )
-        return ""
+        ceiling = self.desk.offers.ceiling()
+        return f"You cannot create a subaccount: {ceiling}" if ceiling else ""
 
     def consequence(self) -> Sequence[str]:
         """Say who will be able to work in it."""
@@ -45,7 +47,8 @@ class Create(ConsoleVerb):
             "manages it at once; everybody else has to be added.",
         ]
         if limit is not None:
-            lines.append(f"{self.desk.edition.label} allows {limit} active subaccounts.")
+            count = self.desk.offers.active_subaccounts()
+            lines.append(f"{count} of {limit} subaccounts are active; this makes {count + 1}.")
         return lines
 
     def run(self, data: Mapping[str, Any]) -> str:
@@ -112,13 +115,7 @@ class Archive(SubaccountVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say who loses sight of it, and what stays."""
-        count = self.obj.memberships.values("user").distinct().count()
-        people = "1 person with a role" if count == 1 else f"{count} people with a role"
-        return (
-            f"{people} in it can no longer open it, and nothing in it can be sent or changed.",
-            "Nothing is deleted: people, roles, lists and campaigns come back when it is restored.",
-            "It no longer counts towards the number of active subaccounts.",
-        )
+        return archive_lines(self.desk, self.obj)
 
     def button(self) -> str:
         """Return what the button says."""
@@ -137,10 +134,13 @@ class Restore(SubaccountVerb):
     label = _("Restore…")
 
     def refusal(self) -> str:
-        """Refuse without the right to."""
+        """Refuse without the right to, and while the limit is used up."""
         if not self.obj.is_archived:
             return f"{self.obj.name} is not archived."
-        return _may_archive(self, "restore")
+        if refusal := _may_archive(self, "restore"):
+            return refusal
+        ceiling = self.desk.offers.ceiling()
+        return f"You cannot restore {self.obj.name}: {ceiling}" if ceiling else ""
 
     def title(self) -> str:
         """Return the heading."""
@@ -148,10 +148,7 @@ class Restore(SubaccountVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say who gets it back."""
-        return (
-            "Everybody who still has a role in it can work there again, with the same rights.",
-            "It counts towards the number of active subaccounts again.",
-        )
+        return restore_lines(self.desk, self.obj)
 
     def button(self) -> str:
         """Return what the button says."""

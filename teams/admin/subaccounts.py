@@ -6,17 +6,19 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from permissions import access, grants
+from permissions.admin import ScopedFilter
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors
-from teams.admin import words
+from teams.admin import lacks, words
 from teams.admin.base import ConsoleAdmin
 from teams.admin.crew_verbs import CREW_VERBS
 from teams.admin.desk import Desk, desk_of
@@ -56,18 +58,44 @@ class StateFilter(admin.SimpleListFilter):
                 return queryset.none()
 
 
-def counted(queryset: QuerySet[Subaccount], user: Any) -> QuerySet[Any]:
-    """Count the people with a role in each subaccount, and the lists ``user`` may see there."""
+class LacksFilter(ScopedFilter):
+    """By somebody the edition wants there and who is missing."""
+
+    title = "what is missing"
+    parameter_name = "lacks"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer what a subaccount can lack in this edition."""
+        desk = desk_of(request)
+        return [(key, label[:1].upper() + label[1:]) for key, label in lacks.kinds(desk)]
+
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the subaccounts that lack it."""
+        found = lacks.lacking(desk_of(request))
+        return queryset.filter(pk__in=[lack.place.pk for lack in found if lack.key == value])
+
+
+def counted(queryset: QuerySet[Subaccount], desk: Desk) -> QuerySet[Any]:
+    """Count who can work in each subaccount by a role there, and the lists the reader may see.
+
+    None where the people, or the lists, are not the reader's to see: no number is not zero.
+    """
+    key, place = desk.account.pk, registry.of(Subaccount)
+    people = access.within(place, key, selectors.people_places(desk.profile, key))
+    if desk.is_owner:  # archived ones too
+        people = Q(account=key)
+    lists = access.within(place, key, desk.profile.scope(key, ACCESS_AUDIENCE))
     seen = access.visible_q(
-        registry.of(MailingList),
-        access.profile_of(user),
-        ACCESS_AUDIENCE,
-        prefix="mailinglists__",
+        registry.of(MailingList), desk.profile, ACCESS_AUDIENCE, prefix="mailinglists__"
     )
-    active = Q(memberships__status=Membership.Status.ACTIVE)
+    now = timezone.now()
+    active = Q(memberships__status=Membership.Status.ACTIVE) & (
+        Q(memberships__ends_at=None) | Q(memberships__ends_at__gt=now)
+    )
+    everybody = Count("memberships__user", filter=active, distinct=True)
     return queryset.annotate(
-        people=Count("memberships__user", filter=active, distinct=True),
-        lists=Count("mailinglists", filter=seen, distinct=True),
+        people=Case(When(people, then=everybody), default=None),
+        lists=Case(When(lists, then=Count("mailinglists", filter=seen, distinct=True))),
     )
 
 
@@ -95,7 +123,7 @@ class SubaccountAdmin(ConsoleAdmin):
 
     list_display = ("name_cell", "state_cell", "people_cell", "lists_cell", "created_cell")
     list_display_links = ("name_cell",)
-    list_filter = (StateFilter,)
+    list_filter = (StateFilter, LacksFilter)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
@@ -110,13 +138,17 @@ class SubaccountAdmin(ConsoleAdmin):
             return Subaccount.objects.none()
         return selectors.subaccounts_of(desk.user).filter(account=desk.account)
 
+    def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
+        """Keep all: this is the list from which one is chosen."""
+        return queryset
+
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader runs anything."""
         return is_entered(desk_of(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count people and lists with the list."""
-        return counted(super().get_queryset(request), request.user).select_related("account")
+        return counted(super().get_queryset(request), desk_of(request)).select_related("account")
 
     @admin.display(description="Name", ordering="name")
     def name_cell(self, obj: Any) -> str:
@@ -134,14 +166,20 @@ class SubaccountAdmin(ConsoleAdmin):
         )
 
     @admin.display(description="People")
-    def people_cell(self, obj: Any) -> int:
+    def people_cell(self, obj: Any) -> Any:
         """Return how many have a role in it."""
-        return int(obj.people)
+        if obj.people is None:
+            return words.none("Not shown")
+        name = f"{self.admin_site.name}:teams_subaccount_change"
+        return format_html('<a href="{}#people">{}</a>', reverse(name, args=[obj.pk]), obj.people)
 
     @admin.display(description="Mailing lists")
-    def lists_cell(self, obj: Any) -> int:
+    def lists_cell(self, obj: Any) -> Any:
         """Return how many lists it has."""
-        return int(obj.lists)
+        if obj.lists is None:
+            return words.none("Not shown")
+        url = reverse(f"{self.admin_site.name}:teams_mailinglist_changelist")
+        return format_html('<a href="{}?place={}">{}</a>', url, obj.pk, obj.lists)
 
     @admin.display(description="Created", ordering="created_at")
     def created_cell(self, obj: Any) -> SafeString:
@@ -158,23 +196,27 @@ class SubaccountAdmin(ConsoleAdmin):
     ) -> HttpResponse:
         """Show the subaccount and the people in it."""
         desk = desk_of(request)
-        shown = obj.pk in selectors.people_places(desk.profile, desk.account.pk)
-        if obj.is_archived:
-            shown = shown or desk.is_owner
+        shown = obj.people is not None
+        offered = self.offered(request, obj)
+        ceiling = ""
+        if obj.is_archived and desk.offers.may_archive(obj):
+            ceiling = desk.offers.ceiling()
         context = {
             "title": obj.name,
             "state": self.state_cell(obj),
             "facts": [
-                ("People with a role in it", obj.people),
-                ("Mailing lists", obj.lists),
+                ("People with a role in it", self.people_cell(obj)),
+                ("Mailing lists", self.lists_cell(obj)),
                 ("Created", words.when(obj.created_at)),
                 *([("Archived", words.when(obj.archived_at))] if obj.is_archived else []),
             ],
+            "ceiling": ceiling,
             "shows_people": shown,
             "people": people_rows(desk, obj) if shown else [],
             "guests": guest_rows(obj) if shown else [],
             "has_contact": desk.edition.has_primary_contact,
-            "verbs": self.offered(request, obj),
+            "verbs": [verb for verb in offered if verb.name != "rename"],
+            "rename": next((verb for verb in offered if verb.name == "rename"), None),
             "people_open": sees_people(desk),
             "person_url": person_url(),
         }

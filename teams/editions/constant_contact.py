@@ -128,4 +128,5 @@ EDITION = Edition(
     roles_add_up=True,
     has_home=True,
     subaccount_scope="any",
+    area_labels={"response": _("Reporting")},
 )

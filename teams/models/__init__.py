@@ -20,6 +20,7 @@ from teams.models.resources import (
     ListMembership,
     MailingList,
     MessageTemplate,
+    Result,
 )
 from teams.models.team import Team, TeamMembership
 
@@ -40,6 +41,7 @@ __all__ = [
     "MessageTemplate",
     "MessageTemplateGroupGrant",
     "MessageTemplateUserGrant",
+    "Result",
     "Role",
     "Subaccount",
     "SubaccountGroupGrant",

@@ -24,7 +24,8 @@ class TeamMode(models.TextChoices):
 class Account(models.Model):
     """A company with exactly one owner, run by one edition's rules.
 
-    ``single_bill`` and ``reseller`` are conditions that some roles depend on.
+    ``single_bill`` and ``reseller`` are conditions that some roles depend on. ``accent`` is the
+    colour of its console ("#rrggbb"; empty for the product's own).
     """
 
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
@@ -41,6 +42,7 @@ class Account(models.Model):
     )
     single_bill = models.BooleanField(_("single bill"), default=False)
     reseller = models.BooleanField(_("reseller"), default=False)
+    accent = models.CharField(_("colour"), max_length=7, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:

@@ -101,6 +101,7 @@ class Campaign(InSubaccount):
     template = models.ForeignKey(
         MessageTemplate, models.PROTECT, null=True, blank=True, related_name="campaigns"
     )
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
     class Meta(InSubaccount.Meta):
         verbose_name = _("campaign")
@@ -111,6 +112,18 @@ class Campaign(InSubaccount):
             same_subaccount("teams_messagetemplate", key="template", name="campaign_same_template"),
         ]
         indexes = _indexes("campaign")
+
+
+class Result(Campaign):
+    """A campaign seen from afterwards: a page of its own for whoever reads results.
+
+    The same rows under the same grants; what differs is the permission asked (``ACCESS_RESPONSE``).
+    """
+
+    class Meta:
+        proxy = True
+        verbose_name = _("result")
+        verbose_name_plural = _("results")
 
 
 class Contact(models.Model):

@@ -23,6 +23,7 @@ from teams.services.sharing import (
     share_with_team,
     unshare_with_team,
 )
+from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "remove_member",
     "rename_subaccount",
     "restore_subaccount",
+    "set_accent",
     "set_manager_reach",
     "set_primary_contact",
     "set_toggles",

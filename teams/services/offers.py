@@ -29,7 +29,7 @@ from teams.services.gates import (
     gate_membership,
     places_of,
 )
-from teams.services.places import require_archiving
+from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import require_named
 
@@ -273,6 +273,18 @@ class Offers:
     def may_create_subaccount(self) -> bool:
         """Say whether the actor may create subaccounts here."""
         return self.change.profile.scope(self.change.account.pk, CREATE_SUBACCOUNTS).top
+
+    def ceiling(self) -> str:
+        """Return which limit keeps the account from one more active subaccount; empty if none."""
+        try:
+            check_limit(self.change)
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def active_subaccounts(self) -> int:
+        """Return how many subaccounts count towards the limit."""
+        return active_subaccounts(self.change.account)
 
     def may_rename(self, subaccount: Subaccount) -> bool:
         """Say whether the actor may rename this subaccount."""

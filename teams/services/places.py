@@ -21,16 +21,16 @@ NAME_LIMIT = 120
 SLUG_LIMIT = 60
 
 
-def _active_subaccounts(account: Account) -> int:
+def active_subaccounts(account: Account) -> int:
     """Return how many subaccounts of ``account`` count towards its limit."""
     found = Subaccount.objects.filter(account=account, archived_at=None, is_home=False)
     return int(found.aggregate(n=Count("pk"))["n"])
 
 
-def _check_limit(change: Change) -> None:
+def check_limit(change: Change) -> None:
     """Refuse one more active subaccount than the edition allows; the account is locked by now."""
     limit = change.edition.max_active_subaccounts
-    if limit is not None and _active_subaccounts(change.account) >= limit:
+    if limit is not None and active_subaccounts(change.account) >= limit:
         raise LimitReached(
             f"{change.account.name} has {limit} active subaccounts, as many as "
             f"{change.edition.label} allows. Archive one first."
@@ -56,7 +56,7 @@ def create_subaccount(
     with changing(actor, account, act=act) as change:
         change.require(CREATE_SUBACCOUNTS, frozenset({TOP}), act)
         name = clean_text(name, "The name", limit=NAME_LIMIT)
-        _check_limit(change)
+        check_limit(change)
         _check_name(change, name)
         slug = _free_slug(change, name) if slug is None else _own_slug(change, slug)
         subaccount = Subaccount.objects.create(
@@ -164,7 +164,7 @@ def restore_subaccount(*, actor: Any, subaccount: Subaccount) -> Subaccount:
         require_archiving(change, own, act)
         if not own.is_archived:
             raise Invalid(f"{own.name} is not archived.", code="ALREADY_SO")
-        _check_limit(change)
+        check_limit(change)
         own.archived_at = None
         own.save(update_fields=["archived_at"])
         change.record("subaccount.restored", own)

@@ -16,6 +16,10 @@ PAGES = {
         "/",
         "/access/",
         "/roles/",
+        "/roles/?area=audience&q=export",
+        "/roles/?compare=full&with=editor",
+        "/roles/?compare=manager&with=full&lines=all",
+        "/roles/?area=nowhere",
         "/auth/user/",
         "/auth/user/?ends=7&signed_in=never",
         "/auth/user/act/add-person/",
@@ -27,7 +31,11 @@ PAGES = {
         "/auth/user/{full}/act/add/",
         "/teams/subaccount/",
         "/teams/subaccount/{north}/change/",
+        "/teams/subaccount/{north}/act/archive/",
         "/teams/subaccount/act/create/",
+        "/teams/account/{account}/change/",
+        "/teams/account/{account}/act/colour/",
+        "/ending/",
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",
         "/password_change/",
@@ -35,7 +43,7 @@ PAGES = {
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "administrator": ["/auth/user/", "/auth/user/{full}/change/"],
     "author": ["/", "/access/", "/auth/user/", "/teams/campaign/"],
-    "response_only": ["/", "/access/"],
+    "response_only": ["/", "/access/", "/teams/result/", "/teams/result/{result}/change/"],
 }
 SIZES = {"wide": (1366, 900), "narrow": (390, 844)}
 
@@ -93,6 +101,8 @@ def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
         "north": world.places["north"].pk,
         "south": world.places["south"].pk,
         "list": world.rows["mailinglist"].pk,
+        "account": world.account.pk,
+        "result": world.rows["result"].pk,
     }
     wrong: list[Any] = []
     for url in PAGES[who]:

@@ -18,7 +18,7 @@ from teams.factories import (
     TeamFactory,
     UserFactory,
 )
-from teams.models import Account, Membership, Subaccount
+from teams.models import Account, Campaign, Membership, Result, Subaccount
 
 MARKER = "Xanadu"
 
@@ -78,7 +78,19 @@ def _fill(place: Subaccount, mark: str) -> dict[str, Any]:
         mailing_list=mailing_list,
         template=template,
     )
-    return {"mailinglist": mailing_list, "messagetemplate": template, "campaign": campaign}
+    sent = CampaignFactory(
+        subaccount=place,
+        name=f"{mark}Winter news",
+        slug="winter",
+        mailing_list=mailing_list,
+        status=Campaign.Status.SENT,
+    )
+    return {
+        "mailinglist": mailing_list,
+        "messagetemplate": template,
+        "campaign": campaign,
+        "result": Result.objects.get(pk=sent.pk),
+    }
 
 
 def _rival(edition: str) -> dict[str, Any]:

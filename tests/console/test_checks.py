@@ -8,10 +8,11 @@ import pytest
 from django.contrib import admin
 from django.core.checks import run_checks
 
-from permissions.admin import ScopedModelAdmin
+from permissions.admin import ScopedModelAdmin, ScopedRelatedFilter
 from permissions.admin.checks import check_admins
 from teams.admin import console
 from teams.admin.matrix import areas, columns
+from teams.catalogue import CREATE_CAMPAIGNS
 from teams.editions import EDITIONS
 from teams.models import Campaign, MailingList
 
@@ -27,12 +28,37 @@ def test_an_unscoped_admin_is_refused() -> None:
     assert "ScopedModelAdmin" in str(found[0].hint)
 
 
-@pytest.mark.parametrize(
-    "option", ["list_editable", "inlines", "raw_id_fields", "autocomplete_fields", "date_hierarchy"]
-)
+@pytest.mark.parametrize("option", ["list_editable", "date_hierarchy", "save_as", "view_on_site"])
 def test_a_way_around_the_scope_is_refused(option: str) -> None:
     kind = type("Leaky", (ScopedModelAdmin,), {option: ("name",)})
     assert [m.id for m in check_admins([kind(MailingList, console)])] == ["permissions.E051"]
+
+
+LEAKY = [
+    ("permissions.E052", {"add_permission": CREATE_CAMPAIGNS}),
+    ("permissions.E052", {"change_permission": CREATE_CAMPAIGNS}),
+    ("permissions.E053", {"list_filter": ("mailing_list",)}),
+    ("permissions.E053", {"list_filter": ("name",)}),
+    ("permissions.E053", {"list_filter": (("mailing_list", admin.RelatedFieldListFilter),)}),
+    ("permissions.E053", {"list_filter": ("mailing_list__name",)}),
+    ("permissions.E054", {"inlines": (admin.TabularInline,)}),
+]
+
+
+@pytest.mark.parametrize(("code", "options"), LEAKY)
+def test_a_part_without_a_scope_is_refused(code: str, options: dict[str, Any]) -> None:
+    kind = type("Leaky", (ScopedModelAdmin,), options)
+    assert [m.id for m in check_admins([kind(Campaign, console)])] == [code]
+
+
+def test_scoped_parts_are_accepted() -> None:
+    options = {
+        "list_filter": ("status", ("mailing_list", ScopedRelatedFilter)),
+        "change_permission": CREATE_CAMPAIGNS,
+        "fields": ("name",),
+    }
+    kind = type("Tight", (ScopedModelAdmin,), options)
+    assert not check_admins([kind(Campaign, console)])
 
 
 def test_an_admin_without_a_scope_shows_nothing(rf: Any, world: Any) -> None:

@@ -15,16 +15,17 @@ AREAS = {
     "audience": "/teams/mailinglist/",
     "templates": "/teams/messagetemplate/",
     "campaigns": "/teams/campaign/",
+    "results": "/teams/result/",
 }
 EVERYTHING = set(AREAS)
 ENTERS = {
     "owner": EVERYTHING,
     "manager": EVERYTHING,
     "administrator": EVERYTHING,
-    "full": {"audience", "templates", "campaigns"},
-    "editor": {"audience", "templates", "campaigns"},
-    "author": {"templates", "campaigns"},
-    "response_only": set(),
+    "full": {"audience", "templates", "campaigns", "results"},
+    "editor": {"audience", "templates", "campaigns", "results"},
+    "author": {"templates", "campaigns", "results"},
+    "response_only": {"results"},
 }
 
 

@@ -10,11 +10,13 @@ from permissions.models import AuditEvent
 from tests.console.conftest import MARKER
 
 ROWS = {
+    "teams/account": "account",
     "auth/user": "user",
     "teams/subaccount": "subaccount",
     "teams/mailinglist": "mailinglist",
     "teams/messagetemplate": "messagetemplate",
     "teams/campaign": "campaign",
+    "teams/result": "result",
 }
 MALFORMED = ("abc", "0", "-1", "1.5", "%00", "999999999999999999999999", "1%20OR%201=1")
 ROLES = ("owner", "manager", "administrator", "full", "author", "response_only")
@@ -101,6 +103,7 @@ def test_stock_writes_are_refused_and_recorded(lasting_world: Any, model: str) -
     client = world.client("owner")
     own = {
         "auth/user": world.people["full"],
+        "teams/account": world.account,
         "teams/subaccount": world.places["north"],
         **{f"teams/{name}": row for name, row in world.rows.items()},
     }[model]
@@ -138,5 +141,5 @@ def test_autocomplete_and_view_on_site_lead_nowhere(world: Any) -> None:
 def test_choosing_an_account_knows_ones_own_only(world: Any) -> None:
     client = world.client("full")
     for key in (world.rival["account"].pk, 987654, "abc", ""):
-        assert client.post("/account/", {"account": key}).status_code == 404
-    assert client.post("/account/", {"account": world.account.pk}).status_code == 302
+        assert client.post("/scope/", {"account": key}).status_code == 404
+    assert client.post("/scope/", {"account": world.account.pk}).status_code == 302

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from teams import services
 from teams.factories import (
@@ -19,17 +21,20 @@ from teams.factories import (
 )
 
 PAGES = {
-    "home": ("owner", "/", 15),
-    "home of a member": ("author", "/", 6),
+    "home": ("owner", "/", 27),
+    "home of a member": ("author", "/", 14),
+    "ending": ("owner", "/ending/", 16),
+    "results": ("owner", "/teams/result/", 9),
+    "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),
-    "people": ("owner", "/auth/user/", 18),
+    "people": ("owner", "/auth/user/", 17),
     "person": ("owner", "/auth/user/{full}/change/", 25),
-    "roles": ("owner", "/roles/", 5),
-    "subaccounts": ("owner", "/teams/subaccount/", 9),
+    "roles": ("owner", "/roles/", 3),
+    "subaccounts": ("owner", "/teams/subaccount/", 11),
     "subaccount": ("owner", "/teams/subaccount/{north}/change/", 10),
-    "lists": ("owner", "/teams/mailinglist/", 8),
-    "templates": ("owner", "/teams/messagetemplate/", 8),
-    "campaigns": ("owner", "/teams/campaign/", 9),
+    "lists": ("owner", "/teams/mailinglist/", 5),
+    "templates": ("owner", "/teams/messagetemplate/", 5),
+    "campaigns": ("owner", "/teams/campaign/", 6),
     "campaign": ("owner", "/teams/campaign/{campaign}/change/", 8),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
@@ -52,22 +57,32 @@ def cost(world: Any, who: str, url: str) -> int:
 
 def grow(world: Any, items: int) -> None:
     """Give every list on every page so many more items."""
-    owner = world.people["owner"]
+    owner, soon = world.people["owner"], timezone.now() + timedelta(days=3)
     for _ in range(items):
         place = SubaccountFactory(account=world.account)
         person = UserFactory()
-        MembershipFactory(account=world.account, subaccount=world.places["north"], user=person)
+        MembershipFactory(
+            account=world.account, subaccount=world.places["north"], user=person, ends_at=soon
+        )
         MembershipFactory(account=world.account, user=person, role="manager", reaching=[place])
         extra = MembershipFactory(
             account=world.account, subaccount=place, user=world.people["full"]
         )
-        services.toggle_permission(actor=owner, membership=extra, toggle="export_contacts", on=True)
+        services.toggle_permission(
+            actor=owner, membership=extra, toggle="export_contacts", on=True, ends_at=soon
+        )
         target = SubaccountFactory(account=world.account)
         services.give_guest_access(
-            actor=owner, user=world.people["full"], obj=target, permissions=["access_campaigns"]
+            actor=owner,
+            user=world.people["full"],
+            obj=target,
+            permissions=["access_campaigns"],
+            ends_at=soon,
         )
         for factory in (MailingListFactory, MessageTemplateFactory, CampaignFactory):
             factory(subaccount=world.places["north"])
+        for status in ("sent", "scheduled"):
+            CampaignFactory(subaccount=world.places["north"], status=status)
 
 
 @pytest.mark.parametrize("name", PAGES)

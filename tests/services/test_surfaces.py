@@ -49,6 +49,9 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "rename_subaccount": lambda s: services.rename_subaccount(
         actor=s.actor, subaccount=s.w.north, name="Mine"
     ),
+    "set_accent": lambda s: services.set_accent(
+        actor=s.actor, account=s.w.account, accent="#123456"
+    ),
     "add_member": lambda s: services.add_member(
         actor=s.actor, account=s.w.account, user=s.spare, role=s.role, **s.place
     ),

@@ -1,0 +1,187 @@
+"""The account's own settings, and the style sheet of its colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from permissions.admin import VerbForm
+from permissions.audit import label_of
+from teams import services
+from teams.admin import words
+from teams.admin.base import ConsoleAdmin, ConsoleVerb
+from teams.admin.desk import desk_of
+from teams.admin.site import console
+from teams.catalogue import MANAGE_THEME
+from teams.colours import LEGIBLE, WHITE, as_hex, contrast, parse, stylesheet, tokens
+from teams.models import Account
+
+#: what --brand is in console.css
+STANDARD = "#0c5f73"
+WEEK = 7 * 24 * 3600
+
+
+class ColourForm(VerbForm):
+    """One colour; the service judges it."""
+
+    accent = forms.CharField(
+        label="Colour",
+        strip=False,
+        widget=forms.TextInput(attrs={"type": "color"}),
+        help_text=(
+            "Of buttons, links and the logo. White has to be readable on it, so light colours "
+            "are refused; for dark pages a lighter shade is derived."
+        ),
+    )
+
+    def prepare(self, verb: Any) -> None:
+        """Begin with the colour it has."""
+        self.fields["accent"].initial = verb.obj.accent or STANDARD
+
+
+class ColourVerb(ConsoleVerb):
+    """A verb about the colour."""
+
+    obj: Account
+
+    def refusal(self) -> str:
+        """Refuse without the right to."""
+        if not self.desk.holds(MANAGE_THEME):
+            return (
+                f"You cannot change the colour of {self.obj.name}: it needs Change account theme, "
+                "which you do not hold."
+            )
+        return ""
+
+
+class ChangeColour(ColourVerb):
+    """Choose a colour."""
+
+    name = "colour"
+    label = _("Change colour…")
+    is_primary = True
+    form_class = ColourForm
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Colour of {self.obj.name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say who sees it."""
+        return ("Everybody who works in the account sees it from their next page on.",)
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save colour"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Set it."""
+        made = services.set_accent(actor=self.actor, account=self.obj, accent=data["accent"])
+        return f"The colour of {made.name} is {made.accent} now."
+
+
+class StandardColour(ColourVerb):
+    """Go back to the product's own colour."""
+
+    name = "standard"
+    label = _("Use the standard colour…")
+
+    def refusal(self) -> str:
+        """Refuse if it is so already."""
+        return super().refusal() or (
+            "" if self.obj.accent else "It is the standard colour already."
+        )
+
+    def consequence(self) -> Sequence[str]:
+        """Say what is lost."""
+        return (f"The colour {self.obj.accent} is given up for the standard one.",)
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Use the standard colour"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Reset it."""
+        made = services.set_accent(actor=self.actor, account=self.obj, accent="")
+        return f"{made.name} has the standard colour again."
+
+
+@admin.register(Account, site=console)
+class AccountSettingsAdmin(ConsoleAdmin):
+    """The chosen account, to whoever may change how it looks; there is a page and no list."""
+
+    menu_section = "account"
+    menu_icon = "settings"
+    menu_label = "Account settings"
+    page_template = "teams/console/account.html"
+    ordering = ("name",)
+    verbs = (ChangeColour, StandardColour)
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the chosen account."""
+        desk = desk_of(request)
+        keys = [desk.account.pk] if self.may_enter(request) else []
+        return Account.objects.filter(pk__in=keys).select_related("owner")
+
+    def may_enter(self, request: HttpRequest) -> bool:
+        """Say whether there is anything to set for the reader."""
+        return desk_of(request).holds(MANAGE_THEME)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Lead to the page of the chosen account."""
+        if not self.may_enter(request):
+            raise self.closed(request)
+        name = f"{self.admin_site.name}:teams_account_change"
+        return HttpResponseRedirect(reverse(name, args=[desk_of(request).account.pk]))
+
+    def object_view(
+        self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
+    ) -> HttpResponse:
+        """Show what the account is, and its colour."""
+        desk = desk_of(request)
+        context = {
+            "title": "Account settings",
+            "facts": [
+                ("Name", obj.name),
+                ("Edition", desk.edition.label),
+                (desk.edition.owner_label, label_of(obj.owner)),
+                ("Since", words.when(obj.created_at)),
+            ],
+            "shades": shades(obj),
+            "is_standard": not obj.accent,
+            "verbs": self.offered(request, obj),
+        }
+        return self.page(request, obj, context)
+
+
+def shades(account: Account) -> list[tuple[str, str, str]]:
+    """Return (where, colour, contrast in words) of the accent on light and on dark pages."""
+    colour = parse(account.accent or STANDARD) or WHITE
+    light, dark = tokens(colour)["accent"]
+    on_light, on_dark = tokens(colour)["on-accent"]
+    return [
+        ("On light pages", as_hex(light), f"{contrast(light, on_light):.1f} to 1"),
+        ("On dark pages", as_hex(dark), f"{contrast(dark, on_dark):.1f} to 1"),
+    ]
+
+
+@require_safe
+@cache_control(public=True, max_age=WEEK)
+def theme(request: HttpRequest, accent: str) -> HttpResponse:
+    """Serve the style sheet of one colour, to anybody: it says nothing but what its address says.
+
+    A colour that no account may have is not there, nor is one written in another way.
+    """
+    colour = parse(accent)
+    if colour is None or as_hex(colour) != f"#{accent}" or contrast(colour, WHITE) < LEGIBLE:
+        raise Http404
+    return HttpResponse(stylesheet(colour), content_type="text/css; charset=utf-8")

@@ -1,0 +1,160 @@
+"""What people do at the console, from the door on: with the mouse, and by keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from teams.models import Membership, Subaccount
+from tests.browser.test_pages import sign_in
+from tests.console.conftest import World, build
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def world(transactional_db: Any) -> World:
+    """Return an account that the server's thread sees too."""
+    return build()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """Return a fresh page whose console must stay silent."""
+    context = browser.new_context(viewport={"width": 1366, "height": 900})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    yield page
+    assert [text for text in said if "403 (Forbidden)" not in text] == []
+    context.close()
+
+
+def test_switch_scope_add_toggle_be_refused_archive_and_restore(
+    world: World, live_server: Any, page: Any
+) -> None:
+    sign_in(page, live_server.url, world.people["owner"].username)
+
+    page.locator(".scope > summary").click()
+    page.get_by_placeholder("Type a name").fill("nor")
+    page.get_by_role("button", name="North", exact=True).click()
+    assert page.locator(".scope > summary").inner_text().endswith("North")
+    page.get_by_role("link", name="Audience").first.click()
+    assert page.get_by_role("link", name="Newsletter").is_visible()
+    page.locator(".scope > summary").click()
+    page.get_by_role("button", name="All mine").click()
+    assert "All subaccounts" in page.locator(".scope > summary").inner_text()
+
+    page.goto(f"{live_server.url}/teams/subaccount/{world.places['south'].pk}/change/")
+    page.get_by_role("link", name="Add person").click()
+    page.get_by_label("Person").select_option(label="Author One, " + address(world, "author"))
+    page.get_by_label("Role").select_option(label="Editor")
+    page.get_by_role("button", name="Add person").click()
+    assert "Author One has a role in South now." in page.content()
+    added = Membership.objects.get(user=world.people["author"], subaccount=world.places["south"])
+    assert added.role == "editor"
+
+    page.goto(f"{live_server.url}/auth/user/{world.people['full'].pk}/change/")
+    page.get_by_label("Export contacts").check()
+    page.get_by_role("button", name="Save switches").click()
+    assert page.get_by_label("Export contacts").is_checked()
+
+    page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
+    page.get_by_role("link", name="Archive…").click()
+    page.get_by_role("button", name="Archive East").click()
+    assert Subaccount.objects.get(pk=world.places["east"].pk).is_archived
+    page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
+    page.get_by_role("link", name="Restore…").click()
+    page.get_by_role("button", name="Restore East").click()
+    assert not Subaccount.objects.get(pk=world.places["east"].pk).is_archived
+
+
+def test_a_refusal_says_what_is_missing_and_leads_back(
+    world: World, live_server: Any, page: Any
+) -> None:
+    sign_in(page, live_server.url, world.people["author"].username)
+    page.goto(f"{live_server.url}/auth/user/")
+    assert page.get_by_role("heading", name="You cannot open People").is_visible()
+    assert page.get_by_role("heading", name="Who can help").is_visible()
+    page.get_by_role("link", name="Back to Home").click()
+    assert page.get_by_role("heading", name="Home").is_visible()
+
+
+def address(world: World, who: str) -> str:
+    return str(world.people[who].email)
+
+
+def reach(page: Any, name: str, *, role: str, presses: int = 90) -> None:
+    """Press Tab until what has that role and name has the focus, which must be seen."""
+    target = page.get_by_role(role, name=name, exact=True).first
+    for _ in range(presses):
+        if target.evaluate("element => element === document.activeElement"):
+            outline = target.evaluate(
+                "e => getComputedStyle(e).outlineStyle + getComputedStyle(e).boxShadow"
+            )
+            assert outline not in {"nonenone", "none"}
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to the {role} {name}.")
+
+
+def test_the_same_by_keyboard_alone(world: World, live_server: Any, page: Any) -> None:
+    press = page.keyboard.press
+    page.goto(f"{live_server.url}/login/")
+    reach(page, "Username", role="textbox")
+    page.keyboard.type(world.people["owner"].username)
+    press("Tab")
+    page.keyboard.type("demo")
+    press("Enter")
+    page.wait_for_url(f"{live_server.url}/")
+
+    # the scope switcher: open, type, walk to the choice, choose; then Escape gives focus back
+    summary = page.locator(".scope > summary")
+    for _ in range(10):
+        press("Tab")
+        if summary.evaluate("element => element === document.activeElement"):
+            break
+    press("Enter")
+    expect(page.locator("#scope-find")).to_be_focused()
+    page.keyboard.type("nor")
+    expect(page.locator(".scope-list button")).to_have_text(["North"])
+    press("ArrowDown")
+    press("Enter")
+    expect(summary).to_contain_text("North")
+    summary.focus()
+    press("Enter")
+    expect(page.locator("#scope-find")).to_be_focused()
+    press("Escape")
+    assert summary.evaluate("element => element === document.activeElement")
+
+    # a switch
+    page.goto(f"{live_server.url}/auth/user/{world.people['full'].pk}/change/")
+    reach(page, "Export contacts", role="switch")
+    press("Space")
+    reach(page, "Save switches of North", role="button")
+    press("Enter")
+    expect(page.get_by_text("Export contacts is on for Full One")).to_be_visible()
+    expect(page.get_by_label("Export contacts")).to_be_checked()
+
+    # archive and restore
+    for verb, archived in (("Archive", True), ("Restore", False)):
+        page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
+        reach(page, f"{verb}…", role="link")
+        press("Enter")
+        page.wait_for_url("**/act/**")
+        reach(page, f"{verb} East", role="button")
+        press("Enter")
+        page.wait_for_url(lambda url: "/act/" not in url)
+        assert Subaccount.objects.get(pk=world.places["east"].pk).is_archived is archived
+
+
+def test_the_first_tab_leads_past_the_frame(world: World, live_server: Any, page: Any) -> None:
+    sign_in(page, live_server.url, world.people["owner"].username)
+    page.goto(f"{live_server.url}/auth/user/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to main content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#content-start"
