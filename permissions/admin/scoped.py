@@ -306,16 +306,25 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         """Show the confirmation of a bulk verb again, or carry it out."""
         return confirm(self, request, verb)
 
+    def chosen_urls(self, base: str, view: Any) -> list[URLPattern]:
+        """Return the addresses of what is done to chosen rows, or to none in a chosen place."""
+        found = []
+        if any(verb.on_list and verb.choose for verb in self.verbs):
+            part = path("act/<slug:verb>/<str:part>/", view, name=f"{base}_act_list_part")
+            found.append(part)
+        if self.bulk_verbs:
+            bulk = self.admin_site.admin_view(self.bulk_view)
+            found.append(path("bulk/<slug:verb>/", bulk, name=f"{base}_bulk"))
+        return found
+
     def get_urls(self) -> list[URLPattern]:
         """Put the verbs first; leave out the redirect of bare ids."""
         base = f"{self.opts.app_label}_{self.opts.model_name}"
         view = self.admin_site.admin_view(self.act_view)
-        bulk = self.admin_site.admin_view(self.bulk_view)
         stock = [p for p in super().get_urls() if p.name is not None]
         return [
             path("act/<slug:verb>/", view, name=f"{base}_act_list"),
-            path("act/<slug:verb>/<str:part>/", view, name=f"{base}_act_list_part"),
-            path("bulk/<slug:verb>/", bulk, name=f"{base}_bulk"),
+            *self.chosen_urls(base, view),
             path("<str:object_id>/act/<slug:verb>/", view, name=f"{base}_act"),
             path("<str:object_id>/act/<slug:verb>/<str:part>/", view, name=f"{base}_act_part"),
             *stock,

@@ -16,7 +16,7 @@ from permissions.models import AuditEvent
 from permissions.policy import TOP
 from teams import selectors
 from teams.admin.desk import Desk
-from teams.admin.feed import Entry, described, entries
+from teams.admin.feed import Entry, entries
 from teams.catalogue import MANAGE_MANAGERS, MANAGE_TEAMS
 from teams.models import Membership, Subaccount
 from teams.services.base import root_key
@@ -82,7 +82,7 @@ def is_known(desk: Desk, event: AuditEvent) -> bool:
         return True
     own = str(desk.user.pk)
     if event.action in ABOUT_ROLES:
-        data = described(event)
+        data = _described(event)
         return data.get("user") == own or _sees(desk, data)
     if event.action in ABOUT_PLACES:
         kind, _, key = event.subject_ref.partition(":")
@@ -93,6 +93,12 @@ def is_known(desk: Desk, event: AuditEvent) -> bool:
     if event.action in ABOUT_TEAMS:
         return event.data.get("user") == own or desk.holds(MANAGE_TEAMS)
     return False
+
+
+def _described(event: AuditEvent) -> Mapping[str, Any]:
+    """Return what the event says of the membership it is about, as it was afterwards or before."""
+    parts = (event.data.get("after"), event.data.get("before"))
+    return next((part for part in parts if isinstance(part, dict)), event.data)
 
 
 def _sees(desk: Desk, data: Mapping[str, Any]) -> bool:
