@@ -142,10 +142,8 @@ def too_many(request: HttpRequest) -> None:
 def confirm(model_admin: ScopedModelAdmin, request: HttpRequest, name: str) -> HttpResponse:
     """Show the confirmation again with other choices, or carry the verb out."""
     kind = next((v for v in model_admin.bulk_verbs if v.name == name), None)
-    if kind is None:
+    if kind is None or not model_admin.may_enter(request):
         raise Http404
-    if not model_admin.may_enter(request):
-        raise model_admin.closed(request)
     verb = kind(model_admin, request)
     if request.method != "POST":
         return HttpResponseRedirect(verb.list_url())

@@ -179,7 +179,7 @@ def _find(
     if kind is None or kind.on_list is bool(object_id):
         raise Http404
     if not model_admin.may_enter(request):
-        raise Http404 if object_id else model_admin.closed(request)
+        raise Http404 if object_id or part else model_admin.closed(request)
     obj = model_admin.object_or_404(request, object_id) if object_id else None
     verb = kind(model_admin, request, obj)
     if part:
