@@ -108,6 +108,11 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "name": "Far North",
     },
     "restore_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["archived"]},
+    "set_accent": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "accent": "#0c5f73",
+    },
     "set_manager_reach": lambda s: {
         "actor": s["emma"].owner,
         "membership": s["manager"],
@@ -290,6 +295,14 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "switches": SWITCHES,
     "on": TRUTH,
     "name": NAMES,
+    "accent": ANYTHING
+    | {
+        "word": lambda c: "red",
+        "short": lambda c: "#fff",
+        "pale": lambda c: "#ffff00",
+        "not hexadecimal": lambda c: "#gggggg",
+        "NUL": lambda c: "#0c5f7\x00",
+    },
     "slug": {k: v for k, v in NAMES.items() if k != "none"} | {"spaces": lambda c: "a b"},
     "permissions": GRANTED,
     "ends_at": ENDS,
