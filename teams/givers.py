@@ -56,7 +56,8 @@ def givers(
 
     They hold it there themselves and may manage that person; each is named once, the owner last.
     At most ``most``, and none for what no role, toggle or guest access admits there, or what an
-    edition, a condition or an archive takes away: nobody can grant that. The number of queries does not depend on how many people there are.
+    edition, a condition or an archive takes away: nobody can grant that. The number of queries
+    does not depend on how many people there are.
     """
     found: list[Giver] = []
     if reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):
