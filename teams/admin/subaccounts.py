@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Case, Count, Q, QuerySet, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,7 +22,7 @@ from teams.admin import lacks, words
 from teams.admin.base import ConsoleAdmin
 from teams.admin.crew_verbs import CREW_VERBS
 from teams.admin.desk import Desk, desk_of
-from teams.admin.persons import sees_people
+from teams.admin.persons import people_in, sees_people
 from teams.admin.site import console
 from teams.admin.subaccount_verbs import SUBACCOUNT_VERBS
 from teams.catalogue import (
@@ -213,7 +213,7 @@ class SubaccountAdmin(ConsoleAdmin):
             "ceiling": ceiling,
             "shows_people": shown,
             "people": people_rows(desk, obj) if shown else [],
-            "guests": guest_rows(obj) if shown else [],
+            "guests": guest_rows(desk, obj) if shown else [],
             "has_contact": desk.edition.has_primary_contact,
             "verbs": [verb for verb in offered if verb.name != "rename"],
             "rename": next((verb for verb in offered if verb.name == "rename"), None),
@@ -270,12 +270,17 @@ def people_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
     return [row for _membership, row in paired]
 
 
-def guest_rows(subaccount: Subaccount) -> list[dict[str, Any]]:
-    """Return who is a guest of the whole subaccount, and what they may do."""
+def guest_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
+    """Return who is a guest of the whole subaccount, and what they may do.
+
+    A guest works elsewhere, perhaps where the reader sees nobody: then there is no page to lead to.
+    """
+    seen = people_in(desk).filter(pk=OuterRef("user_id"))
     rows = (
         SubaccountUserGrant.objects.filter(
             grants.active(timezone.now()), content_object=subaccount, membership=None
         )
+        .annotate(has_page=Exists(seen))
         .select_related("user", "permission")
         .order_by(*words.by_name("user__")[:-1], "permission__name")
     )
@@ -287,6 +292,7 @@ def guest_rows(subaccount: Subaccount) -> list[dict[str, Any]]:
                 "person": row.user,
                 "avatar": words.avatar(row.user),
                 "name": label_of(row.user),
+                "has_page": row.has_page,
                 "labels": [],
                 "ends": words.when(row.ends_at, "No end"),
             },
