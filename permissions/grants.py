@@ -169,17 +169,27 @@ def active(now: Any) -> Q:
 
 def shared_keys(model: type[models.Model], groups: Collection[int]) -> QuerySet[Any]:
     """Return the keys of the objects of ``model`` on which one of ``groups`` has a grant."""
+    rows, key = _given_to(model, groups)
+    return rows.values_list(key, flat=True)
+
+
+def shares(model: type[models.Model], groups: Collection[int]) -> QuerySet[Any]:
+    """Return (group, key) of the objects of ``model`` on which each of ``groups`` has a grant."""
+    rows, key = _given_to(model, groups)
+    return rows.values_list("group_id", key)
+
+
+def _given_to(model: type[models.Model], groups: Collection[int]) -> tuple[QuerySet[Any], str]:
     table = group_table(model)
-    field = "content_object_id" if is_direct(table) else "object_pk"
     rows = table._default_manager.filter(group_id__in=groups)
-    if not is_direct(table):
-        rows = rows.filter(content_type=ContentType.objects.get_for_model(model))
-    return rows.values_list(field, flat=True)
+    if is_direct(table):
+        return rows, "content_object_id"
+    return rows.filter(content_type=ContentType.objects.get_for_model(model)), "object_pk"
 
 
-def generic_rows(user: Any) -> QuerySet[Any]:
-    """Return (id, codename, "app.model:pk") of what ``user`` was given on a host's own models."""
-    return UserObjectPermission.objects.filter(user=user).annotate(
+def generic_rows(whose: Q) -> QuerySet[Any]:
+    """Return (id, codename, "app.model:pk") of what people were given on a host's own models."""
+    return UserObjectPermission.objects.filter(whose).annotate(
         codename=F("permission__codename"),
         target=Concat(
             Cast("content_type__app_label", TextField()),

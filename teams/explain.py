@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,24 +9,19 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
 
 from permissions import access, grants
 from permissions.access import Decision
 from permissions.audit import label_of
-from permissions.errors import Invalid, NotFound, ServiceError
-from permissions.policy import TOP, Denial, Outcome, PlaceId, Source, sources_at
+from permissions.errors import Invalid, NotFound
+from permissions.policy import TOP, Denial, Outcome, Source
 from permissions.resources import registry
 from teams import preconditions
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS, get
+from teams.givers import Giver, givers
 from teams.models import Account, AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
 from teams.selectors import denial_text, source_text
-from teams.services.base import Change
-from teams.services.gates import gate
-
-#: how many people who could give a permission are named
-NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +96,16 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
                 "label": str(symbol.label),
                 "place": str(obj),
                 "why": why,
-                "who_could_give_it": (
-                    list(_givers(user, symbol, account, place, decision)) if edition else []
+                "who_could_give_it": _named(
+                    givers(user, symbol, account, place, decision.reason) if edition else []
                 ),
             }
         ],
     )
+
+
+def _named(people: list[Giver]) -> list[str]:
+    return [f"{label_of(giver.person)} ({giver.role})" for giver in people]
 
 
 def _source(source: Source, account: Account) -> dict[str, Any]:
@@ -171,56 +169,6 @@ def _membership_source(source: Source, key: Any) -> dict[str, Any]:
         "granted_at": at,
         "ends_at": until,
     }
-
-
-def _givers(
-    user: Any, permission: str, account: Account, place: PlaceId, decision: Decision
-) -> Iterator[str]:
-    """Yield who could give what is missing: people who hold it there and may manage that person."""
-    if decision.reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):
-        return  # an edition, a condition or an archive takes it away: nobody can grant that
-    named = 0
-    for person, role in _candidates(account, place):
-        change = Change.open(person, account, access.profile_of(person, fresh=True))
-        if person.pk == user.pk or change is None:
-            continue
-        if not sources_at(change.standing, change.root, permission, place):
-            continue
-        try:
-            gate(
-                change,
-                user,
-                account_level=place == TOP,
-                places=frozenset({place}),
-                act="give this",
-            )
-        except ServiceError:
-            continue
-        yield f"{label_of(person)} ({role})"
-        named += 1
-        if named == NAMED:
-            return
-
-
-def _candidates(account: Account, place: PlaceId) -> Iterator[tuple[Any, str]]:
-    """Yield people who may have a say there, nearest first, the owner last."""
-    edition = get(account.edition)
-    inside = models.Q(subaccount=None) if place == TOP else models.Q(subaccount=place)
-    members = (
-        Membership.objects.filter(
-            grants.active(timezone.now()),
-            inside | models.Q(subaccount=None),
-            account=account,
-            status=Membership.Status.ACTIVE,
-            user__is_active=True,
-        )
-        .select_related("user", "custom_role")
-        .order_by(models.F("subaccount").asc(nulls_last=True), "pk")
-    )
-    for membership in members.iterator():
-        spec = edition.find_role(membership.role)
-        yield membership.user, str(spec.label if spec else membership.custom_role)
-    yield account.owner, str(edition.owner_label)
 
 
 def _is_text(text: str) -> bool:

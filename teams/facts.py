@@ -1,4 +1,4 @@
-"""The facts about one person, as rows: one statement, whoever the person is.
+"""The facts about people, as rows: one statement, whoever and however many they are.
 
 Each kind of fact is one branch of a UNION with the same columns. ``teams.provider`` puts the rows
 together into standings.
@@ -6,6 +6,7 @@ together into standings.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, NullIf
 
 from permissions import grants
+from permissions.lookups import any_of
 from permissions.resources import registry
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL_SUBACCOUNTS
@@ -48,10 +50,12 @@ DETAILS = ("slug", "name", "edition", "owner_id", "accent")
 class Row(NamedTuple):
     """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``.
 
+    ``person`` is the key of whom it is about; None for what is true of an account, whoever asks.
     ``label`` is what a page shows: the name of the place, or for an account its details as JSON.
     """
 
     kind: str
+    person: Any
     root: int | None
     place: int | None
     ref: int | None
@@ -63,10 +67,15 @@ class Row(NamedTuple):
     label: str | None
 
 
+#: the condition that a field ("user", "owner") names somebody who is asked about
+Whose = Callable[[str], Q]
+
+
 def _branch(
     queryset: QuerySet[Any],
-    kind: Any,
+    kind: str,
     *,
+    person: str = "",
     root: Any = None,
     place: Any = None,
     ref: Any = None,
@@ -85,8 +94,10 @@ def _branch(
         return Cast(F(value) if isinstance(value, str) else value, output)
 
     number, flag = BigIntegerField(), BooleanField()
+    nobody = Cast(Value(None), get_user_model()._meta.pk)
     return queryset.order_by().values_list(
-        Value(kind, TextField()) if isinstance(kind, str) else kind,
+        Value(kind, TextField()),
+        F(person) if person else nobody,
         column(root, number),
         column(place, number),
         column(ref, number),
@@ -99,13 +110,14 @@ def _branch(
     )
 
 
-def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
-    """Return the rows about ``user``: what counts at ``now``, or all that is ``recorded``."""
+def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
+    """Return the rows about people: what counts at ``now``, or all that is ``recorded``."""
     running = Q() if recorded else grants.active(now)
     active = running if recorded else Q(status=Membership.Status.ACTIVE) & running
-    mine = Membership.objects.filter(active, user=user)
-    owned = Q(owner=user)
-    if not recorded and any(f.name == "is_active" for f in user._meta.concrete_fields):
+    mine = Membership.objects.filter(active, whose("user"))
+    owned = whose("owner")
+    logins = get_user_model()._meta.concrete_fields
+    if not recorded and any(f.name == "is_active" for f in logins):
         # asked of the database: a worker may hold a login that was switched off since
         mine = mine.filter(user__is_active=True)
         owned &= Q(owner__is_active=True)
@@ -132,8 +144,9 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
     toggles = Q(membership__in=mine) & running
     branches = [
         _branch(
-            Account.objects.filter(pk__in=accounts.values("pk")),
-            Case(When(owned, then=Value("owned")), default=Value("account")),
+            Account.objects.filter(owned),
+            "owned",
+            person="owner_id",
             root="pk",
             name="edition",
             text="team_mode",
@@ -143,7 +156,19 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
         ),
         _branch(
             mine,
+            "account",
+            person="user_id",
+            root="account_id",
+            name="account__edition",
+            text="account__team_mode",
+            one="account__single_bill",
+            two="account__reseller",
+            label=JSONObject(**{name: F(f"account__{name}") for name in DETAILS}),
+        ),
+        _branch(
+            mine,
             "membership",
+            person="user_id",
             root="account_id",
             place="subaccount_id",
             ref="pk",
@@ -157,6 +182,7 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
         _branch(
             ManagedSubaccount.objects.filter(membership__in=mine),
             "reach",
+            person="membership__user_id",
             root="account_id",
             place="subaccount_id",
             ref="membership_id",
@@ -165,6 +191,7 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
         _branch(
             AccountUserGrant.objects.filter(toggles),
             "toggle",
+            person="user_id",
             root="content_object_id",
             place="pk",
             ref="membership_id",
@@ -173,14 +200,16 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
         _branch(
             SubaccountUserGrant.objects.filter(toggles),
             "toggle",
+            person="user_id",
             root="content_object__account_id",
             place="pk",
             ref="membership_id",
             name="permission__codename",
         ),
         _branch(
-            SubaccountUserGrant.objects.filter(running, user=user, membership=None),
+            SubaccountUserGrant.objects.filter(running, whose("user"), membership=None),
             "guest",
+            person="user_id",
             root="content_object__account_id",
             place="content_object_id",
             ref="pk",
@@ -188,8 +217,9 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             label="content_object__name",
         ),
         _branch(
-            TeamMembership.objects.filter(running, user=user),
+            TeamMembership.objects.filter(running, whose("user")),
             "team",
+            person="user_id",
             root="team__account_id",
             ref="team__group_id",
         ),
@@ -212,8 +242,9 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
         if resource.guest and resource.place_path != "pk" and grants.is_direct(table):
             branches.append(
                 _branch(
-                    table._default_manager.filter(running, user=user),
+                    table._default_manager.filter(running, whose("user")),
                     "guest_object",
+                    person="user_id",
                     ref="pk",
                     name="permission__codename",
                     text=Concat(
@@ -222,7 +253,14 @@ def _facts(user: Any, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
                 )
             )
     branches.append(
-        _branch(grants.generic_rows(user), "guest_object", ref="pk", name="codename", text="target")
+        _branch(
+            grants.generic_rows(whose("user")),
+            "guest_object",
+            person="user_id",
+            ref="pk",
+            name="codename",
+            text="target",
+        )
     )
     return branches[0].union(*branches[1:], all=True)
 
@@ -243,10 +281,9 @@ def _statement(using: str, recorded: bool) -> tuple[str, tuple[Any, ...]]:
     Composing it from a dozen querysets takes thirty times as long as running it; it is the same
     for everybody, so it is composed once per database.
     """
-    model = get_user_model()
-    person = model(pk=_any_person(model._meta.pk))
-    compiler = _facts(person, _ANY_TIME, recorded=recorded).query.get_compiler(using)
-    sql, params = compiler.as_sql()
+    person = _any_person(get_user_model()._meta.pk)
+    facts = _facts(lambda path: Q(**{path: person}), _ANY_TIME, recorded=recorded)
+    sql, params = facts.query.get_compiler(using).as_sql()
     return sql, tuple(params)
 
 
@@ -265,3 +302,18 @@ def rows_of(user: Any, now: datetime, *, recorded: bool) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [real.get(param, param) for param in params])
         return [Row(*row) for row in cursor.fetchall()]
+
+
+def rows_about(people: Collection[Any], now: datetime, *, recorded: bool) -> list[Row]:
+    """Return the rows that ``rows_of`` finds for each of these keys of people, with one query.
+
+    Rows about an account come once, whoever of them belongs to it.
+    """
+    facts = _facts(lambda path: any_of(f"{path}_id", people), now, recorded=recorded)
+    using = router.db_for_read(Account)
+    sql, params = facts.query.get_compiler(using).as_sql()
+    key = get_user_model()._meta.pk
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, params)
+        rows = [Row(*row) for row in cursor.fetchall()]
+    return [row._replace(person=key.to_python(row.person)) for row in rows]

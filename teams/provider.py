@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import (
-    Exists,
-    OuterRef,
-    Q,
-    QuerySet,
-)
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from permissions import grants
 from permissions.policy import TOP, Holding, Reach, Root, Source, Standing
 from permissions.profile import Profile, Tenant
-from permissions.resources import Resource, registry
+from permissions.resources import registry
 from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Edition
-from teams.facts import Row, rows_of
+from teams.facts import Row, rows_about, rows_of
 from teams.models import (
     Account,
     Membership,
     Subaccount,
     SubaccountUserGrant,
-    Team,
 )
 from teams.models.account import TeamMode
 from teams.rights import (
@@ -43,6 +37,7 @@ from teams.rights import (
     role_bundle,
     toggle_bundle,
 )
+from teams.sight import Sharing, load_shared
 
 TEAMS_OFF = "teams_off"
 
@@ -74,8 +69,10 @@ def _sort(rows: Iterable[Row]) -> _Sorted:
         if row.place is not None and row.label is not None:
             found.labels[row.place] = row.label
         match row.kind:
-            case "owned" | "account":
+            case "owned":
                 found.accounts[row.root] = row  # type: ignore[index]
+            case "account":  # one per membership; being the owner goes first
+                found.accounts.setdefault(row.root, row)  # type: ignore[arg-type]
             case "membership":
                 found.memberships[row.root].append(row)  # type: ignore[index]
             case "reach":
@@ -100,18 +97,44 @@ def load_profile(user: Any, *, recorded: bool = False) -> Profile:
     that has passed, a login that is switched off. A change of rights is judged by that too, for
     what sleeps now may wake.
     """
-    found = _sort(rows_of(user, timezone.now(), recorded=recorded))
+    rows = rows_of(user, timezone.now(), recorded=recorded)
+    return _profile(user.pk, _sort(rows), load_shared)
+
+
+def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[Any, Profile]:
+    """Return what ``load_profile`` says of each of these keys of people, with one query.
+
+    What teams share is read for all of them at once too, when the first of them is asked.
+    """
+    if not people:
+        return {}
+    rows: dict[Any, list[Row]] = {key: [] for key in people}
+    places: dict[int, list[Row]] = defaultdict(list)
+    for row in rows_about(people, timezone.now(), recorded=recorded):
+        if row.kind == "place":
+            places[cast("int", row.root)].append(row)
+        else:
+            rows[row.person].append(row)
+    sharing = Sharing()
+    for key, about in rows.items():
+        found = _sort(about)
+        found.places = places
+        sharing.profiles[key] = _profile(key, found, sharing.load)
+    return sharing.profiles
+
+
+def _profile(person: Any, found: _Sorted, shared: Any) -> Profile:
     tenants: dict[Hashable, Tenant] = {
-        key: _tenant(user, account, found)
+        key: _tenant(person, account, found)
         for key, account in found.accounts.items()
         if account.name in EDITIONS
     }
     return Profile(
-        person=user.pk,
+        person=person,
         tenants=tenants,
         guests=_guests(found.guest_objects) if tenants else {},
         groups=frozenset(found.groups),
-        load_shared=load_shared,
+        load_shared=shared,
     )
 
 
@@ -136,7 +159,7 @@ def root_of(account: Row, places: Iterable[Row]) -> Root:
     )
 
 
-def _tenant(user: Any, account: Row, found: _Sorted) -> Tenant:
+def _tenant(person: Any, account: Row, found: _Sorted) -> Tenant:
     key = cast("int", account.root)  # every account row has one
     edition = get(str(account.name))
     holdings: list[Holding] = []
@@ -158,7 +181,7 @@ def _tenant(user: Any, account: Row, found: _Sorted) -> Tenant:
     limits = _LIMITS[TeamMode(str(account.text))] if edition.has_teams else frozenset[str]()
     return Tenant(
         root=root_of(account, found.places.get(key, ())),
-        standing=Standing(user.pk, tuple(holdings), is_owner=account.kind == "owned"),
+        standing=Standing(person, tuple(holdings), is_owner=account.kind == "owned"),
         limits=limits,
         details=json.loads(account.label or "{}"),
         labels=found.labels,
@@ -232,27 +255,6 @@ def _guests(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Source]]:
 def _guest_table(model: type[models.Model]) -> str:
     """Return "app.model" of the table that holds what people were given on ``model``."""
     return grants.user_table(model)._meta.label_lower
-
-
-def load_shared(resource: Resource, profile: Profile) -> frozenset[Any]:
-    """Return the keys of the objects that share a team with the person, or that are theirs.
-
-    Something nobody's team has belongs to its creator, and a creator without any team sees what
-    they created (decided: see "Decisions taken" in the architecture).
-    """
-    shared = grants.shared_keys(resource.model, profile.groups)
-    visible = Q(pk__in=shared)
-    if resource.created_by:
-        own: Any = Q(**{resource.created_by: profile.person})
-        if profile.groups:
-            # only teams of the object's own account count: what a rival's team would change here
-            # would be the rival's to decide
-            table = grants.group_table(resource.model)
-            teams = Team.objects.filter(group__in=profile.groups).values("account_id")
-            given = Exists(table._default_manager.filter(content_object=OuterRef("pk")))
-            own &= ~(Q(**{f"{resource.root_path}__in": teams}) & Q(given))
-        visible |= own
-    return frozenset(resource.model._default_manager.filter(visible).values_list("pk", flat=True))
 
 
 def candidates(obj: models.Model) -> QuerySet[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,15 +193,21 @@ class Group:
         return sum(line.allowed for line in self.lines)
 
 
-def effective(person: Any, account: Account, place: PlaceId = TOP) -> list[Group]:
+def effective(
+    person: Any,
+    account: Account,
+    place: PlaceId = TOP,
+    *,
+    knows: Callable[[Source], bool] = lambda _source: True,
+) -> list[Group]:
     """Return what ``person`` holds at ``place`` of ``account``, by area, leaving out what the
-    edition does not have or asks elsewhere."""
+    edition does not have or asks elsewhere. Only sources that ``knows`` lets through are named."""
     tenant = access.profile_of(person).tenants.get(account.pk)
     edition = get(account.edition)
     groups = []
     for area in CATALOGUE.areas:
         lines = [
-            _line(edition, tenant, permission, place)
+            _line(edition, tenant, permission, place, knows)
             for permission in area.permissions
             if permission in edition.permissions and (permission.level == TOP) == (place == TOP)
         ]
@@ -211,12 +217,19 @@ def effective(person: Any, account: Account, place: PlaceId = TOP) -> list[Group
     return groups
 
 
-def _line(edition: Edition, tenant: Tenant | None, permission: Permission, place: PlaceId) -> Line:
+def _line(
+    edition: Edition,
+    tenant: Tenant | None,
+    permission: Permission,
+    place: PlaceId,
+    knows: Callable[[Source], bool],
+) -> Line:
     if tenant is None:
         return Line(permission, Outcome(denial=Denial.STRANGER), "No active place in this account")
     outcome = decide(tenant.standing, tenant.root, permission, place)
     if outcome.allowed:
-        why = "; ".join(dict.fromkeys(source_text(source) for source in outcome.sources))
+        texts = dict.fromkeys(source_text(s) for s in outcome.sources if knows(s))
+        why = "; ".join(texts) or "A role that you do not see"
     else:
         why = denial_text(edition, outcome, permission)
     return Line(permission, outcome, why)

@@ -61,6 +61,9 @@ SHOTS = (
     Shot("03-person-390", MANAGER, PEOPLE, ("Ana Ruiz",), width=NARROW),
     Shot("03-manager-for-owner", OWNER, PEOPLE, ("Tom Becker",)),
     Shot("03-person-sailthru", "sailthru.account_admin", PEOPLE, ("Ana Ruiz",)),
+    Shot("03-why", MANAGER, PEOPLE, ("Leo Brandt", "Why? View contacts")),
+    Shot("03-why-dark", MANAGER, PEOPLE, ("Leo Brandt", "Why not? Lookalike"), dark=True),
+    Shot("03-why-390", MANAGER, PEOPLE, ("Leo Brandt", "Why? View contacts"), width=NARROW),
     Shot("04-roles", OWNER, "/roles/"),
     Shot("04-roles-dark", OWNER, "/roles/", dark=True),
     Shot("04-roles-390", OWNER, "/roles/", width=NARROW),
@@ -75,6 +78,7 @@ SHOTS = (
     Shot("05-subaccounts", OWNER, "/teams/subaccount/"),
     Shot("05-subaccount", "emma_enterprise.owner", "/teams/subaccount/", ("Northwind Coffee",)),
     Shot("05-subaccount-390", OWNER, "/teams/subaccount/", ("Northwind Coffee",), width=NARROW),
+    Shot("05-who-can", OWNER, "/teams/subaccount/", ("Northwind Coffee",), dark=True),
     Shot("05-archive", OWNER, "/teams/subaccount/", ("Northwind Coffee", "Archive…")),
     Shot(
         "05-archive-390",
@@ -100,12 +104,16 @@ SHOTS = (
     Shot("07-result", AUTHOR, "/teams/result/", ("Spring sale",)),
     Shot("07-results-sailthru", "sailthru.account_admin", "/teams/result/"),
     Shot("08-my-access", AUTHOR, "/access/"),
+    Shot("08-my-access-why", AUTHOR, "/access/?why=send_campaigns#why"),
     Shot("09-change-role", MANAGER, PEOPLE, ("Ana Ruiz", "Change role…")),
     Shot("09-add-place", OWNER, PEOPLE, ("Ana Ruiz", "Add to a place…")),
     Shot("09-add-place-form", OWNER, PEOPLE, ("Ana Ruiz", "Add to a place…", "Harbor & Pine")),
     Shot("09-remove-390", MANAGER, PEOPLE, ("Ana Ruiz", "Remove…"), width=NARROW),
     Shot("10-campaigns", OWNER, "/teams/campaign/"),
     Shot("10-list-sailthru", "sailthru.account_admin", "/teams/mailinglist/", ("Newsletter",)),
+    Shot("10-list", ADMINISTRATOR, "/teams/mailinglist/", ("Newsletter",)),
+    Shot("10-list-390", OWNER, "/teams/mailinglist/", ("Newsletter",), width=NARROW),
+    Shot("10-campaign", OWNER, "/teams/campaign/", ("Spring sale",)),
     Shot("11-operator", "operator", "/operator/teams/account/"),
 )
 
@@ -179,6 +187,7 @@ class Studio:
             page.locator("#content").get_by_role("link", name=text).first.click()
             page.wait_for_load_state()
         page.evaluate("document.fonts.ready")
+        page.evaluate("window.scrollTo(0, 0)")  # what is sticky stands where it belongs
         page.screenshot(path=str(self.folder / f"{shot.name}.png"), full_page=True)
         context.close()
 

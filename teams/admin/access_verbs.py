@@ -134,13 +134,11 @@ class WithdrawGuestAccess(ConsoleVerb):
         return str(self.part.key)
 
     def refusal(self) -> str:
-        """Refuse unless the actor manages people there."""
+        """Refuse whatever the service would."""
         _root, place = registry.of(self.part.obj).locate(self.part.obj)
-        if self.obj.pk == self.actor.pk:
-            return "You cannot withdraw this: nobody changes their own rights."
-        if not self.desk.glance.may(self.desk.edition.changes_subaccount, {place}):
-            return "You cannot withdraw this: you do not manage people in that subaccount."
-        return ""
+        return self.desk.offers.guest_refusal(
+            self.obj, place, f"withdraw guest access to {self.part.name}"
+        )
 
     def title(self) -> str:
         """Return the heading."""

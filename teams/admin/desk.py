@@ -17,7 +17,7 @@ from permissions.audit import label_of
 from permissions.errors import ServiceError
 from permissions.policy import TOP, PlaceId, Standing
 from permissions.profile import Profile, Tenant
-from teams import selectors
+from teams import provider, selectors
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account
@@ -53,6 +53,12 @@ class Glance(Change):
         if person.pk not in known:
             known[person.pk] = super().recorded_of(person)
         return known[person.pk]
+
+    def read(self, people: Collection[Any]) -> None:
+        """Read what is recorded for all of ``people`` at once, for the questions to come."""
+        profiles = provider.load_profiles([person.pk for person in people], recorded=True)
+        known: dict[Any, Standing] = self.__dict__.setdefault("standings", {})
+        known.update({p.pk: self._standing(p, profiles[p.pk]) for p in people})
 
     def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:
         """Say whether the actor holds all of ``permissions`` at all of ``places``."""

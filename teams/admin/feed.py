@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 
 from permissions.audit import REFUSED, label_of, timeline
 from permissions.models import AuditEvent
-from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Desk, initials, role_spec
-from teams.admin.persons import sees_people
-from teams.models import Membership, Subaccount
+from teams.models import Subaccount
 from teams.services.base import root_key
-
-#: how far back a manager's own events are looked for
-SCANNED = 200
 
 
 class Entry(NamedTuple):
@@ -31,82 +26,46 @@ class Entry(NamedTuple):
 
 
 def recent(desk: Desk, limit: int) -> list[Entry]:
-    """Return the newest events: all of the account to its owner, to a manager what concerns the
-    subaccounts whose people they see. Nobody else is shown any."""
-    if not (desk.works_at_account and sees_people(desk)):
-        return []
-    events = list(timeline(root_key(desk.account))[: limit if desk.is_owner else SCANNED])
-    seats = _memberships(events)
-    if not desk.is_owner:
-        scope = selectors.people_places(desk.profile, desk.account.pk)
-        places = [_place_of(event, seats) for event in events]
-        events = [
-            event
-            for event, place in zip(events, places, strict=True)
-            if place is not None and place in scope  # None would be in a scope of everywhere
-        ][:limit]
-    people = _people(events)
-    return [entry(desk, event, seats, people) for event in events]
+    """Return the newest events of the account, for its owner."""
+    return entries(desk, timeline(root_key(desk.account))[:limit])
 
 
-def _memberships(events: list[AuditEvent]) -> dict[str, Membership]:
-    """Return the memberships that events are about, by key; those that are gone are missing."""
-    label = Membership._meta.label_lower
-    refs = {event.subject_ref for event in events}
-    keys = {key for kind, _, key in (ref.partition(":") for ref in refs) if kind == label}
-    rows = Membership.objects.filter(pk__in=keys).select_related("user")
-    return {f"{label}:{row.pk}": row for row in rows}
+def entries(desk: Desk, events: Iterable[AuditEvent]) -> list[Entry]:
+    """Return events in words."""
+    found = list(events)
+    names = _names(event for event in found if "person" not in event.data)
+    return [entry(desk, event, names) for event in found]
 
 
-def _people(events: list[AuditEvent]) -> dict[str, str]:
-    """Return the names of people that events mention by key only."""
-    keys = {str(e.data.get("after")) for e in events if e.action == "contact.changed"}
-    rows = get_user_model()._default_manager.filter(pk__in=keys - {"None"})
-    return {str(row.pk): label_of(row) for row in rows} if keys else {}
+def _names(events: Iterable[AuditEvent]) -> dict[str, str]:
+    """Return what people are called, by login, where an event recorded the login alone."""
+    labels = (e.subject_label for e in events if e.subject_ref.startswith("teams.membership:"))
+    logins = {_login(label) for label in labels}
+    if not logins:
+        return {}
+    model = get_user_model()
+    people = model._default_manager.filter(**{f"{model.USERNAME_FIELD}__in": logins})
+    return {person.get_username(): label_of(person) for person in people}
 
 
-def _place_of(event: AuditEvent, seats: Mapping[str, Membership]) -> Any:
-    """Return the subaccount an event is about, or None."""
-    kind, _, key = event.subject_ref.partition(":")
-    if kind == Subaccount._meta.label_lower:
-        return Subaccount._meta.pk.to_python(key)
-    if kind != Membership._meta.label_lower:
-        return None
-    described = next(
-        (d for d in (event.data.get("after"), event.data.get("before")) if isinstance(d, dict)),
-        event.data,
-    )
-    if "subaccount" in described:
-        return described["subaccount"]
-    seat = seats.get(event.subject_ref)
-    return seat.subaccount_id if seat else None
-
-
-def entry(
-    desk: Desk,
-    event: AuditEvent,
-    seats: Mapping[str, Membership],
-    people: Mapping[str, str],
-) -> Entry:
-    """Return one event in words; ``seats`` and ``people`` name whom it mentions by key."""
-    seat = seats.get(event.subject_ref)
-    named = label_of(seat.user) if seat else people.get(str(event.data.get("after")), "")
+def entry(desk: Desk, event: AuditEvent, names: dict[str, str]) -> Entry:
+    """Return one event in words."""
     return Entry(
         actor=event.actor_label,
         initials=initials(event.actor_label),
-        text=sentence(desk, event, named),
+        text=sentence(desk, event, names),
         when=words.when(event.at),
         is_refusal=event.action == REFUSED,
     )
 
 
 def sentence(  # noqa: PLR0912  (one line an action)
-    desk: Desk, event: AuditEvent, named: str = ""
+    desk: Desk, event: AuditEvent, names: dict[str, str]
 ) -> str:
-    """Return what was done, to follow the actor's name; ``named`` is whom it concerns."""
-    data, subject = event.data, event.subject_label
-    named = named or _name(subject)
-    person = str(data.get("person") or _person(data) or "somebody")
+    """Return what was done, to follow the actor's name; ``names`` are people's, by login."""
+    data, subject = event.data, _subject(desk, event)
+    login = _login(event.subject_label)
+    person = str(data.get("person") or _person(data) or names.get(login) or login or "somebody")
     match event.action:
         case "member.added":
             return f"made {person} {_role(desk, data)} of {_place(desk, data)}."
@@ -114,9 +73,9 @@ def sentence(  # noqa: PLR0912  (one line an action)
             before = data.get("before", {})
             return f"removed {before.get('person', person)} from {_place(desk, before)}."
         case "member.suspended":
-            return f"suspended {named}."
+            return f"suspended {person}."
         case "member.reactivated":
-            return f"reactivated {named}."
+            return f"reactivated {person}."
         case "role.changed":
             before, after = data.get("before", {}), data.get("after", {})
             return (
@@ -134,11 +93,9 @@ def sentence(  # noqa: PLR0912  (one line an action)
         case "permission.toggled":
             toggle = {t.codename: str(t.label) for t in desk.edition.toggles}
             name = toggle.get(data.get("toggle", ""), "an optional permission")
-            return f"switched {name} {'on' if data.get('after') else 'off'} for {named}."
+            return f"switched {name} {'on' if data.get('after') else 'off'} for {person}."
         case "contact.changed":
-            if named == subject:
-                return f"changed the primary contact of {subject}."
-            return f"made {named} the primary contact of {subject}."
+            return f"changed the primary contact of {subject}."
         case "guest.given":
             return f"gave {person} guest access to {subject}."
         case "guest.withdrawn":
@@ -174,9 +131,18 @@ def _person(data: dict[str, Any]) -> str:
     return str(after.get("person", "")) if isinstance(after, dict) else ""
 
 
-def _name(subject: str) -> str:
-    """Return the login of a membership's label, "login (role)"."""
-    return subject.partition(" (")[0]
+def _login(label: str) -> str:
+    """Return the login of a membership's label, "login (role)"; empty for any other label."""
+    login, separator, _role = label.partition(" (")
+    return login if separator else ""
+
+
+def _subject(desk: Desk, event: AuditEvent) -> str:
+    """Return what the event was about; a subaccount by name only if the reader may know it."""
+    kind, _, key = event.subject_ref.partition(":")
+    if kind != Subaccount._meta.label_lower or desk.is_owner:
+        return event.subject_label
+    return desk.place_names.get(int(key), "a subaccount") if key.isdecimal() else "a subaccount"
 
 
 def _role(desk: Desk, data: dict[str, Any]) -> str:

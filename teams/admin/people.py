@@ -31,6 +31,7 @@ from teams.admin.persons import (
 )
 from teams.admin.place_verbs import PLACE_VERBS
 from teams.admin.site import console
+from teams.admin.why import why_context
 from teams.models import Membership
 
 
@@ -234,6 +235,7 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
     found = seats(desk, memberships, model_admin, person)
     guests = guest_rows(desk, person)
     teams = team_rows(desk, person)
+    shown = effective_context(desk, person, memberships, request.GET.get("place", ""))
     offer = model_admin.offered if model_admin is not None else lambda *_: []
     return {
         "title": label_of(person),
@@ -257,7 +259,8 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         ],
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
-        **effective_context(desk, person, memberships, request.GET.get("place", "")),
+        **shown,
+        **why_context(desk, person, memberships, shown),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,11 +11,13 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from permissions import access, grants
+from permissions.lookups import any_of
 from permissions.policy import TOP
 from permissions.resources import registry
 from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
+from teams.admin.known import known_of
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import Membership, Subaccount, TeamMembership
 from teams.services.offers import Switch
@@ -49,6 +51,11 @@ def people_in(desk: Desk) -> QuerySet[Any]:
     if selectors.sees_account_people(desk.profile, desk.account.pk):
         people |= Q(pk=desk.account.owner_id)
     return get_user_model()._default_manager.filter(people)
+
+
+def open_people(desk: Desk, people: Collection[Any]) -> set[Any]:
+    """Return which of these keys of people the reader sees on the People page."""
+    return set(people_in(desk).filter(any_of("pk", people)).values_list("pk", flat=True))
 
 
 def with_places(desk: Desk, people: QuerySet[Any]) -> QuerySet[Any]:
@@ -269,7 +276,8 @@ def effective_context(
     if not chosen:
         return {"tabs": [], "groups": [], "held": 0, "asked": 0}
     place: Any = TOP if chosen == TOP else int(chosen)
-    groups = selectors.effective(person, desk.account, place)
+    sees = known_of(desk, person, memberships, place)
+    groups = selectors.effective(person, desk.account, place, knows=sees.knows)
     return {
         "tabs": choices,
         "use_select": len(choices) > TABS,

@@ -168,8 +168,12 @@ class GuestHere(ConsoleVerb):
                 f"You cannot give guest access to {self.obj}: it needs Add and edit people there, "
                 "which you do not hold."
             )
+        if getattr(self.obj, "is_archived", False):
+            return f"{self.obj} is archived. Restore it first."
         if not self.people():
-            return f"Everybody you see already has a role in the subaccount of {self.obj}."
+            return (
+                f"Nobody can be a guest of {self.obj}: everybody you see has a role there already."
+            )
         return ""
 
     def title(self) -> str:

@@ -16,8 +16,10 @@ from permissions.audit import label_of
 from permissions.policy import TOP
 from permissions.resources import registry
 from teams.admin import words
+from teams.admin.access_panel import panel_context
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
+from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere, Share, Unshare
 from teams.admin.site import console
 from teams.catalogue import (
@@ -77,7 +79,7 @@ class ResourceAdmin(ConsoleAdmin):
     search_help_text = "Name"
     ordering: Any = ("name", "pk")  # type: ignore[misc]  # as above
     sortable_by = ("name_cell", "created_cell")
-    verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere)
+    verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere, WithdrawHere)
 
     def menu_name(self, request: HttpRequest) -> str:
         """Return the edition's word for the area, if it has one."""
@@ -158,6 +160,7 @@ class ResourceAdmin(ConsoleAdmin):
             "lines": lines,
             "links": self.links(request, obj),
             "verbs": self.offered(request, obj),
+            **panel_context(self, request, obj),
         }
         return self.page(request, obj, context)
 
@@ -193,7 +196,7 @@ class CampaignAdmin(ResourceAdmin):
 
     list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
     list_filter: Any = (PlaceFilter, StatusFilter)  # type: ignore[misc]  # as above
-    verbs = (GuestHere,)
+    verbs = (GuestHere, WithdrawHere)
 
     @admin.display(description="State")
     def state_cell(self, obj: Any) -> SafeString:

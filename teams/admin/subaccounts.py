@@ -6,23 +6,25 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from permissions import access, grants
+from permissions import access
 from permissions.admin import ScopedFilter
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors
 from teams.admin import lacks, words
+from teams.admin.access_panel import panel_context
 from teams.admin.base import ConsoleAdmin
 from teams.admin.crew_verbs import CREW_VERBS
 from teams.admin.desk import Desk, desk_of
-from teams.admin.persons import people_in, sees_people
+from teams.admin.guest_verbs import WithdrawHere
+from teams.admin.persons import sees_people
+from teams.admin.resource_verbs import GuestHere
 from teams.admin.site import console
 from teams.admin.subaccount_verbs import SUBACCOUNT_VERBS
 from teams.catalogue import (
@@ -31,7 +33,7 @@ from teams.catalogue import (
     CREATE_SUBACCOUNTS,
     MANAGE_SUBACCOUNT_SETTINGS,
 )
-from teams.models import MailingList, Membership, Subaccount, SubaccountUserGrant
+from teams.models import MailingList, Membership, Subaccount
 from teams.models.membership import ManagedSubaccount
 
 
@@ -129,7 +131,7 @@ class SubaccountAdmin(ConsoleAdmin):
     search_help_text = "Name"
     ordering = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
-    verbs = (*CREW_VERBS, *SUBACCOUNT_VERBS)
+    verbs = (*CREW_VERBS, GuestHere, WithdrawHere, *SUBACCOUNT_VERBS)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the subaccounts of the chosen account that the reader works in."""
@@ -213,12 +215,12 @@ class SubaccountAdmin(ConsoleAdmin):
             "ceiling": ceiling,
             "shows_people": shown,
             "people": people_rows(desk, obj) if shown else [],
-            "guests": guest_rows(desk, obj) if shown else [],
             "has_contact": desk.edition.has_primary_contact,
             "verbs": [verb for verb in offered if verb.name != "rename"],
             "rename": next((verb for verb in offered if verb.name == "rename"), None),
             "people_open": sees_people(desk),
             "person_url": person_url(),
+            **panel_context(self, request, obj),
         }
         return self.page(request, obj, context)
 
@@ -268,34 +270,3 @@ def people_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
     order = {role.codename: -(role.rank or 0) for role in desk.edition.roles}
     paired = sorted(zip(rows, found, strict=True), key=lambda pair: order.get(pair[0].role, 0))
     return [row for _membership, row in paired]
-
-
-def guest_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
-    """Return who is a guest of the whole subaccount, and what they may do.
-
-    A guest works elsewhere, perhaps where the reader sees nobody: then there is no page to lead to.
-    """
-    seen = people_in(desk).filter(pk=OuterRef("user_id"))
-    rows = (
-        SubaccountUserGrant.objects.filter(
-            grants.active(timezone.now()), content_object=subaccount, membership=None
-        )
-        .annotate(has_page=Exists(seen))
-        .select_related("user", "permission")
-        .order_by(*words.by_name("user__")[:-1], "permission__name")
-    )
-    found: dict[Any, dict[str, Any]] = {}
-    for row in rows:
-        entry = found.setdefault(
-            row.user_id,
-            {
-                "person": row.user,
-                "avatar": words.avatar(row.user),
-                "name": label_of(row.user),
-                "has_page": row.has_page,
-                "labels": [],
-                "ends": words.when(row.ends_at, "No end"),
-            },
-        )
-        entry["labels"].append(row.permission.name)
-    return list(found.values())

@@ -11,7 +11,7 @@ from django.db import models
 from permissions import access, grants
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound
-from permissions.policy import TOP
+from permissions.policy import TOP, PlaceId
 from permissions.policy.delegate import Code, Refusal
 from permissions.resources import registry
 from teams.models import Account, Membership, Subaccount
@@ -50,8 +50,9 @@ def _grantable(obj: models.Model, permissions: Any) -> list[str]:
     return sorted(str(p) for p in permissions)
 
 
-def _gate(change: Change, user: Any, subaccount: Subaccount, act: str) -> None:
-    places = frozenset({subaccount.pk})
+def gate_guest(change: Change, user: Any, place: PlaceId, act: str) -> None:
+    """Refuse unless the actor may say who is a guest at ``place``, and is above that person."""
+    places = frozenset({place})
     for permission in sorted(change.edition.changes_subaccount):
         change.require(permission, places, act)
     change.require_managing(user, places, act)
@@ -84,7 +85,7 @@ def give_guest_access(
             )
         if subaccount.is_archived:
             raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
-        _gate(change, user, subaccount, act)
+        gate_guest(change, user, subaccount.pk, act)
         has_role = any(
             h.source.kind in ("role", "owner") and subaccount.pk in h.reach
             for h in standing.holdings
@@ -126,7 +127,7 @@ def withdraw_guest_access(
     obj, account, subaccount = _located(obj)
     act = f"withdraw guest access to {obj}"
     with changing(actor, account, user, act=act) as change:
-        _gate(change, user, subaccount, act)
+        gate_guest(change, user, subaccount.pk, act)
         rows = grants.grants_on(obj).filter(user=user)
         if grants.is_direct(rows.model) and isinstance(obj, Subaccount):
             rows = rows.filter(membership=None)  # toggles of members live in the same table

@@ -12,7 +12,7 @@ from typing import Any
 
 from permissions import access
 from permissions.errors import ServiceError
-from permissions.policy import Reach, covers
+from permissions.policy import PlaceId, Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.terms import Holding, Source
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
@@ -27,6 +27,7 @@ from teams.services.gates import (
     gate_membership,
     places_of,
 )
+from teams.services.guests import gate_guest
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.toggles import require_named
 
@@ -170,6 +171,14 @@ class Offers:
         root, universe = self.change.root, self.change.universe
         own = atoms_of(self.change.standing.holdings, root, universe)
         return bool(covers(own, atoms_of([holding], root, universe)))
+
+    def guest_refusal(self, person: Any, place: PlaceId, act: str) -> str:
+        """Return why the actor may not change what ``person`` may do as a guest at ``place``."""
+        try:
+            gate_guest(self.change, person, place, act)
+        except ServiceError as error:
+            return error.message
+        return ""
 
     # places
 

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.console.conftest import build
+from tests.console.test_panel import guest_of
 
 pytestmark = pytest.mark.browser
 
@@ -22,23 +23,35 @@ PAGES = {
         "/roles/?area=nowhere",
         "/auth/user/",
         "/auth/user/{full}/change/",
+        "/auth/user/{full}/change/?why=export_contacts#why",
         "/auth/user/{manager}/change/",
+        "/auth/user/{manager}/change/?why=view_contacts#why",
         "/auth/user/{full}/act/remove/{seat}/",
         "/auth/user/{full}/act/add/account/",
         "/auth/user/{full}/act/add/",
         "/teams/subaccount/",
         "/teams/subaccount/{north}/change/",
         "/teams/subaccount/{north}/act/archive/",
+        "/teams/subaccount/{north}/change/?permission=manage_members#access",
+        "/teams/mailinglist/{list}/act/withdraw/{guest}/",
         "/teams/subaccount/act/create/",
         "/teams/account/{account}/change/",
         "/teams/account/{account}/act/colour/",
         "/ending/",
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",
+        "/teams/mailinglist/{list}/change/?permission=export_contacts#access",
         "/password_change/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
-    "author": ["/", "/access/", "/auth/user/", "/teams/campaign/"],
+    "administrator": ["/teams/mailinglist/{list}/change/"],
+    "author": [
+        "/",
+        "/access/",
+        "/access/?why=send_campaigns#why",
+        "/auth/user/",
+        "/teams/campaign/",
+    ],
     "response_only": ["/", "/access/", "/teams/result/", "/teams/result/{result}/change/"],
 }
 SIZES = {"wide": (1366, 900), "narrow": (390, 844)}
@@ -70,7 +83,9 @@ def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
     page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(f"error: {error}"))
     sign_in(page, live_server.url, world.people[who].username)
+    guest = guest_of(world, world.rows["mailinglist"], "access_audience", "view_contacts")
     keys = {
+        "guest": guest.pk,
         "full": world.people["full"].pk,
         "manager": world.people["manager"].pk,
         "seat": world.seats["full"].pk,

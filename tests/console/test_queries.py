@@ -29,13 +29,15 @@ PAGES = {
     "my access": ("full", "/access/", 16),
     "people": ("owner", "/auth/user/", 13),
     "person": ("owner", "/auth/user/{full}/change/", 25),
+    "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 40),
+    "list": ("owner", "/teams/mailinglist/{list}/change/", 17),
     "roles": ("owner", "/roles/", 3),
     "subaccounts": ("owner", "/teams/subaccount/", 11),
-    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 10),
+    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
     "lists": ("owner", "/teams/mailinglist/", 5),
     "templates": ("owner", "/teams/messagetemplate/", 5),
     "campaigns": ("owner", "/teams/campaign/", 6),
-    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 8),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 16),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }
@@ -46,6 +48,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "full": world.people["full"].pk,
         "seat": world.seats["full"].pk,
         "north": world.places["north"].pk,
+        "list": world.rows["mailinglist"].pk,
         "campaign": world.rows["campaign"].pk,
     }
     client = world.client(who)
