@@ -220,7 +220,14 @@ class Stage:
             "guest": self._member(self.other(place), self.lowest),
             "joined": self._member(place, self.lowest),
         }
-        self._give("access_response", place, user=put["guest"].user)
+        visitor = put["guest"].user
+        self._give("access_response", place, user=visitor)
+        for kind, view in (
+            ("mailinglist", "access_audience"),
+            ("messagetemplate", "access_content"),
+            ("campaign", "access_campaigns"),
+        ):
+            self._give(view, self.get(kind, place), user=visitor)
         put["in_team"] = TeamMembershipFactory(team=self.joined, user=put["joined"].user)
         if self.edition.startswith("emma"):
             put["on"], put["off"] = (self._member(place, "editor") for _ in range(2))

@@ -349,6 +349,11 @@ def _is_guest(obj: str) -> Callable[[Stage, Any], bool]:
     return done
 
 
+def _withdrawn(stage: Stage, place: Any) -> bool:
+    user = stage.get("guest", place).user
+    return not SubaccountUserGrant.objects.filter(user=user, content_object=place).exists()
+
+
 def _guest_key(stage: Stage, place: Any) -> str:
     user = stage.get("guest", place).user
     return f"{PEOPLE}{user.pk}/act/withdraw/teams.subaccount:{place.pk}/"
@@ -443,11 +448,7 @@ ON_PEOPLE = (
         at=PLACES,
         url=_guest_key,
         ways=BOTH,
-        done=lambda stage, place: (
-            not SubaccountUserGrant.objects.filter(
-                user=stage.get("guest", place).user, content_object=place
-            ).exists()
-        ),
+        done=_withdrawn,
         why=CANNOT_SEE,
     ),
     Surface(
@@ -597,6 +598,28 @@ ON_SUBACCOUNTS = (
         why=CANNOT_SEE,
     ),
     Surface(
+        name="subaccount: guest",
+        at=PLACES,
+        url=_subaccount("act/guest/"),
+        ways=BOTH,
+        data=lambda stage, place: {
+            "person": stage.get("low", stage.other(place)).user.pk,
+            "permissions": ["access_response"],
+        },
+        done=_is_guest(""),
+        why=CANNOT_SEE,
+    ),
+    Surface(
+        name="subaccount: withdraw",
+        at=PLACES,
+        url=lambda stage, place: (
+            f"{SUBACCOUNTS}{place.pk}/act/withdraw/{stage.get('guest', place).user.pk}/"
+        ),
+        ways=MANAGES,
+        done=_withdrawn,
+        why="the guest is named on the page of what they visit, wherever they work",
+    ),
+    Surface(
         name="subaccount: contact",
         at=PLACES,
         url=_subaccount("act/contact/"),
@@ -622,6 +645,23 @@ ON_THINGS = (
             },
             done=_is_guest(kind),
             why=CANNOT_SEE,
+        )
+        for kind, permission in AREAS[:3]
+    ),
+    *(
+        Surface(
+            name=f"{kind}: withdraw",
+            at=PLACES,
+            url=lambda stage, place, kind=kind: (
+                f"{_thing(kind, 'act/withdraw/')(stage, place)}{stage.get('guest', place).user.pk}/"
+            ),
+            ways=needs((permission, HERE), (MANAGE_MEMBERS, HERE)),
+            done=lambda stage, place, kind=kind: (
+                not grants.grants_on(stage.get(kind, place))
+                .filter(user=stage.get("guest", place).user)
+                .exists()
+            ),
+            why="the guest is named on the page of what they visit, wherever they work",
         )
         for kind, permission in AREAS[:3]
     ),
