@@ -46,6 +46,8 @@ HREF = re.compile(r'<a [^>]*?href="([^"]*)"')
 FORM = re.compile(r'<form method="post" action="([^"]*/act/[^"]*)"')
 LINE = re.compile(r'<th scope="row">([^<]*)</th>\s*<td><span class="(yes|no)">')
 
+OF_A_ROW = re.compile(r"/\d+/change/$|/act/")
+
 Need = tuple[str, str]
 
 
@@ -321,12 +323,13 @@ class Stage:
     def pages(self) -> dict[str, tuple[int, set[str]]]:
         """Return every page that can be reached by links and buttons, with what it leads to.
 
-        Of the acts only those in ``tried`` are opened, and the pages on which one chooses the
-        place for them: there are many more.
+        Of people, things and acts only those in ``tried`` are opened, and what leads to them: the
+        page of the row, and the page on which one chooses the place. There are many more.
         """
         found: dict[str, tuple[int, set[str]]] = {}
         waiting = ["/"]
         opened = self.tried | {url[: url[:-1].rindex("/") + 1] for url in self.tried}
+        opened |= {f"{url.partition('act/')[0]}change/" for url in self.tried}
         while waiting:
             url = waiting.pop()
             if url in found:
@@ -340,7 +343,7 @@ class Stage:
             links = {one for one in links if one.startswith("/") and not one.startswith(SKIPPED)}
             found[url] = status, links
             waiting += sorted(
-                one for one in links - found.keys() if "/act/" not in one or one in opened
+                one for one in links - found.keys() if not OF_A_ROW.search(one) or one in opened
             )
         return found
 
