@@ -123,13 +123,13 @@ class Surface:
         )
 
     def targets(self, stage: Stage) -> list[Place]:
-        """Return where it is tried; where somebody reaches both places alike, one act tells."""
+        """Return where it is tried; one place stands for both to whoever reaches both alike."""
         if stage.edition not in self.tried_in:
             return []
-        one_tells = self.done is not None and stage.person.everywhere
+        both = stage.places[:1] if stage.person.everywhere else stage.places
         return {
-            PLACES: lambda: stage.places[:1] if one_tells else [*stage.places],
-            EVERY_PLACE: lambda: [*stage.everything],
+            PLACES: lambda: [*both],
+            EVERY_PLACE: lambda: [*both, *stage.everything[2:]],
             FIRST: lambda: stage.places[:1],
             WHOLE: lambda: [None],
             ARCHIVED: lambda: [stage.archived],
