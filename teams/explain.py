@@ -97,7 +97,7 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
                 "place": str(obj),
                 "why": why,
                 "who_could_give_it": _named(
-                    givers(user, symbol, account, place, decision.reason) if edition else []
+                    givers(user, symbol, obj, account, decision.reason) if edition else []
                 ),
             }
         ],

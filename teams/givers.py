@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -10,10 +10,13 @@ from django.db import models
 from django.utils import timezone
 
 from permissions import grants
+from permissions.catalogue import Permission
 from permissions.errors import ServiceError
 from permissions.policy import TOP, Denial, PlaceId, Standing, sources_at
+from permissions.resources import registry
 from teams import provider
 from teams.editions import get
+from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account, Membership
 from teams.services.base import Change
 from teams.services.gates import gate
@@ -42,22 +45,25 @@ class _Imagined(Change):
 
 def givers(
     user: Any,
-    permission: str,
+    permission: Permission,
+    obj: models.Model,
     account: Account,
-    place: PlaceId,
     reason: str,
     *,
     most: int = NAMED,
 ) -> list[Giver]:
-    """Return who could give ``user`` what was denied for ``reason``, nearest first.
+    """Return who could give ``user`` what was denied on ``obj`` for ``reason``, nearest first.
 
-    They hold it there themselves and may manage that person; the owner comes last. At most
-    ``most``, and none where an edition, a condition or an archive takes it away: nobody can grant
-    that. The number of queries does not depend on how many people there are.
+    They hold it there themselves and may manage that person; each is named once, the owner last.
+    At most ``most``, and none for what no role, toggle or guest access admits there, or what an
+    edition, a condition or an archive takes away: nobody can grant that. The number of queries does not depend on how many people there are.
     """
     found: list[Giver] = []
     if reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):
         return found
+    if user.pk == account.owner_id or not is_admitted(get(account.edition), permission, obj):
+        return found
+    _root, place = registry.of(obj).locate(obj)
     people = [(person, role) for person, role in _candidates(account, place) if person != user]
     profiles = provider.load_profiles({person.pk for person, _role in people})
     first: _Imagined | None = None
@@ -77,6 +83,31 @@ def givers(
             if len(found) == most:
                 break
     return found
+
+
+def is_admitted(edition: Edition, permission: Permission, obj: models.Model) -> bool:
+    """Say whether anything one may be given on ``obj`` can hold ``permission``."""
+    if permission in registry.of(obj).guest:
+        return True
+    custom = edition.custom_roles
+    if custom is not None and permission in {*custom.tickable, *custom.always, *custom.follows}:
+        return True
+    at_account = permission.level == TOP
+    return any(
+        permission in held
+        for role in edition.roles
+        if role.account_level or not at_account
+        for held in _admitted(role)
+    )
+
+
+def _admitted(role: RoleSpec) -> Iterator[Collection[str]]:
+    yield role.holds
+    yield role.contact_adds
+    yield from role.when.values()
+    yield from role.optional.values()
+    if role.at_home is not None:
+        yield from _admitted(role.at_home)
 
 
 def _may_change(change: Change, user: Any, place: PlaceId) -> bool:

@@ -177,7 +177,7 @@ def _tenant(person: Any, account: Row, found: _Sorted) -> Tenant:
             edition, row, found.reach.get(row.ref or 0, set()), found.toggles.get(row.ref or 0, [])
         )
     if holdings:
-        holdings += [_guest_holding(row) for row in found.guests.get(key, ())]
+        holdings += [guest_holding(row) for row in found.guests.get(key, ())]
     limits = _LIMITS[TeamMode(str(account.text))] if edition.has_teams else frozenset[str]()
     return Tenant(
         root=root_of(account, found.places.get(key, ())),
@@ -229,7 +229,8 @@ def membership_holdings(
     return holdings
 
 
-def _guest_holding(row: Row) -> Holding:
+def guest_holding(row: Row) -> Holding:
+    """Return what guest access to one subaccount amounts to."""
     grantable = registry.of(Subaccount).guest
     return Holding(
         source=Source("guest", ref=(SubaccountUserGrant._meta.label_lower, row.ref)),

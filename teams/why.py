@@ -95,11 +95,12 @@ def why(
     resource = registry.of(account if place is None else place)
     outcome = profile.decide(permission, resource, account if place is None else place)
     if not outcome.allowed:
-        key = TOP if place is None else place.pk
         return Why(
             outcome,
             switched_off=_switched_off(person, permission, account, place, knows),
-            givers=givers(person, permission, account, key, str(outcome.denial), most=CONSIDERED),
+            givers=givers(
+                person, permission, place or account, account, str(outcome.denial), most=CONSIDERED
+            ),
         )
     sources = tuple(dict.fromkeys(s for s in outcome.sources if knows(s)))
     chains = [_own_steps(source, person, account) for source in sources]

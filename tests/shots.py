@@ -30,7 +30,11 @@ WIDE, NARROW = 1366, 390
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: who looks at what; ``follow`` are the texts of links to click first."""
+    """One picture: who looks at what.
+
+    ``follow`` are the texts of links to click first; ``action`` is one of the list's actions, to be
+    opened for the rows named in ``chosen``.
+    """
 
     name: str
     login: str
@@ -38,12 +42,16 @@ class Shot:
     follow: tuple[str, ...] = ()
     dark: bool = False
     width: int = WIDE
+    action: str = ""
+    chosen: tuple[str, ...] = ()
 
 
 OWNER, MANAGER = "emma_hq.owner", "emma_hq.manager"
 ADMINISTRATOR, AUTHOR = "emma_hq.administrator", "emma_hq.author"
 RESPONSE = "emma_hq.response_only"
 PEOPLE = "/auth/user/"
+CROWD = ("Ana Ruiz", "Leo Brandt", "Noah Whitfield")
+MIXED = ("Ana Ruiz", "Priya Nair")
 COMPARED = "/roles/?compare=manager&with=full"
 COMPARED_PLACES = "/roles/?compare=partner_manager%40partner&with=partner_manager%40client"
 
@@ -56,6 +64,14 @@ SHOTS = (
     Shot("02-people", OWNER, PEOPLE),
     Shot("02-people-dark", OWNER, PEOPLE, dark=True),
     Shot("02-people-390", OWNER, PEOPLE, width=NARROW),
+    Shot("02-people-chosen", OWNER, PEOPLE, chosen=CROWD),
+    Shot("02-suspend", OWNER, PEOPLE, chosen=CROWD, action="suspend"),
+    Shot("02-suspend-dark", OWNER, PEOPLE, chosen=CROWD, action="suspend", dark=True),
+    Shot("02-suspend-390", OWNER, PEOPLE, chosen=CROWD, action="suspend", width=NARROW),
+    Shot("02-remove-blocked", ADMINISTRATOR, PEOPLE, chosen=MIXED, action="remove"),
+    Shot("02-add-person", OWNER, f"{PEOPLE}act/add-person/"),
+    Shot("02-add-person-form", OWNER, f"{PEOPLE}act/add-person/", ("Southbank Theatre",)),
+    Shot("03-person-locked", "emma_corporate.manager", PEOPLE, ("Ana Ruiz",)),
     Shot("03-person", MANAGER, PEOPLE, ("Ana Ruiz",)),
     Shot("03-person-dark", MANAGER, PEOPLE, ("Ana Ruiz",), dark=True),
     Shot("03-person-390", MANAGER, PEOPLE, ("Ana Ruiz",), width=NARROW),
@@ -185,6 +201,12 @@ class Studio:
         page.goto(f"{self.address}{shot.path}")
         for text in shot.follow:
             page.locator("#content").get_by_role("link", name=text).first.click()
+            page.wait_for_load_state()
+        for name in shot.chosen:
+            page.get_by_label(f"Choose {name}").check()
+        if shot.action:
+            page.select_option("select[name=action]", shot.action)
+            page.locator(".actions button").first.click()
             page.wait_for_load_state()
         page.evaluate("document.fonts.ready")
         page.evaluate("window.scrollTo(0, 0)")  # what is sticky stands where it belongs

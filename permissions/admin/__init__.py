@@ -3,6 +3,7 @@
 Not imported by the app itself: a project that has no admin needs none of it.
 """
 
+from permissions.admin.bulk import BulkVerb, Effect
 from permissions.admin.filters import ScopedFilter, ScopedRelatedFilter
 from permissions.admin.forms import ScopedForm
 from permissions.admin.inlines import ScopedStackedInline, ScopedTabularInline
@@ -11,6 +12,8 @@ from permissions.admin.scoped import ScopedModelAdmin
 from permissions.admin.verbs import Verb, VerbForm
 
 __all__ = [
+    "BulkVerb",
+    "Effect",
     "ScopedFilter",
     "ScopedForm",
     "ScopedModelAdmin",

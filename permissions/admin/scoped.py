@@ -23,6 +23,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from permissions import access
+from permissions.admin.bulk import BulkVerb, confirm, opener
 from permissions.admin.filters import accepted
 from permissions.admin.related import RelatedScope
 from permissions.admin.rows import key_of
@@ -50,13 +51,15 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
     """Shows the rows of ``scope(request)`` and offers ``verbs``.
 
     A subclass gives ``view_permission`` for a guarded model, or overrides ``scope`` and
-    ``may_enter``. ``exact_lookups`` are the only field lookups the address may carry besides the
-    parameters of declared filters. The stock forms are closed until ``add_permission``,
-    ``change_permission`` or ``delete_permission`` opens them (see ``StockForms``).
+    ``may_enter``. ``bulk_verbs`` are offered in the list's action menu. ``exact_lookups`` are the
+    only field lookups the address may carry besides the parameters of declared filters. The stock
+    forms are closed until ``add_permission``, ``change_permission`` or ``delete_permission`` opens
+    them (see ``StockForms``).
     """
 
     view_permission: str = ""
     verbs: tuple[type[Verb], ...] = ()
+    bulk_verbs: tuple[type[BulkVerb], ...] = ()
     exact_lookups: Collection[str] = ()
 
     actions: Any = ()
@@ -69,9 +72,10 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """Load the scripts of stock forms only where there is one."""
+        """Load the scripts of stock forms and of the action menu only where there is one."""
         is_open = self.add_permission or self.change_permission or self.delete_permission
-        return super().media if is_open else forms.Media()
+        menu = forms.Media(js=["admin/js/actions.js"] if self.bulk_verbs else [])
+        return super().media if is_open else menu
 
     # what may be seen
 
@@ -165,10 +169,25 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         """Search within the scope, for a bounded number of characters."""
         return super().get_search_results(request, queryset, search_term[:SEARCH_LIMIT])
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Offer the actions declared on this class; those of the site delete by stock code."""
-        own = {getattr(a, "__name__", a) for a in self.actions or ()} - {"delete_selected"}
-        return {name: item for name, item in super().get_actions(request).items() if name in own}
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
+        """Offer the actions declared on this class; those of the site delete by stock code.
+
+        Bulk verbs come as actions that open their confirmation, if this person may use them. From
+        Django 6.1 on a page of one row asks too (``action_location``): it has verbs instead.
+        """
+        if getattr(action_location, "name", "CHANGE_LIST") != "CHANGE_LIST":
+            return {}
+        known = request.__dict__.setdefault("_actions", {})  # asked thrice a page
+        found = known.get(self.opts.label_lower)
+        if found is None:
+            own = {getattr(a, "__name__", a) for a in self.actions or ()} - {"delete_selected"}
+            stock = super().get_actions(request).items()
+            found = {name: item for name, item in stock if name in own}
+            for kind in self.bulk_verbs:
+                if not kind(self, request).refusal():
+                    found[kind.name] = (opener(kind), kind.name, str(kind.label))
+            known[self.opts.label_lower] = found
+        return found
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
@@ -283,6 +302,21 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         """Show a verb, or carry it out."""
         return act(self, request, verb, object_id, part)
 
+    def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """Show the confirmation of a bulk verb again, or carry it out."""
+        return confirm(self, request, verb)
+
+    def chosen_urls(self, base: str, view: Any) -> list[URLPattern]:
+        """Return the addresses of what is done to chosen rows, or to none in a chosen place."""
+        found = []
+        if any(verb.on_list and verb.choose for verb in self.verbs):
+            part = path("act/<slug:verb>/<str:part>/", view, name=f"{base}_act_list_part")
+            found.append(part)
+        if self.bulk_verbs:
+            bulk = self.admin_site.admin_view(self.bulk_view)
+            found.append(path("bulk/<slug:verb>/", bulk, name=f"{base}_bulk"))
+        return found
+
     def get_urls(self) -> list[URLPattern]:
         """Put the verbs first; leave out the redirect of bare ids."""
         base = f"{self.opts.app_label}_{self.opts.model_name}"
@@ -290,6 +324,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         stock = [p for p in super().get_urls() if p.name is not None]
         return [
             path("act/<slug:verb>/", view, name=f"{base}_act_list"),
+            *self.chosen_urls(base, view),
             path("<str:object_id>/act/<slug:verb>/", view, name=f"{base}_act"),
             path("<str:object_id>/act/<slug:verb>/<str:part>/", view, name=f"{base}_act_part"),
             *stock,

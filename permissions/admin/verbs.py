@@ -113,6 +113,8 @@ class Verb:
         """Return the address of the verb."""
         meta = self.admin.opts
         base = f"{self.admin.admin_site.name}:{meta.app_label}_{meta.model_name}_act"
+        if self.on_list and part:
+            return reverse(f"{base}_list_part", args=[self.name, part])
         if self.on_list:
             return reverse(f"{base}_list", args=[self.name])
         if part:
@@ -153,11 +155,11 @@ def act(
     if (verb.choose or verb.is_part) and verb.part is None:
         if posted or not verb.choose:
             raise Http404
-        return _page(verb, None)
+        return render(verb, None)
     if not posted:
         if reason := verb.refusal():
             raise Refused(reason)
-        return _page(verb, verb.form_class(verb))
+        return render(verb, verb.form_class(verb))
     form = verb.form_class(verb, request.POST)
     if form.is_valid():
         try:
@@ -167,7 +169,7 @@ def act(
         else:
             messages.success(request, done)
             return HttpResponseRedirect(verb.next_url())
-    return _page(verb, form)
+    return render(verb, form)
 
 
 def _find(
@@ -177,7 +179,7 @@ def _find(
     if kind is None or kind.on_list is bool(object_id):
         raise Http404
     if not model_admin.may_enter(request):
-        raise Http404 if object_id else model_admin.closed(request)
+        raise Http404 if object_id or part else model_admin.closed(request)
     obj = model_admin.object_or_404(request, object_id) if object_id else None
     verb = kind(model_admin, request, obj)
     if part:
@@ -187,7 +189,8 @@ def _find(
     return verb
 
 
-def _page(verb: Verb, form: VerbForm | None) -> HttpResponse:
+def render(verb: Verb, form: VerbForm | None, **extra: Any) -> HttpResponse:
+    """Return the page of ``verb``; without a form, the one that asks for the part."""
     site = verb.admin.admin_site
     # Django's own hook for reversing names; its stubs leave it out
     verb.request.current_app = site.name  # type: ignore[attr-defined]
@@ -200,5 +203,6 @@ def _page(verb: Verb, form: VerbForm | None) -> HttpResponse:
         "original": verb.obj,
         "list_url": verb.list_url(),
         "list_label": getattr(verb.admin, "menu_label", verb.admin.opts.verbose_name_plural),
+        **extra,
     }
     return TemplateResponse(verb.request, verb.template, context)

@@ -141,7 +141,7 @@ def _rows(model_admin: Any, request: Any, people: list[Access], about: _About) -
     meta = get_user_model()._meta
     page = f"{console.name}:{meta.app_label}_{meta.model_name}_change"
     # asked of the guests below, so read for all of them at once
-    desk.glance.read([one.person for one in people if one.person.pk in here])
+    desk.glance.look_up([one.person.pk for one in people if one.person.pk in here])
     rows = []
     for one in people:
         key = one.person.pk

@@ -7,13 +7,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from permissions import access
 from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors, services
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer
-from teams.admin.persons import Guest, guest_rows, seen_memberships, team_rows
+from teams.admin.persons import Guest, guest_rows, team_rows
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import Subaccount, Team, TeamMembership
 
@@ -62,17 +63,14 @@ class GiveGuestAccess(ConsoleVerb):
 
     def options(self) -> Sequence[tuple[str, str, str]]:
         """Return the subaccounts where the actor manages people and the person has no role."""
-        taken: set[Any] = set()
-        for membership in seen_memberships(self.desk).filter(user=self.obj):
-            if membership.all_subaccounts:
-                return ()
-            taken.add(membership.subaccount_id)
-            taken.update(row.subaccount_id for row in membership.reach.all())
+        tenant = access.profile_of(self.obj).tenants.get(self.desk.account.pk)
+        if tenant is None or not tenant.standing.holdings:
+            return ()  # guest access needs an active place to begin with
         return [
             (str(place.pk), place.name, "")
             for place in self.desk.active
-            if place.pk not in taken
-            and self.desk.glance.may(self.desk.edition.changes_subaccount, {place.pk})
+            if self.desk.glance.may(self.desk.edition.changes_subaccount, {place.pk})
+            and self.desk.offers.may_be_guest(self.obj, place.pk)
         ]
 
     def refusal(self) -> str:
@@ -84,7 +82,7 @@ class GiveGuestAccess(ConsoleVerb):
         if not self.options():
             return (
                 f"You cannot give {label_of(self.obj)} guest access: there is no subaccount where "
-                "you manage people and they have no role yet."
+                "you manage people and they, who need an active place, have no role yet."
             )
         return ""
 
@@ -192,6 +190,8 @@ class JoinTeam(ConsoleVerb):
             return "You cannot put yourself into a team: nobody changes their own rights."
         if self.obj.pk == self.desk.account.owner_id:
             return "You cannot put the owner into a team: the owner sees everything already."
+        if reason := self.desk.offers.team_refusal(self.obj):
+            return reason
         if not self.free_teams():
             return f"{label_of(self.obj)} is in every team there is."
         return ""
@@ -235,7 +235,7 @@ class LeaveTeam(ConsoleVerb):
         """Refuse unless the actor manages teams."""
         if self.obj.pk == self.actor.pk or not self.desk.holds(MANAGE_TEAMS):
             return "You cannot change this team: that needs Manage teams, and not for oneself."
-        return ""
+        return self.desk.offers.team_refusal(self.obj)
 
     def title(self) -> str:
         """Return the heading."""

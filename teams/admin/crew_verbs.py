@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from permissions.admin import VerbForm
@@ -12,6 +13,7 @@ from permissions.audit import label_of
 from permissions.errors import NotFound
 from teams import services
 from teams.admin import words
+from teams.admin.adding import adding_of
 from teams.admin.forms import EndField, OfferedField, chosen_from, offer, role_of
 from teams.admin.persons import people_in, sees_people
 from teams.admin.subaccount_verbs import SubaccountVerb
@@ -42,10 +44,13 @@ class PrimaryContact(SubaccountVerb):
     form_class = ContactForm
 
     def candidates(self) -> list[Membership]:
-        """Return the members whose role gains something by it, and whoever it is now."""
+        """Return the members the actor may choose whose role gains by it, and who it is now."""
         able = [role.codename for role in self.desk.edition.roles if role.contact_adds]
-        rows = self.obj.memberships.select_related("user").order_by(*words.by_name("user__"))
-        return [m for m in rows if m.is_primary_contact or m.role in able]
+        rows = self.obj.memberships.filter(Q(is_primary_contact=True) | Q(role__in=able))
+        found = list(rows.select_related("user").order_by(*words.by_name("user__")))
+        self.desk.glance.look_up([m.user_id for m in found])
+        refusal = self.desk.offers.contact_refusal
+        return [m for m in found if m.is_primary_contact or not refusal(m)]
 
     def refusal(self) -> str:
         """Refuse where there is no such thing, or nobody to choose."""
@@ -59,6 +64,12 @@ class PrimaryContact(SubaccountVerb):
                 f"You cannot choose the primary contact of {self.obj.name}: it needs Add and edit "
                 "people there, which you do not hold."
             )
+        found = self.candidates()
+        now = next((m for m in found if m.is_primary_contact), None)
+        if now is not None and (reason := self.desk.offers.contact_refusal(now)):
+            return reason
+        if not found:
+            return f"Nobody you manage in {self.obj.name} has a role that can be the contact."
         return ""
 
     def title(self) -> str:
@@ -118,10 +129,7 @@ class AddHere(SubaccountVerb):
 
     def people(self) -> Any:
         """Return the people who may be added."""
-        found = people_in(self.desk).exclude(pk__in=(self.actor.pk, self.desk.account.owner_id))
-        if not self.desk.edition.roles_add_up:
-            found = found.exclude(memberships__subaccount=self.obj)
-        return found.order_by(*words.by_name())
+        return adding_of(self.desk).people(self.obj.pk)
 
     def refusal(self) -> str:
         """Refuse without the right to manage people there."""
@@ -135,8 +143,13 @@ class AddHere(SubaccountVerb):
                 f"You cannot add people to {self.obj.name}: it needs Add and edit people there, "
                 "which you do not hold."
             )
-        if not self.people().exists():
-            return f"Everybody you see already has a role in {self.obj.name}."
+        if not self.desk.offers.roles(subaccount=self.obj):
+            return f"You cannot add people to {self.obj.name}: there is no role you may give."
+        if not adding_of(self.desk).keys(self.obj.pk):
+            return (
+                f"Everybody you see already has a role in {self.obj.name}, or is not below you "
+                "there."
+            )
         return ""
 
     def title(self) -> str:
@@ -156,7 +169,7 @@ class AddHere(SubaccountVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Add."""
-        found = chosen_from(self.people(), [data["person"]], "person")
+        found = chosen_from(people_in(self.desk), [data["person"]], "person")
         if not found:
             raise NotFound("There is no such person among those you may choose.")
         services.add_member(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -54,11 +54,19 @@ class Glance(Change):
             known[person.pk] = super().recorded_of(person)
         return known[person.pk]
 
-    def read(self, people: Collection[Any]) -> None:
-        """Read what is recorded for all of ``people`` at once, for the questions to come."""
-        profiles = provider.load_profiles([person.pk for person in people], recorded=True)
+    def look_up(self, people: Collection[Any]) -> None:
+        """Read what is recorded for all of ``people`` (keys) at once, for the questions to come."""
         known: dict[Any, Standing] = self.__dict__.setdefault("standings", {})
-        known.update({p.pk: self._standing(p, profiles[p.pk]) for p in people})
+        if wanted := [pk for pk in people if pk not in known]:
+            profiles = provider.load_profiles(wanted, recorded=True)
+            known |= {pk: self.standing_in(pk, profile) for pk, profile in profiles.items()}
+
+    def seen_by(self, person: Any, profile: Profile) -> Glance:
+        """Return the change ``person`` would make here, with what is known already."""
+        standing = self.standing_in(person.pk, profile)
+        other = replace(self, actor=person, standing=standing, profile=profile)
+        other.__dict__["standings"] = self.__dict__.setdefault("standings", {})
+        return other
 
     def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:
         """Say whether the actor holds all of ``permissions`` at all of ``places``."""

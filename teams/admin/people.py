@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from permissions.audit import label_of
 from teams.admin import words
 from teams.admin.access_verbs import ACCESS_VERBS
+from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
+from teams.admin.people_filters import PEOPLE_FILTERS, works_in
+from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
     effective_context,
     guest_rows,
@@ -28,95 +32,12 @@ from teams.admin.persons import (
     team_rows,
     toggles_on,
     with_places,
+    with_toggles,
 )
 from teams.admin.place_verbs import PLACE_VERBS
 from teams.admin.site import console
 from teams.admin.why import why_context
 from teams.models import Membership
-
-
-class MembershipFilter(admin.SimpleListFilter):
-    """Filters people by the memberships that the reader sees; unknown values find nobody."""
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return the condition on memberships."""
-        raise NotImplementedError(f"{type(self).__name__} filters nothing: override condition().")
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the people with such a membership."""
-        value = self.value()
-        if value is None:
-            return queryset
-        if value not in {str(key) for key, _label in self.lookup_choices}:
-            return queryset.none()
-        rows = seen_memberships(desk_of(request)).order_by()
-        found = rows.filter(self.condition(request, value))
-        return self.more(request, queryset, value, Q(pk__in=found.values("user_id")))
-
-    def more(
-        self, request: HttpRequest, queryset: QuerySet[Any], value: str, found: Q
-    ) -> QuerySet[Any]:
-        """Return the people found; the owner has no membership and may have to be added."""
-        return queryset.filter(found)
-
-
-def works_in(place: Any) -> Q:
-    """Return the condition on memberships that they reach ``place``."""
-    return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
-
-
-class PlaceFilter(MembershipFilter):
-    """By the subaccounts one works in."""
-
-    title = "subaccount"
-    parameter_name = "place"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the active subaccounts of the reader."""
-        return [(str(place.pk), place.name) for place in desk_of(request).active]
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return who has a role there, or manages it."""
-        return works_in(value)
-
-
-class RoleFilter(MembershipFilter):
-    """By role."""
-
-    title = "role"
-    parameter_name = "role"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the roles of the edition."""
-        edition = desk_of(request).edition
-        return [(role.codename, str(role.label)) for role in edition.roles]
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return who holds it."""
-        return Q(role=value)
-
-
-class StatusFilter(MembershipFilter):
-    """By status: active somewhere, or suspended somewhere."""
-
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer both."""
-        return [(status.value, str(status.label)) for status in Membership.Status]
-
-    def condition(self, request: HttpRequest, value: str) -> Q:
-        """Return whose membership has it."""
-        return Q(status=value)
-
-    def more(
-        self, request: HttpRequest, queryset: QuerySet[Any], value: str, found: Q
-    ) -> QuerySet[Any]:
-        """Count the owner as active."""
-        if value == Membership.Status.ACTIVE:
-            found |= Q(pk=desk_of(request).account.owner_id)
-        return queryset.filter(found)
 
 
 @admin.register(get_user_model(), site=console)
@@ -128,12 +49,13 @@ class PersonAdmin(ConsoleAdmin):
     menu_label = "People"
     page_template = "teams/console/person.html"
 
-    list_filter = (PlaceFilter, RoleFilter, StatusFilter)
+    list_filter = PEOPLE_FILTERS
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"
     ordering = words.by_name()
     verbs = (*PLACE_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
+    bulk_verbs = PEOPLE_VERBS
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the people of the chosen account that the reader sees."""
@@ -163,9 +85,20 @@ class PersonAdmin(ConsoleAdmin):
             found = request._columns = columns(self, request)  # type: ignore[attr-defined]
         return found
 
+    @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
+    def action_checkbox(self, obj: Any) -> SafeString:
+        """Return the box that chooses a person, named as people know them."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" '
+            'aria-label="Choose {}">',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            label_of(obj),
+        )
+
     def get_sortable_by(self, request: HttpRequest) -> Any:
         """Sort by name and by last sign-in."""
-        person, _places, _optional, signed_in = self.get_list_display(request)
+        person, _places, _optional, signed_in, _ends = self.get_list_display(request)
         return person, signed_in
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
@@ -221,14 +154,17 @@ def columns(model_admin: PersonAdmin, request: HttpRequest) -> tuple[Any, ...]:
     def signed_in(obj: Any) -> SafeString:
         return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.last_login))
 
-    return person, places, optional, signed_in
+    @admin.display(description="Ends")
+    def ends(obj: Any) -> SafeString:
+        return words.ending(min((m.ends_at for m in obj.seen if m.ends_at), default=None))
+
+    return person, places, optional, signed_in, ends
 
 
 def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[str, Any]:
     """Return what a person's page shows; without ``model_admin`` nothing is offered."""
     desk = desk_of(request)
-    toggles = ("account_toggles__permission", "subaccount_toggles__permission")
-    memberships = list(seen_memberships(desk).filter(user=person).prefetch_related(*toggles))
+    memberships = list(with_toggles(seen_memberships(desk).filter(user=person)))
     own = person.pk == desk.user.pk
     first_name = "you" if own else (getattr(person, "first_name", "") or label_of(person))
     is_owner = person.pk == desk.account.owner_id
@@ -259,6 +195,7 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         ],
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
+        "activity": activity(desk, person, memberships),
         **shown,
         **why_context(desk, person, memberships, shown),
     }

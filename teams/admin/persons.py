@@ -18,8 +18,15 @@ from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
 from teams.admin.known import known_of
+from teams.admin.switchers import why_locked
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
-from teams.models import Membership, Subaccount, TeamMembership
+from teams.models import (
+    AccountUserGrant,
+    Membership,
+    Subaccount,
+    SubaccountUserGrant,
+    TeamMembership,
+)
 from teams.services.offers import Switch
 
 TABS = 8
@@ -60,9 +67,21 @@ def open_people(desk: Desk, people: Collection[Any]) -> set[Any]:
 
 def with_places(desk: Desk, people: QuerySet[Any]) -> QuerySet[Any]:
     """Load, for each of ``people``, the memberships that may be seen, into ``seen``."""
-    toggles = ("account_toggles__permission", "subaccount_toggles__permission")
-    rows = seen_memberships(desk).prefetch_related(*toggles)
+    rows = with_toggles(seen_memberships(desk))
     return people.prefetch_related(Prefetch("memberships", queryset=rows, to_attr="seen"))
+
+
+def with_toggles(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
+    """Load what is switched on with each membership, in one query a table."""
+    return memberships.prefetch_related(
+        *(
+            Prefetch(name, queryset=table._default_manager.select_related("permission"))
+            for name, table in (
+                ("account_toggles", AccountUserGrant),
+                ("subaccount_toggles", SubaccountUserGrant),
+            )
+        )
+    )
 
 
 def toggles_on(desk: Desk, memberships: Iterable[Membership]) -> list[str]:
@@ -113,7 +132,7 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
     rows = (*membership.account_toggles.all(), *membership.subaccount_toggles.all())
     on = {row.permission.codename for row in rows}
     at_account = membership.is_account_level
-    refusal = desk.offers.refusal(membership)
+    refusal = desk.offers.verdict(membership, "change this")
     found = []
     for toggle in desk.edition.toggles:
         able = [
@@ -132,7 +151,8 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
             found.append(SwitchRow(toggle.codename, str(toggle.label), reason, False, True))
             continue
         permissions = spec.optional[toggle.codename]
-        locked = refusal or desk.offers.switch_refusal(membership, spec, toggle, on)
+        error = refusal or desk.offers.switch_verdict(membership, spec, toggle, on)
+        locked = why_locked(desk, membership, spec, toggle, error) if error else ""
         switch = Switch(toggle, tuple(sorted(permissions)), bool(on & permissions), locked)
         found.append(_switch_row(switch, rows))
     return found
@@ -146,10 +166,12 @@ def _switch_row(switch: Switch, rows: Iterable[Any]) -> SwitchRow:
         note += f" On since {words.short_date(given.granted_at)}."
         if given.ends_at:
             note += f" Ends {words.short_date(given.ends_at)}."
+        if switch.locked:
+            note += f" {switch.locked}"
     return SwitchRow(
         switch.toggle.codename,
         str(switch.toggle.label),
-        switch.locked or note,
+        note if switch.is_on else switch.locked or note,
         switch.is_on,
         bool(switch.locked),
     )

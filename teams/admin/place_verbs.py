@@ -11,14 +11,13 @@ from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from teams import selectors, services
 from teams.admin import words
+from teams.admin.adding import ACCOUNT, adding_of, key_of
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer, role_of
 from teams.admin.member_verbs import MembershipVerb
-from teams.admin.persons import seen_memberships
+from teams.admin.persons import people_in
 from teams.editions.spec import ALL, AT_HOME, SOME
 from teams.models import Subaccount
-
-ACCOUNT = "account"
 
 
 class ReachForm(VerbForm):
@@ -70,7 +69,8 @@ class SetReach(MembershipVerb):
         """Return how far the role may reach."""
         if not self.part.role:
             return frozenset({ALL})
-        return self.desk.edition.role(self.part.role).reaches
+        spec = self.desk.edition.find_role(self.part.role)
+        return spec.reaches if spec else frozenset()
 
     def refusal(self) -> str:
         """Refuse for roles that reach one place only, or that always reach all."""
@@ -121,7 +121,7 @@ class AddForm(VerbForm):
 
     def prepare(self, verb: Any) -> None:
         """Offer the roles the services would let the actor give there."""
-        place = verb.part if verb.part != ACCOUNT else None
+        place = verb.subaccount
         roles = verb.desk.offers.roles(subaccount=place, person=verb.obj)
         offer(self, "role", roles)
         if place is not None:
@@ -132,13 +132,10 @@ class AddForm(VerbForm):
         prepare_reach(self, verb, reaches)
 
 
-class AddPlace(ConsoleVerb):
-    """Give the person a role in one more place."""
+class Placing(ConsoleVerb):
+    """A verb that asks for a subaccount or the account itself first."""
 
-    name = "add"
-    label = _("Add to a place…")
     choose = True
-    form_class = AddForm
 
     def find(self, key: str) -> Any:
         """Return the subaccount, or the account itself."""
@@ -151,48 +148,75 @@ class AddPlace(ConsoleVerb):
         """Return how the address names the place."""
         return ACCOUNT if self.part == ACCOUNT else str(self.part.pk)
 
+    @property
+    def subaccount(self) -> Any:
+        """Return the chosen subaccount, None for the account itself."""
+        return None if self.part == ACCOUNT else self.part
+
+    @property
+    def place_name(self) -> str:
+        """Return the place's name."""
+        return self.desk.account.name if self.part == ACCOUNT else self.part.name
+
+    def add(self, person: Any, data: Mapping[str, Any]) -> str:
+        """Give ``person`` the posted role in the chosen place."""
+        reach = reach_of(self, data) if self.subaccount is None else {}
+        membership = services.add_member(
+            actor=self.actor,
+            account=self.desk.account,
+            user=person,
+            role=role_of(self.desk.account, data["role"]),
+            subaccount=self.subaccount,
+            ends_at=data["ends_at"],
+            **reach,
+        )
+        role = words.role_label(self.desk, membership)
+        return f"{label_of(person)} is {role} of {self.place_name} now."
+
+
+class AddPlace(Placing):
+    """Give the person a role in one more place."""
+
+    name = "add"
+    label = _("Add to a place…")
+    form_class = AddForm
+
     def prompt(self) -> str:
         """Return the heading of the first page."""
         return f"Where should {label_of(self.obj)} work?"
 
     def options(self) -> Sequence[tuple[str, str, str]]:
-        """Return the places where the actor may add people."""
-        desk = self.desk
-        needed = desk.edition.changes_subaccount | desk.edition.gives_roles
-        taken = {m.subaccount_id for m in seen_memberships(desk).filter(user=self.obj)}
-        adds_up = desk.edition.roles_add_up
-        found = [
-            (str(place.pk), place.name, "Has a role there already" if place.pk in taken else "")
-            for place in desk.active
-            if not place.is_home
-            and (adds_up or place.pk not in taken)
-            and desk.glance.may(needed, {place.pk})
+        """Return the places where the actor may add this person."""
+        adding = adding_of(self.desk)
+        taken = adding.taken.get(self.obj.pk, set())
+        return [
+            (ACCOUNT, self.desk.account.name, "A role that reaches several subaccounts")
+            if place is None
+            else (
+                str(place.pk),
+                place.name,
+                "Has a role there already" if place.pk in taken else "",
+            )
+            for place in adding.places_for(self.obj)
         ]
-        if (adds_up or None not in taken) and desk.offers.roles(subaccount=None, person=self.obj):
-            found.append((ACCOUNT, desk.account.name, "A role that reaches several subaccounts"))
-        return found
 
     def refusal(self) -> str:
-        """Refuse for oneself, for the owner, and where there is nowhere to add anybody."""
+        """Refuse for oneself, for the owner, and where there is nowhere to add them."""
         if self.obj.pk == self.actor.pk:
             return "You cannot add yourself: nobody changes their own rights."
         if self.obj.pk == self.desk.account.owner_id:
             return "You cannot add the owner: the owner holds everything already."
-        places = [place.pk for place in self.desk.active if not place.is_home]
-        needed = self.desk.edition.changes_subaccount | self.desk.edition.gives_roles
-        if not any(self.desk.glance.may(needed, {pk}) for pk in places):
-            return "You cannot add anybody: you manage people in no subaccount."
+        if not adding_of(self.desk).places_for(self.obj):
+            return (
+                f"You cannot add {label_of(self.obj)} anywhere: there is no place left where you "
+                "give roles and they are below you."
+            )
         if self.part is not None and self.key() not in {key for key, _, _ in self.options()}:
             return (
                 f"You cannot add {label_of(self.obj)} to {self.place_name}: there is no role in it "
                 "that you may give."
             )
         return ""
-
-    @property
-    def place_name(self) -> str:
-        """Return the place's name."""
-        return self.desk.account.name if self.part == ACCOUNT else self.part.name
 
     def title(self) -> str:
         """Return the heading."""
@@ -207,19 +231,85 @@ class AddPlace(ConsoleVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Add."""
-        place = None if self.part == ACCOUNT else self.part
-        reach = reach_of(self, data) if place is None else {}
-        membership = services.add_member(
-            actor=self.actor,
-            account=self.desk.account,
-            user=self.obj,
-            role=role_of(self.desk.account, data["role"]),
-            subaccount=place,
-            ends_at=data["ends_at"],
-            **reach,
+        return self.add(self.obj, data)
+
+
+class AddPersonForm(AddForm):
+    """Somebody of the account, and a role in the chosen place."""
+
+    person = OfferedField(label="Person")
+    field_order = ("person", "role", "reach", "managed", "ends_at")
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the people who may be added there."""
+        super().prepare(verb)
+        people = adding_of(verb.desk).people(verb.subaccount and verb.subaccount.pk)
+        offer(
+            self,
+            "person",
+            [(str(p.pk), f"{label_of(p)}, {p.email or p.get_username()}") for p in people],
         )
-        role = words.role_label(self.desk, membership)
-        return f"{label_of(self.obj)} is {role} of {self.place_name} now."
 
 
-PLACE_VERBS = (AddPlace, SetReach)
+class AddPerson(Placing):
+    """Give somebody the actor sees a role in a place: the place first, then the person."""
+
+    name = "add-person"
+    label = _("Add person")
+    on_list = True
+    is_primary = True
+    form_class = AddPersonForm
+
+    def prompt(self) -> str:
+        """Return the heading of the first page."""
+        return "Where should the person work?"
+
+    def options(self) -> Sequence[tuple[str, str, str]]:
+        """Return the places where somebody may be added, and how many could be."""
+        adding = adding_of(self.desk)
+        found = []
+        for place in adding.places:
+            if count := len(adding.keys(key_of(place))):
+                note = f"{count} {'person' if count == 1 else 'people'} could be added"
+                key, name = (ACCOUNT, self.desk.account.name)
+                if place is not None:
+                    key, name = str(place.pk), place.name
+                found.append((key, name, note))
+        return found
+
+    def refusal(self) -> str:
+        """Refuse where there is nobody to add, there or anywhere."""
+        adding = adding_of(self.desk)
+        if self.part is None:
+            if adding.leads_somewhere():
+                return ""
+            return "You cannot add anybody: nobody you see could be given a role by you."
+        key = self.subaccount and self.subaccount.pk
+        if key not in {key_of(place) for place in adding.places}:
+            return f"You cannot add people to {self.place_name}: there is no role you may give."
+        if not adding.keys(key):
+            return f"Everybody you see already has a role in {self.place_name}."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Add a person to {self.place_name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what the person gets."""
+        return (
+            f"The person holds what the role allows in {self.place_name} from the next click. "
+            "People and roles beyond you are left out.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Add person"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Add."""
+        found = chosen_from(people_in(self.desk), [data["person"]], "person")
+        return self.add(found[0], data)
+
+
+PLACE_VERBS = (AddPerson, AddPlace, SetReach)

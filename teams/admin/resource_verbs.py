@@ -156,7 +156,9 @@ class GuestHere(ConsoleVerb):
             .exclude(memberships__account=self.desk.account, memberships__all_subaccounts=True)
             .exclude(memberships__reach__subaccount=place)
         )
-        return list(found.order_by(*words.by_name()))
+        people = list(found.order_by(*words.by_name()))
+        self.desk.glance.look_up([person.pk for person in people])
+        return [person for person in people if self.desk.offers.may_be_guest(person, place)]
 
     def refusal(self) -> str:
         """Refuse without the right to manage people there, or with nobody left."""

@@ -17,6 +17,8 @@ from teams.admin.desk import Chip, Desk, initials, role_kind, role_spec
 from teams.models import Account, Membership
 
 CHIPS_SHOWN = 2
+#: an end within so many days stands out
+NEAR = 7
 
 
 def none(text: str = "None") -> SafeString:
@@ -52,6 +54,22 @@ def when(moment: datetime | None, otherwise: str = "Never") -> SafeString:
         return none(otherwise)
     full = timezone.localtime(moment).isoformat(timespec="minutes")
     return format_html('<time datetime="{}">{}</time>', full, short_date(moment))
+
+
+def ending(moment: datetime | None) -> SafeString:
+    """Return when something ends; what is near or over stands out, and says so in words."""
+    if moment is None:
+        return none("No end")
+    days = (timezone.localtime(moment).date() - timezone.localtime().date()).days
+    if moment <= timezone.now():
+        note = "ended"
+    elif days <= NEAR:
+        note = {0: "today", 1: "tomorrow"}.get(days, f"in {days} days")
+    else:
+        return format_html('<span class="nowrap-cell">{}</span>', when(moment))
+    return format_html(
+        '<span class="nowrap-cell is-warn">{}<small>{}</small></span>', when(moment), note
+    )
 
 
 def role_label(desk: Desk, membership: Membership) -> str:

@@ -187,7 +187,7 @@ class Change:
 
     def standing_of(self, person: Any) -> Standing:
         """Return what ``person`` has in this account right now."""
-        return self._standing(person, access.profile_of(person, fresh=True))
+        return self.standing_in(person.pk, access.profile_of(person, fresh=True))
 
     def recorded_of(self, person: Any) -> Standing:
         """Return what is recorded for ``person`` here, also what is suspended or has ended.
@@ -195,13 +195,14 @@ class Change:
         Rank and coverage are asked of this: somebody suspended is no easier prey, and what they
         are given while they sleep is theirs when they wake.
         """
-        return self._standing(person, provider.load_profile(person, recorded=True))
+        return self.standing_in(person.pk, provider.load_profile(person, recorded=True))
 
-    def _standing(self, person: Any, profile: Profile) -> Standing:
+    def standing_in(self, key: Any, profile: Profile) -> Standing:
+        """Return what ``profile`` says of the person ``key`` in this account."""
         tenant = profile.tenants.get(self.account.pk)
         # the owner is the owner even while their login is switched off
-        is_owner = self.account.owner_id == person.pk
-        return Standing(person.pk, tenant.standing.holdings if tenant else (), is_owner=is_owner)
+        is_owner = self.account.owner_id == key
+        return Standing(key, tenant.standing.holdings if tenant else (), is_owner=is_owner)
 
     # what is judged afterwards
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound
 from permissions.policy import FUTURE, TOP, PlaceId
 from teams.catalogue import CATALOGUE
@@ -108,10 +109,11 @@ def gate(
 def gate_membership(
     change: Change, membership: Membership, act: str, chosen: ChosenRole | None = None
 ) -> None:
+    """Refuse unless the actor may change this membership, or give it the role ``chosen``."""
     reach = (
         [membership.subaccount_id]
         if membership.subaccount_id
-        else list(membership.reach.values_list("subaccount_id", flat=True))
+        else [row.subaccount_id for row in membership.reach.all()]  # may be loaded already
     )
     level = membership.is_account_level
     places = places_of(level, change, reach, membership.all_subaccounts)
@@ -186,3 +188,12 @@ def stored_membership(membership: Any) -> Membership:
     key = expect(membership, Membership, "The membership").pk
     rows = Membership.objects.select_related("account", "user", "subaccount", "custom_role")
     return rows.get(pk=key)
+
+
+def about(membership: Membership) -> dict[str, Any]:
+    """Return whom and which place an event about ``membership`` concerns, for the audit."""
+    return {
+        "user": str(membership.user_id),
+        "person": label_of(membership.user),
+        "subaccount": membership.subaccount_id,
+    }

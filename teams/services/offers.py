@@ -7,12 +7,14 @@ write. A locked control shows the sentence found here.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from django.utils import timezone
 
 from permissions import access
 from permissions.errors import ServiceError
-from permissions.policy import PlaceId, Reach, covers
+from permissions.policy import Atoms, PlaceId, Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.terms import Holding, Source
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
@@ -29,6 +31,7 @@ from teams.services.gates import (
 )
 from teams.services.guests import gate_guest
 from teams.services.places import active_subaccounts, check_limit, require_archiving
+from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import require_named
 
 __all__ = ["Offers", "Switch", "offers_for"]
@@ -49,14 +52,44 @@ class Offers:
     """What ``actor`` may do inside ``account`` at this moment."""
 
     change: Change
+    _own: Atoms | None = None
+    _lacking: dict[Any, bool] = field(default_factory=dict)
+    _custom: list[Role] | None = None
 
     def refusal(self, membership: Membership) -> str:
         """Return why the actor may not touch this membership; empty if they may."""
+        error = self.verdict(membership, "change this")
+        return error.message if error else ""
+
+    def verdict(self, membership: Membership, act: str) -> ServiceError | None:
+        """Return what the services would raise if the actor touched this membership."""
         try:
-            gate_membership(self.change, membership, "change this")
+            gate_membership(self.change, membership, act)
         except ServiceError as error:
-            return error.message
-        return ""
+            return error
+        return None
+
+    def waking(self, membership: Membership, act: str) -> ServiceError | None:
+        """Return what would be raised if the actor reactivated this membership: a grant of all
+        that is recorded with it."""
+        change = self.change
+        try:
+            chosen = choose_role(
+                change,
+                membership.custom_role or membership.role,
+                account_level=membership.is_account_level,
+            )
+            gate_membership(change, membership, act, chosen)
+            if membership.ends_at is None or membership.ends_at > timezone.now():
+                asleep = [
+                    holding
+                    for holding in change.recorded_of(membership.user).holdings
+                    if holding.source.ref == ("membership", membership.pk)
+                ]
+                change.judge_atoms(atoms_of(asleep, change.root, change.universe), act)
+        except ServiceError as error:
+            return error
+        return None
 
     def switches(self, membership: Membership) -> list[Switch]:
         """Return every toggle of the edition for this membership, locked ones with the reason."""
@@ -84,13 +117,18 @@ class Offers:
     def switch_refusal(
         self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
     ) -> str:
-        """Return why this switch cannot be moved, given that the person may be managed.
+        """Return why this switch cannot be moved, given that the person may be managed."""
+        error = self.switch_verdict(membership, spec, toggle, on)
+        return error.message if error else ""
 
-        ``on`` are the permissions that are switched on for the membership.
-        """
+    def switch_verdict(
+        self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
+    ) -> ServiceError | None:
+        """Return what would be raised if the actor moved this switch; ``on`` are the permissions
+        that are switched on for the membership."""
         permissions = spec.optional[toggle.codename]
         if on & permissions:
-            return ""  # off by whoever may manage that person
+            return None  # off by whoever may manage that person
         try:
             require_named(self.change, membership, spec, f"switch on {toggle.label}")
             self.change.judge_atoms(
@@ -105,8 +143,8 @@ class Offers:
                 f"switch on {toggle.label}",
             )
         except ServiceError as error:
-            return error.message
-        return ""
+            return error
+        return None
 
     def roles(
         self, *, subaccount: Subaccount | None, person: Any = None, reach: Reach | None = None
@@ -121,14 +159,69 @@ class Offers:
         offered: list[tuple[str, str, str | Role]] = [
             (spec.codename, str(spec.label), spec.codename) for spec in self.change.edition.roles
         ]
-        if self.change.edition.custom_roles is not None:
-            custom = Role.objects.filter(account=self.change.account).order_by("name")
-            offered += [(f"custom:{role.pk}", role.name, role) for role in custom]
+        offered += [(f"custom:{role.pk}", role.name, role) for role in self._custom_roles()]
         return [
             (value, label)
             for value, label, role in offered
             if self._may_give(role, level, person, reach)
         ]
+
+    def may_add(self, person: Any, subaccount: Any) -> bool:
+        """Say whether ``person`` is below the actor in the subaccount (a key; None: the account).
+
+        With a role the actor may give anybody there, that person may be added.
+        """
+        if subaccount is None:  # how far it reaches depends on the role
+            return bool(self.roles(subaccount=None, person=person))
+        try:
+            self.change.require_managing(person, frozenset({subaccount}), "add this person")
+        except ServiceError:
+            return False
+        return True
+
+    def may_be_guest(self, person: Any, subaccount: Any) -> bool:
+        """Say whether ``person`` has no role in the subaccount (a key), and is not above the
+        actor there: guests are those without one."""
+        roles = [
+            holding
+            for holding in self.change.recorded_of(person).holdings
+            if holding.source.kind in ("role", "owner")
+        ]
+        if any(subaccount in holding.reach for holding in roles):
+            return False
+        return self.may_add(person, subaccount)
+
+    def contact_refusal(self, membership: Membership) -> str:
+        """Return why the actor may not make this member the primary contact, or no longer."""
+        change, places = self.change, frozenset({membership.subaccount_id})
+        spec = change.edition.find_role(membership.role)
+        try:
+            gate(change, membership.user, account_level=False, places=places, act="choose them")
+            if not membership.is_primary_contact and spec is not None:
+                reach = Reach(top=False, places=places)
+                gained = [
+                    Holding(Source("role"), toggle_bundle(p), reach) for p in spec.contact_adds
+                ]
+                change.judge_atoms(atoms_of(gained, change.root, change.universe), "choose them")
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def team_refusal(self, person: Any) -> str:
+        """Return why the actor may not put this person into teams, or take them out."""
+        try:
+            require_teams(self.change)
+            gate_team(self.change, person, "change this person's teams")
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def _custom_roles(self) -> list[Role]:
+        if self._custom is None:
+            has_any = self.change.edition.custom_roles is not None
+            rows = Role.objects.filter(account=self.change.account).order_by("name")
+            self._custom = list(rows) if has_any else []
+        return self._custom
 
     def _may_give(self, role: str | Role, level: bool, person: Any, reach: Reach | None) -> bool:
         try:
@@ -148,7 +241,10 @@ class Offers:
                 gate(self.change, person, account_level=level, places=places, act="", chosen=chosen)
         except ServiceError:
             return False
-        return not self._missing(chosen, reach)
+        key = (chosen.codename, chosen.custom and chosen.custom.pk, reach)
+        if key not in self._lacking:
+            self._lacking[key] = self._missing(chosen, reach)
+        return not self._lacking[key]
 
     def _narrowest(self, chosen: ChosenRole) -> Reach:
         """Return the least an account-level role may reach; more is judged when it is chosen."""
@@ -169,8 +265,9 @@ class Offers:
             rights = custom_bundle(edition.codename, json.dumps(chosen.custom.permissions))
         holding = Holding(Source("role"), rights, reach)
         root, universe = self.change.root, self.change.universe
-        own = atoms_of(self.change.standing.holdings, root, universe)
-        return bool(covers(own, atoms_of([holding], root, universe)))
+        if self._own is None:
+            self._own = atoms_of(self.change.standing.holdings, root, universe)
+        return bool(covers(self._own, atoms_of([holding], root, universe)))
 
     def guest_refusal(self, person: Any, place: PlaceId, act: str) -> str:
         """Return why the actor may not change what ``person`` may do as a guest at ``place``."""
@@ -221,7 +318,7 @@ def _reach_of(membership: Membership) -> Reach:
         return Reach(top=False, places=frozenset({membership.subaccount_id}))
     if membership.all_subaccounts:
         return Reach(top=True, places=None)
-    ids = frozenset(membership.reach.values_list("subaccount_id", flat=True))
+    ids = frozenset(row.subaccount_id for row in membership.reach.all())
     return Reach(top=True, places=ids)
 
 

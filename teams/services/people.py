@@ -17,6 +17,7 @@ from teams.services.base import Change, changing, service
 from teams.services.gates import (
     ChosenRole,
     RoleLike,
+    about,
     check_reach,
     choose_role,
     clean_end,
@@ -107,9 +108,7 @@ def add_member(
 def _described(membership: Membership) -> dict[str, Any]:
     """Return what the audit keeps of a membership: enough to rebuild it."""
     return {
-        "user": str(membership.user_id),
-        "person": label_of(membership.user),
-        "subaccount": membership.subaccount_id,
+        **about(membership),
         "role": membership.role,
         "custom_role": membership.custom_role_id,
         "all_subaccounts": membership.all_subaccounts,
@@ -212,7 +211,7 @@ def _set_status(change: Change, membership: Membership, status: str, action: str
     before = membership.status
     membership.status = status
     membership.save(update_fields=["status"])
-    change.record(action, membership, before=before, after=status)
+    change.record(action, membership, before=before, after=status, **about(membership))
     return membership
 
 

@@ -28,7 +28,8 @@ from teams.services.inputs import clean_text, expect, expect_user, same_name
 NAME_LIMIT = 80
 
 
-def _require_teams(change: Change) -> None:
+def require_teams(change: Change) -> None:
+    """Refuse where there are no teams, or they are switched off. Raises Invalid."""
     if not change.edition.has_teams:
         raise Invalid(f"{change.edition.label} has no teams.", code="NOT_IN_EDITION")
     if change.account.team_mode == TeamMode.OFF:
@@ -55,7 +56,7 @@ def create_team(*, actor: Any, account: Account, name: str) -> Team:
     """Create an empty team, which gives nobody anything yet."""
     act = "create a team"
     with changing(actor, account, act=act) as change:
-        _require_teams(change)
+        require_teams(change)
         places = _places_with(change, MANAGE_TEAMS)
         if not places:
             missing = {(str(MANAGE_TEAMS), ""): change.universe or frozenset({FUTURE})}
@@ -78,7 +79,7 @@ def _places_with(change: Change, permission: str) -> frozenset[PlaceId]:
     )
 
 
-def _gate(change: Change, user: Any, act: str) -> None:
+def gate_team(change: Change, user: Any, act: str) -> None:
     """Refuse unless the actor may put ``user`` into teams, somewhere the person works."""
     reached = frozenset(
         place
@@ -108,8 +109,8 @@ def add_to_team(
     user = expect_user(user, "The person")
     act = f"put {label_of(user)} into {team.name}"
     with changing(actor, team.account, user, act=act) as change:
-        _require_teams(change)
-        _gate(change, user, act)
+        require_teams(change)
+        gate_team(change, user, act)
         if TeamMembership.objects.filter(team=team, user=user).exists():
             raise AlreadyUsed(f"{label_of(user)} is in {team.name} already.")
         before = provider.load_profile(user, recorded=True)
@@ -132,8 +133,8 @@ def remove_from_team(*, actor: Any, team: Team, user: Any) -> None:
     team = _own_team(team)
     act = f"take {label_of(user)} out of {team.name}"
     with changing(actor, team.account, user, act=act) as change:
-        _require_teams(change)
-        _gate(change, user, act)
+        require_teams(change)
+        gate_team(change, user, act)
         count, _ = TeamMembership.objects.filter(team=team, user=user).delete()
         if not count:
             raise NotFound(f"{label_of(user)} is not in {team.name}.")
@@ -169,7 +170,7 @@ def share_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
     resource, obj = _shareable(obj)
     act = f"share {obj} with {team.name}"
     with changing(actor, team.account, act=act) as change:
-        _require_teams(change)
+        require_teams(change)
         _require_sharing(change, resource, obj, act)
         if grants.groups_on(obj).filter(group=team.group).exists():
             raise AlreadyUsed(f"{team.name} sees {obj} already.")
@@ -194,7 +195,7 @@ def unshare_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
     resource, obj = _shareable(obj)
     act = f"stop sharing {obj} with {team.name}"
     with changing(actor, team.account, act=act) as change:
-        _require_teams(change)
+        require_teams(change)
         _require_sharing(change, resource, obj, act)
         if not grants.withdraw(permission=resource.actions["view"], obj=obj, group=team.group):
             raise NotFound(f"{team.name} does not see {obj}.")

@@ -13,7 +13,13 @@ from permissions.policy import TOP
 from teams.editions.spec import RoleSpec
 from teams.models import AccountUserGrant, Membership, SubaccountUserGrant
 from teams.services.base import Change, changing, service
-from teams.services.gates import clean_end, gate_membership, refuse_archived, stored_membership
+from teams.services.gates import (
+    about,
+    clean_end,
+    gate_membership,
+    refuse_archived,
+    stored_membership,
+)
 
 
 @service
@@ -82,7 +88,13 @@ def _switch(
             ends_at=ends_at,
         )
     change.record(
-        "permission.toggled", membership, toggle=toggle, before=before, after=on, ends_at=ends_at
+        "permission.toggled",
+        membership,
+        toggle=toggle,
+        before=before,
+        after=on,
+        ends_at=ends_at,
+        **about(membership),
     )
 
 

@@ -22,6 +22,9 @@ PAGES = {
         "/roles/?compare=manager&with=full&lines=all",
         "/roles/?area=nowhere",
         "/auth/user/",
+        "/auth/user/?ends=7&signed_in=never",
+        "/auth/user/act/add-person/",
+        "/auth/user/act/add-person/{south}/",
         "/auth/user/{full}/change/",
         "/auth/user/{full}/change/?why=export_contacts#why",
         "/auth/user/{manager}/change/",
@@ -44,7 +47,11 @@ PAGES = {
         "/password_change/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
-    "administrator": ["/teams/mailinglist/{list}/change/"],
+    "administrator": [
+        "/auth/user/",
+        "/auth/user/{full}/change/",
+        "/teams/mailinglist/{list}/change/",
+    ],
     "author": [
         "/",
         "/access/",
@@ -70,6 +77,26 @@ def sign_in(page: Any, address: str, login: str) -> None:
     page.click("[type=submit]")
 
 
+def faults(page: Any, said: list[str]) -> list[Any]:
+    """Return what is wrong with the page in front of us; ``said`` is what its console said."""
+    # a refused page says 403 on the console of the browser; nothing else may be said
+    found: list[Any] = [
+        line
+        for line in said
+        if line.startswith(("error", "warning")) and "403 (Forbidden)" not in line
+    ]
+    overflow = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    if overflow:
+        found.append(("overflow", overflow))
+    for violation in Axe().run(page).response["violations"]:
+        nodes = [node["html"][:160] for node in violation["nodes"][:3]]
+        found.append((violation["id"], nodes))
+    said.clear()  # axe itself writes inline styles, which the policy blocks
+    return found
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("who", PAGES)
@@ -90,6 +117,7 @@ def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
         "manager": world.people["manager"].pk,
         "seat": world.seats["full"].pk,
         "north": world.places["north"].pk,
+        "south": world.places["south"].pk,
         "list": world.rows["mailinglist"].pk,
         "account": world.account.pk,
         "result": world.rows["result"].pk,
@@ -97,22 +125,34 @@ def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
     wrong: list[Any] = []
     for url in PAGES[who]:
         page.goto(live_server.url + url.format(**keys), wait_until="networkidle")
-        # a refused page says 403 on the console of the browser; nothing else may be said
-        wrong += [
-            (url, line)
-            for line in said
-            if line.startswith(("error", "warning")) and "403 (Forbidden)" not in line
-        ]
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if overflow:
-            wrong.append((url, "overflow", overflow))
-        for violation in Axe().run(page).response["violations"]:
-            nodes = [node["html"][:160] for node in violation["nodes"][:3]]
-            wrong.append((url, violation["id"], nodes))
-        said.clear()  # axe itself writes inline styles, which the policy blocks
+        wrong += [(url, fault) for fault in faults(page, said)]
     assert wrong == []
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_bulk_confirmation_is_accessible_silent_and_fits(
+    world: Any, live_server: Any, browser: Any, size: str, scheme: str
+) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    sign_in(page, live_server.url, world.people["administrator"].username)
+    page.goto(f"{live_server.url}/auth/user/")
+    for name in ("Administrator One", "Author One", "Full One"):
+        page.get_by_label(f"Choose {name}").check()
+    page.select_option("select[name=action]", "suspend")
+    page.locator(".actions button").first.click()
+    assert page.get_by_role("heading", name="Suspend 3 people").is_visible()
+    assert faults(page, said) == []
+    page.get_by_role("button", name="Leave 1 out").click()
+    assert faults(page, said) == []
+    page.get_by_role("button", name="Suspend 2 people").click()
+    assert "Author One and Full One were suspended." in page.content()
     context.close()
 
 

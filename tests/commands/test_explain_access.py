@@ -69,6 +69,30 @@ def test_denied_names_what_is_missing_and_who_could_give_it() -> None:
     ]
 
 
+def test_each_person_who_could_give_it_is_named_once() -> None:
+    w = world("sailthru")
+    user = w.member("reports_only").user
+    admin = w.manager(role="account_admin", exclusive=False).user
+    w.member("marketer_admin", user=admin, exclusive=False)
+
+    done = ask(user, "send_campaigns", where(w), format="json")
+
+    assert done.json["missing"][0]["who_could_give_it"] == [
+        f"{admin.get_full_name()} (Marketer Admin)",
+        f"{w.owner.get_full_name()} (Owner)",
+    ]
+
+
+def test_nobody_could_give_what_no_role_admits() -> None:
+    w = world("emma_hq")
+    user = w.member("full").user
+
+    done = ask(user, "manage_theme", f"teams.account:{w.account.slug}", format="json")
+
+    assert done.json["reason"] == "not_held"
+    assert done.json["missing"][0]["who_could_give_it"] == []
+
+
 def test_every_kind_of_source_is_shown() -> None:
     w = world("emma_hq")
     member = w.member("full")

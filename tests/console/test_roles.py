@@ -373,7 +373,7 @@ def test_custom_roles_of_another_account_are_nowhere(sailthru: dict[str, Any]) -
         exclusive=False,
     )
     client = signed_in(owner)
-    client.post("/account/", {"account": account.pk})
+    client.post("/scope/", {"account": account.pk})
     assert MARKER not in page(client)
     bare = [
         re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", page(client, compare=key))
@@ -381,7 +381,7 @@ def test_custom_roles_of_another_account_are_nowhere(sailthru: dict[str, Any]) -
     ]
     assert len(set(bare)) == 1
     assert MARKER not in bare[0]
-    client.post("/account/", {"account": rival.pk})
+    client.post("/scope/", {"account": rival.pk})
     assert MARKER in page(client)
     assert "Producer" not in page(client)
 

@@ -119,7 +119,7 @@ def parts(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
         if not (verb.is_part or verb.choose):
             continue
         probe.touched.add(f"verb {site} {admin.opts.label_lower} {verb.name}")
-        url = f"{base}{own}/act/{verb.name}/"
+        url = f"{base}act/{verb.name}/" if verb.on_list else f"{base}{own}/act/{verb.name}/"
         for ask in (probe.get, probe.post):
             missing = ask(f"{url}{MISSING}/")
             if missing.status_code not in probe.shut:
@@ -189,7 +189,27 @@ def actions(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
                 probe.alike(f"{base} {name}", missing, MISSING, choose(trio.own.pk, key), key)
             if arena.digest() != before:
                 probe.find(f"{base} {name}: a row of the rival was changed")
+        if name in {verb.name for verb in admin.bulk_verbs}:
+            _confirmations(arena, probe, admin, f"{base}bulk/{name}/")
         probe.touched.add(f"action {site} {admin.opts.label_lower} {name}")
+
+
+def _confirmations(arena: Arena, probe: Probe, admin: Any, url: str) -> None:
+    """Confirm a bulk verb for rows that are not there, without having been asked."""
+    own, before = arena.trio(admin.model).own.pk, arena.digest()
+    probe.get(url)
+    for button in ("confirm", "preview", "without"):
+
+        def press(*keys: Any, button: str = button) -> Any:
+            return probe.post(url, {ACTION_CHECKBOX_NAME: keys, button: "1", "place": "every"})
+
+        missing = press(own, MISSING)
+        if missing.status_code not in probe.shut:
+            probe.find(f"{url} {button}: a choice with a missing row is accepted")
+        for key in (*arena.real_keys(probe.who, admin.model), *SHAPES):
+            probe.alike(f"{url} {button}", missing, MISSING, press(own, key), key)
+    if arena.digest() != before:
+        probe.find(f"{url}: a row of the rival was changed")
 
 
 def offered_actions(admin: Any) -> list[str]:

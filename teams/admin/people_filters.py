@@ -1,0 +1,171 @@
+"""The filters of People: by the memberships the reader sees, and by the last sign-in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from permissions import grants
+from permissions.admin import ScopedFilter
+from teams.admin.desk import desk_of
+from teams.admin.persons import seen_memberships
+from teams.models import Membership, Role
+
+CUSTOM = "custom:"
+
+
+def works_in(place: Any) -> Q:
+    """Return the condition on memberships that they reach ``place``."""
+    return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
+
+
+class PeopleFilter(ScopedFilter):
+    """Filters people; a value that is not offered finds nobody."""
+
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the people found."""
+        return queryset.filter(self.people(request, value))
+
+    def people(self, request: HttpRequest, value: str) -> Q:
+        """Return the condition on people."""
+        raise NotImplementedError(f"{type(self).__name__} filters nothing: override people().")
+
+
+class MembershipFilter(PeopleFilter):
+    """Filters people by the memberships that the reader sees."""
+
+    def people(self, request: HttpRequest, value: str) -> Q:
+        """Return who has such a membership; the owner has none and may have to be added."""
+        desk = desk_of(request)
+        rows = seen_memberships(desk).order_by().filter(self.condition(value))
+        found = Q(pk__in=rows.values("user_id"))
+        if self.finds_owner(request, value):
+            found |= Q(pk=desk.account.owner_id)
+        return found
+
+    def condition(self, value: str) -> Q:
+        """Return the condition on memberships."""
+        raise NotImplementedError(f"{type(self).__name__} filters nothing: override condition().")
+
+    def finds_owner(self, request: HttpRequest, value: str) -> bool:
+        """Say whether the owner is found without a membership."""
+        return False
+
+
+class PlaceFilter(MembershipFilter):
+    """By the subaccounts one works in."""
+
+    title = "subaccount"
+    parameter_name = "place"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the active subaccounts of the reader."""
+        return [(str(place.pk), place.name) for place in desk_of(request).active]
+
+    def condition(self, value: str) -> Q:
+        """Return who has a role there, or manages it."""
+        return works_in(value)
+
+    def finds_owner(self, request: HttpRequest, value: str) -> bool:
+        """The owner works everywhere."""
+        return True
+
+
+class RoleFilter(MembershipFilter):
+    """By role: the owner, the edition's own, and custom ones somebody on the list holds."""
+
+    title = "role"
+    parameter_name = "role"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the roles."""
+        desk = desk_of(request)
+        edition = desk.edition
+        found = [(role.codename, str(role.label)) for role in edition.roles]
+        if edition.owner not in dict(found):
+            found.insert(0, (edition.owner, str(edition.owner_label)))
+        if edition.custom_roles is not None:
+            used = seen_memberships(desk).order_by().values("custom_role")
+            custom = Role.objects.filter(account=desk.account, pk__in=used).order_by("name")
+            found += [(f"{CUSTOM}{pk}", name) for pk, name in custom.values_list("pk", "name")]
+        return found
+
+    def condition(self, value: str) -> Q:
+        """Return who holds it."""
+        if value.startswith(CUSTOM):
+            return Q(custom_role=value.removeprefix(CUSTOM))
+        return Q(role=value)
+
+    def finds_owner(self, request: HttpRequest, value: str) -> bool:
+        """The owner's role is no membership."""
+        return value == desk_of(request).edition.owner
+
+
+class StatusFilter(MembershipFilter):
+    """By status: active somewhere, or suspended somewhere."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [(status.value, str(status.label)) for status in Membership.Status]
+
+    def condition(self, value: str) -> Q:
+        """Return whose membership has it; what has ended is active no longer."""
+        found = Q(status=value)
+        return found & grants.active(timezone.now()) if self.is_active(value) else found
+
+    def finds_owner(self, request: HttpRequest, value: str) -> bool:
+        """The owner is active."""
+        return self.is_active(value)
+
+    @staticmethod
+    def is_active(value: str) -> bool:
+        """Say whether active people are asked for."""
+        return value == Membership.Status.ACTIVE
+
+
+class EndFilter(MembershipFilter):
+    """By when the access to some place ends."""
+
+    title = "access ends"
+    parameter_name = "ends"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer what is near, and what is over."""
+        return [("7", "Within 7 days"), ("30", "Within 30 days"), ("ended", "Already ended")]
+
+    def condition(self, value: str) -> Q:
+        """Return what ends then."""
+        now = timezone.now()
+        if value == "ended":
+            return Q(ends_at__lte=now)
+        return Q(ends_at__gt=now, ends_at__lte=now + timedelta(days=int(value)))
+
+
+class SignInFilter(PeopleFilter):
+    """By when people last signed in."""
+
+    title = "last sign-in"
+    parameter_name = "signed_in"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer what an access review asks."""
+        return [("never", "Never"), ("90", "Over 90 days ago"), ("30", "In the last 30 days")]
+
+    def people(self, request: HttpRequest, value: str) -> Q:
+        """Return who did."""
+        now = timezone.now()
+        if value == "never":
+            return Q(last_login=None)
+        if value == "90":
+            return Q(last_login__lt=now - timedelta(days=90))
+        return Q(last_login__gte=now - timedelta(days=30))
+
+
+PEOPLE_FILTERS = (PlaceFilter, RoleFilter, StatusFilter, EndFilter, SignInFilter)
