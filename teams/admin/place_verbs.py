@@ -30,7 +30,9 @@ class ReachForm(VerbForm):
         """Offer active subaccounts the actor works in."""
         prepare_reach(self, verb, verb.spec_reaches())
         self.fields["reach"].initial = ALL if verb.part.all_subaccounts else SOME
-        self.fields["managed"].initial = [str(row.subaccount_id) for row in verb.part.reach.all()]
+        if "managed" in self.fields:  # not where the role leaves nothing to choose
+            chosen = [str(row.subaccount_id) for row in verb.part.reach.all()]
+            self.fields["managed"].initial = chosen
 
 
 def prepare_reach(form: VerbForm, verb: Any, reaches: frozenset[str]) -> None:
@@ -208,6 +210,11 @@ class AddPlace(Placing):
             return (
                 f"You cannot add {label_of(self.obj)} anywhere: there is no place left where you "
                 "give roles and they are below you."
+            )
+        if self.part is not None and self.key() not in {key for key, _, _ in self.options()}:
+            return (
+                f"You cannot add {label_of(self.obj)} to {self.place_name}: there is no role in it "
+                "that you may give."
             )
         return ""
 
