@@ -271,6 +271,7 @@ class Probe:
     findings: list[str] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     requests: int = 0
+    opened: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def client(self) -> Client:
@@ -281,13 +282,21 @@ class Probe:
         return client
 
     def get(self, url: str, **data: Any) -> Any:
-        """Open ``url``."""
-        return self._seen(self.client.get(url, data or None), f"GET {url[:200]} {data or ''}")
+        """Open ``url``; what was seen before is not asked again, for nothing changes meanwhile."""
+        key = (url, *sorted(data.items()))
+        if key not in self.opened:
+            answer = self.client.get(url, data or None)
+            self.opened[key] = self._seen(answer, f"GET {url[:200]} {data or ''}")
+        return self.opened[key]
 
     def post(self, url: str, data: dict[str, Any] | None = None) -> Any:
         """Post to ``url`` and take back what it did."""
         with undone():
             return self._seen(self.client.post(url, data or {}), f"POST {url[:200]} {data or ''}")
+
+    def send(self, url: str, data: dict[str, Any], **extra: Any) -> Any:
+        """Post to ``url`` and let stand what it did, until the caller takes it back."""
+        return self._seen(self.client.post(url, data, **extra), f"POST {url[:200]}")
 
     def _seen(self, answer: Any, what: str) -> Any:
         self.requests += 1
@@ -302,6 +311,18 @@ class Probe:
         if match is not None and match.view_name:
             self.touched.add(f"url {match.view_name}")
         return answer
+
+    @property
+    def is_first(self) -> bool:
+        """Say whether this person tries also what the same code reads alike for everybody."""
+        return self.who == "owner"
+
+    @property
+    def forged(self) -> list[int]:
+        """Return the rival's keys to try where a form or filter takes one: all, or the likely."""
+        likely = ("subaccount", "user", "membership")
+        some = [self.arena.foreign[name].pk for name in likely]
+        return self.arena.foreign_keys if self.is_first else some
 
     @property
     def shut(self) -> set[int]:
