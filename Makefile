@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench hostile lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -100,7 +100,7 @@ test: $(DEV_INSTALLED) ## Run every test on SQLite, then on a throw-away Postgre
 	echo "== SQLite (browser tests: $$browser)"; \
 	env -u DATABASE_URL $(PY) -m pytest -n auto -m "$$select" $(PYTEST) || sqlite=FAILED; \
 	echo "== PostgreSQL"; \
-	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "not browser" $(PYTEST) \
+	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "not browser and not once" $(PYTEST) \
 		|| postgres=FAILED; \
 	echo; \
 	echo "SQLite: $$sqlite. Browser tests: $$browser. PostgreSQL: $$postgres."; \
@@ -139,6 +139,10 @@ format: $(DEV_INSTALLED) ## Put style and formatting right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	find $(TEMPLATE_DIRS) -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2
+
+hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on PostgreSQL
+	env -u DATABASE_URL $(PY) -m pytest -n auto tests/hostile $(PYTEST)
+	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto tests/hostile $(PYTEST)
 
 bench: $(DEV_INSTALLED) ## Compare pages with hand-written ones, as ratios within one run
 	$(PY) -m tests.bench

@@ -18,7 +18,7 @@ from tests.console.truth_stage import Person, Stage, person_columns
 from tests.console.truth_surfaces import KNOWN, SURFACES, UNTRIED, Surface
 from tests.engine.truth import CONDITIONS, EDITIONS, World, columns, table, toggles
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 REFUSED = (403, 404)
 ALL_SUBACCOUNTS = "all_subaccounts"

@@ -21,6 +21,8 @@ from teams.editions.spec import (
     RoleSpec,
 )
 
+pytestmark = pytest.mark.once
+
 TRUTH = Path(__file__).parents[1] / "truth"
 ABOUT = {"row", "activity", "permission", "scope", "toggle", "evidence", "note"}
 CONDITIONS = {SINGLE_BILL, RESELLER, ALL_SUBACCOUNTS}

@@ -207,7 +207,6 @@ def build(edition: str) -> Arena:
         )
     people["exmember"] = UserFactory(username="p.exmember")
     own, hidden = rows_in(north, "north"), rows_in(south, VEIL)
-    foreign = _rival(edition, teams)
     if edition == "sailthru":
         team = TeamFactory(account=account, name="Loyalty")
         TeamMembershipFactory(team=team, user=people["marketer_limited"])
@@ -220,6 +219,7 @@ def build(edition: str) -> Arena:
             mailing_list=own["mailinglist"],
             template=own["messagetemplate"],
         )
+    foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
@@ -285,14 +285,17 @@ class Probe:
         """Open ``url``; what was seen before is not asked again, for nothing changes meanwhile."""
         key = (url, *sorted(data.items()))
         if key not in self.opened:
-            answer = self.client.get(url, data or None)
+            client = self.client  # signed in before anything is undone
+            with undone():  # also an error of the database stays its own
+                answer = client.get(url, data or None)
             self.opened[key] = self._seen(answer, f"GET {url[:200]} {data or ''}")
         return self.opened[key]
 
     def post(self, url: str, data: dict[str, Any] | None = None) -> Any:
         """Post to ``url`` and take back what it did."""
+        client = self.client
         with undone():
-            return self._seen(self.client.post(url, data or {}), f"POST {url[:200]} {data or ''}")
+            return self._seen(client.post(url, data or {}), f"POST {url[:200]} {data or ''}")
 
     def send(self, url: str, data: dict[str, Any], **extra: Any) -> Any:
         """Post to ``url`` and let stand what it did, until the caller takes it back."""

@@ -92,7 +92,10 @@ def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
             missing = ask(f"{base}{MISSING}/{rest}")
             if missing.status_code not in probe.shut:
                 probe.find(f"{base}{MISSING}/{rest}: {missing.status_code} for a missing row")
-            shapes = MALFORMED if ask == probe.get and rest == "change/" else MALFORMED[:2]
+            if ask == probe.post and not probe.is_first and rest.count("/") > 2:
+                continue  # verbs find their row before they look at how they are asked
+            shapes = MALFORMED if ask == probe.get and rest == "change/" else MALFORMED[:1]
+            shapes = shapes if 302 not in probe.shut else ()  # the door repeats the address
             for key in (*arena.real_keys(probe.who, admin.model), *shapes):
                 answer = ask(f"{base}{key}/{rest}")
                 probe.alike(f"{ask.__name__} {base}*/{rest}", missing, MISSING, answer, key)
@@ -125,7 +128,8 @@ def parts(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
             if missing.status_code not in probe.shut:
                 probe.find(f"{url}{MISSING}/: {missing.status_code} for a missing part")
             labelled = (f"teams.mailinglist:{FAR + 6}", f"teams.subaccount:{FAR + 3}")
-            for key in (*probe.forged, *labelled, *SHAPES[: 1 + probe.is_first]):
+            keys = probe.forged if ask == probe.get else probe.forged[:2]
+            for key in (*keys, *labelled, *SHAPES[: 1 + probe.is_first]):
                 probe.alike(url, missing, MISSING, ask(f"{url}{key}/"), key)
 
 
@@ -145,8 +149,8 @@ def lists(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
         shown = missing.context["cl"].result_count if missing.status_code == 200 else 0
         if shown and not parameter.endswith("__isnull"):
             probe.find(f"{base}?{parameter}={MISSING}: a value that is not there finds rows")
-        shapes = () if parameter.endswith("__isnull") or not probe.is_first else SHAPES
-        for key in (*probe.forged, *shapes):
+        shapes = () if parameter.endswith("__isnull") or not probe.is_first else SHAPES[:2]
+        for key in (*probe.forged[:3], *shapes):
             answer = probe.get(base, **{parameter: str(key)})
             probe.alike(f"{base}?{parameter}=", missing, MISSING, answer, key)
         probe.touched.add(f"filter {site} {admin.opts.label_lower} {parameter}")
@@ -234,7 +238,7 @@ def forged_choices(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
                     continue
                 before = arena.digest()
                 missing = probe.post(url, {**filled, name: str(MISSING)})
-                for key in (*probe.forged, *(SHAPES if probe.is_first else ())):
+                for key in (*probe.forged, *(SHAPES[1:3] if probe.is_first else ())):
                     answer = probe.post(url, {**filled, name: str(key)})
                     probe.alike(f"{url} {name}", missing, MISSING, answer, key)
                 if arena.digest() != before:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.hostile.arena import Arena, build
+from tests.hostile.arena import Arena, build, undone
 
 
 @pytest.fixture(autouse=True)
@@ -17,5 +18,12 @@ def both_sites(settings: Any) -> None:
 
 @pytest.fixture
 def arena(request: Any, db: Any) -> Arena:
-    """Return the arena of the edition the test names, Emma HQ unless it does."""
+    """Return an arena of one's own, of the edition the test names, Emma HQ unless it does."""
     return build(getattr(request, "param", "emma_hq"))
+
+
+@pytest.fixture(scope="module")
+def shared_arena(request: Any, django_db_setup: Any, django_db_blocker: Any) -> Iterator[Arena]:
+    """Return an arena for all tests of a module: for those that take back all they do."""
+    with django_db_blocker.unblock(), undone():
+        yield build(request.param)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.apps import apps
 from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.hostile.arena import Arena, Probe, admins
 from tests.hostile.attacks import assault, filters_of, offered_actions, pages
+
+pytestmark = pytest.mark.once
 
 OURS = ("permissions", "teams", "billing")
 #: addresses that are not asked as somebody inside, and why

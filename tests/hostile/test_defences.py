@@ -16,6 +16,8 @@ from tests.hostile import workshop
 from tests.hostile.arena import Probe, admins, build
 from tests.hostile.attacks import ATTACKS
 
+pytestmark = pytest.mark.once
+
 GUARDS: dict[str, type] = {
     "ScopedModelAdmin": scoped.ScopedModelAdmin,
     "StockForms": stock.StockForms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,8 @@ from permissions.policy import (
     rank_at,
 )
 from permissions.policy.delegate import Code
+
+pytestmark = pytest.mark.once
 
 ACCOUNT_PERMISSIONS = ("pay_bills", "see_bills")
 PLACE_PERMISSIONS = ("read", "write", "send")
