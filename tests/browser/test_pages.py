@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
@@ -152,7 +153,7 @@ def test_the_bulk_confirmation_is_accessible_silent_and_fits(
     page.get_by_role("button", name="Leave 1 out").click()
     assert faults(page, said) == []
     page.get_by_role("button", name="Suspend 2 people").click()
-    assert "Author One and Full One were suspended." in page.content()
+    expect(page.get_by_text("Author One and Full One were suspended.")).to_be_visible()
     context.close()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from django.apps import apps
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -95,6 +96,8 @@ def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
             if ask == probe.post and not probe.is_first and rest.count("/") > 2:
                 continue  # verbs find their row before they look at how they are asked
             shapes = MALFORMED if ask == probe.get and rest == "change/" else MALFORMED[:1]
+            if rest == "change/" and ask == probe.get:
+                shapes += aliases(arena.trio(admin.model).own.pk)
             shapes = shapes if 302 not in probe.shut else ()  # the door repeats the address
             for key in (*arena.real_keys(probe.who, admin.model), *shapes):
                 answer = ask(f"{base}{key}/{rest}")
@@ -108,6 +111,12 @@ def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
     if may_open(arena, probe, admin) and own.status_code != 200 and probe.who == "owner":
         probe.find(f"{base}: the owner does not see their own row, so nothing was tried")
     probe.touched.add(f"model {site} {admin.opts.label_lower}")
+
+
+def aliases(key: int) -> tuple[str, ...]:
+    """Return other ways to write a key of one's own, which name nothing all the same."""
+    arabic = "".join(chr(0x660 + int(digit)) for digit in str(key))
+    return quote(arabic), f"0{key}", f"%2B{key}", f"{key}%20", f"{key}.0"
 
 
 def parts(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
