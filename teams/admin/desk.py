@@ -246,8 +246,12 @@ class Desk:
 
 
 def _account(key: Any, details: Mapping[str, Any]) -> Account:
-    fields = ["id", *details]
-    return Account.from_db(router.db_for_read(Account), fields, [key, *details.values()])
+    """Make the account of what the profile brought along; the rest is loaded when asked for."""
+    known = {"id": key, **details}
+    # in the order of the model, which JSON from a database does not keep
+    fields = [f.attname for f in Account._meta.concrete_fields if f.attname in known]
+    values = [known[name] for name in fields]
+    return Account.from_db(router.db_for_read(Account), fields, values)
 
 
 def initials(text: str) -> str:
