@@ -167,7 +167,8 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Search within the scope, for a bounded number of characters."""
-        return super().get_search_results(request, queryset, search_term[:SEARCH_LIMIT])
+        text = search_term[:SEARCH_LIMIT].replace("\x00", "")  # no text of a database holds it
+        return super().get_search_results(request, queryset, text)
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
         """Offer the actions declared on this class; those of the site delete by stock code.
