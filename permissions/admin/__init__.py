@@ -9,7 +9,7 @@ from permissions.admin.forms import ScopedForm
 from permissions.admin.inlines import ScopedStackedInline, ScopedTabularInline
 from permissions.admin.rows import key_of, row_of
 from permissions.admin.scoped import ScopedModelAdmin
-from permissions.admin.verbs import Verb, VerbForm
+from permissions.admin.verbs import Verb, VerbForm, site_page
 
 __all__ = [
     "BulkVerb",
@@ -24,4 +24,5 @@ __all__ = [
     "VerbForm",
     "key_of",
     "row_of",
+    "site_page",
 ]

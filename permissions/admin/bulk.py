@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,13 +75,24 @@ class BulkVerb(Verb):
         """Return the heading: the act and how many."""
         return f"{str(self.label).rstrip('…')} {self.counted()}"
 
+    @abstractmethod
     def effects(self, data: Mapping[str, Any]) -> list[Effect]:
         """Return what would happen to each of ``rows``. Raises Invalid for a wrong choice."""
-        raise NotImplementedError(f"{type(self).__name__} says nothing yet: override effects().")
 
+    @abstractmethod
     def run_row(self, row: Any, data: Mapping[str, Any]) -> None:
         """Call the services for one row; ``effects`` has been asked for the same ``data``."""
-        raise NotImplementedError(f"{type(self).__name__} does nothing yet: override run_row().")
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Do it to each of ``rows``; what is raised names the row it was raised for."""
+        for effect in self.effects(data):
+            try:
+                self.run_row(effect.row, data)
+            except ServiceError as error:
+                if effect.name not in error.message:
+                    error.args = (f"{effect.name}: {error.message}",)
+                raise
+        return self.done()
 
     def done(self) -> str:
         """Return the sentence that says what was done."""
@@ -167,7 +179,7 @@ def confirm(model_admin: ScopedModelAdmin, request: HttpRequest, name: str) -> H
             left = [effect for effect in found if not effect.problem] or found
             verb.rows, found = [effect.row for effect in left], left
         if confirmed and request.POST.get("shown") == fingerprint(found):
-            carry_out(verb, found, form.cleaned_data)
+            carry_out(verb, form.cleaned_data)
             return HttpResponseRedirect(verb.list_url())
     except Invalid as error:
         form.add_error(None, error.message)
@@ -176,27 +188,17 @@ def confirm(model_admin: ScopedModelAdmin, request: HttpRequest, name: str) -> H
     return page(verb, form, changed if confirmed else "")
 
 
-def carry_out(verb: BulkVerb, found: Sequence[Effect], data: Mapping[str, Any]) -> None:
+def carry_out(verb: BulkVerb, data: Mapping[str, Any]) -> None:
     """Do it to all rows or to none; a refusal is recorded once, after the rollback."""
     try:
         with transaction.atomic():
-            for effect in found:
-                _run_row(verb, effect, data)
+            done = verb.run(data)
     except Refused as refusal:
         verb.admin.on_refused(verb.request, refusal, verb.name)
         raise
     session = verb.request.session
     session[DONE] = [*session.get(DONE, ()), _token(verb.request)][-REMEMBERED:]
-    messages.success(verb.request, verb.done())
-
-
-def _run_row(verb: BulkVerb, effect: Effect, data: Mapping[str, Any]) -> None:
-    try:
-        verb.run_row(effect.row, data)
-    except ServiceError as error:
-        if effect.name not in error.message:
-            error.args = (f"{effect.name}: {error.message}",)
-        raise
+    messages.success(verb.request, done)
 
 
 def find_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.contrib import admin
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 
-class ScopedFilter(admin.SimpleListFilter):
+class ScopedFilter(admin.SimpleListFilter, ABC):
     """A filter by values it offers; any other value finds nothing.
 
     A subclass gives ``lookups`` and ``matching``.
@@ -19,9 +20,9 @@ class ScopedFilter(admin.SimpleListFilter):
         """Apply also where there is nothing to offer but a value came along."""
         return super().has_output() or self.value() is not None
 
+    @abstractmethod
     def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the rows with ``value``, which is one of those offered."""
-        raise NotImplementedError(f"{type(self).__name__} filters nothing: override matching().")
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filter; a value that is not offered finds nothing, whether it exists or not."""

@@ -8,11 +8,13 @@ record a refusal after its own rollback.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import AdminSite
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -36,7 +38,7 @@ class VerbForm(forms.Form):
         """Fill in choices and first values."""
 
 
-class Verb:
+class Verb(ABC):
     """One thing a person may do to one object, or (``on_list``) to none in particular.
 
     ``is_part`` says that the verb concerns a part of the object, of ``part_type``, such as one
@@ -103,9 +105,9 @@ class Verb:
         """Return why the verb is not offered; empty if it is."""
         return ""
 
+    @abstractmethod
     def run(self, data: Mapping[str, Any]) -> str:
         """Call the service; return the sentence that says what was done."""
-        raise NotImplementedError(f"{type(self).__name__} does nothing yet: override run().")
 
     # where it is
 
@@ -191,11 +193,7 @@ def _find(
 
 def render(verb: Verb, form: VerbForm | None, **extra: Any) -> HttpResponse:
     """Return the page of ``verb``; without a form, the one that asks for the part."""
-    site = verb.admin.admin_site
-    # Django's own hook for reversing names; its stubs leave it out
-    verb.request.current_app = site.name  # type: ignore[attr-defined]
     context = {
-        **site.each_context(verb.request),
         "title": verb.title() if form is not None else verb.prompt(),
         "verb": verb,
         "form": form,
@@ -205,4 +203,13 @@ def render(verb: Verb, form: VerbForm | None, **extra: Any) -> HttpResponse:
         "list_label": getattr(verb.admin, "menu_label", verb.admin.opts.verbose_name_plural),
         **extra,
     }
-    return TemplateResponse(verb.request, verb.template, context)
+    return site_page(verb.admin.admin_site, verb.request, verb.template, context)
+
+
+def site_page(
+    site: AdminSite, request: Any, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> TemplateResponse:
+    """Return a page in the frame of ``site``, whose names its templates reverse."""
+    request.current_app = site.name
+    everything = {**site.each_context(request), **context}
+    return TemplateResponse(request, template, everything, status=status)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from permissions.admin import ScopedModelAdmin, Verb
+from permissions.admin import ScopedModelAdmin, Verb, site_page
 from permissions.errors import Refused
 from teams.admin.desk import Desk, desk_of
 from teams.services.base import record_refused
@@ -60,13 +60,5 @@ class ConsoleAdmin(ScopedModelAdmin):
 
     def page(self, request: HttpRequest, obj: Any, context: dict[str, Any]) -> TemplateResponse:
         """Return a page of our own about ``obj``, in the frame of the site."""
-        # Django's own hook for reversing names; its stubs leave it out
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
-        everything = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": obj,
-            "list_label": self.menu_name(request),
-            **context,
-        }
-        return TemplateResponse(request, self.page_template, everything)
+        frame = {"opts": self.opts, "original": obj, "list_label": self.menu_name(request)}
+        return site_page(self.admin_site, request, self.page_template, {**frame, **context})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
+from permissions.admin import site_page
 from teams.admin.desk import desk_of
 from teams.admin.home import home_context
 from teams.admin.people import person_context
@@ -16,10 +16,7 @@ from teams.admin.soon import SOON, ending_rows
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    # Django's own hook for reversing names; its stubs leave it out
-    request.current_app = console.name  # type: ignore[attr-defined]
-    everything = {**console.each_context(request), "subtitle": None, **context}
-    return TemplateResponse(request, template, everything)
+    return site_page(console, request, template, {"subtitle": None, **context})
 
 
 def home(request: HttpRequest) -> HttpResponse:

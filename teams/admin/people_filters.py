@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import timedelta
 from typing import Any
 
@@ -30,9 +31,9 @@ class PeopleFilter(ScopedFilter):
         """Return the people found."""
         return queryset.filter(self.people(request, value))
 
+    @abstractmethod
     def people(self, request: HttpRequest, value: str) -> Q:
         """Return the condition on people."""
-        raise NotImplementedError(f"{type(self).__name__} filters nothing: override people().")
 
 
 class MembershipFilter(PeopleFilter):
@@ -47,9 +48,9 @@ class MembershipFilter(PeopleFilter):
             found |= Q(pk=desk.account.owner_id)
         return found
 
+    @abstractmethod
     def condition(self, value: str) -> Q:
         """Return the condition on memberships."""
-        raise NotImplementedError(f"{type(self).__name__} filters nothing: override condition().")
 
     def finds_owner(self, request: HttpRequest, value: str) -> bool:
         """Say whether the owner is found without a membership."""

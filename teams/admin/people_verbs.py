@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,13 +83,13 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
         who = label_of(membership.user)
         return self.desk.offers.verdict(membership, f"{self.act} {who}")
 
+    @abstractmethod
     def service(self, membership: Membership) -> None:
         """Do it to one membership."""
-        raise NotImplementedError(f"{type(self).__name__} does nothing yet: override service().")
 
+    @abstractmethod
     def line(self, role: str, place: str, extras: str) -> str:
         """Say what happens to one role."""
-        raise NotImplementedError(f"{type(self).__name__} says nothing yet: override line().")
 
     # what is chosen
 

@@ -10,11 +10,11 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from permissions.access import profile_of
+from permissions.admin import site_page
 from teams.admin.desk import desk_of
 from teams.admin.menu import as_app_list
 from teams.admin.refusal import refusal_context
@@ -96,11 +96,8 @@ class ConsoleSite(AdminSite):
 
     def refused(self, request: HttpRequest, refusal: PermissionDenied) -> HttpResponse:
         """Return the page of a refusal."""
-        # Django's own hook for reversing names; its stubs leave it out
-        request.current_app = self.name  # type: ignore[attr-defined]
-        desk = desk_of(request)
-        context = {**self.each_context(request), **refusal_context(desk, refusal)}
-        return TemplateResponse(request, "teams/console/refused.html", context, status=403)
+        context = refusal_context(desk_of(request), refusal)
+        return site_page(self, request, "teams/console/refused.html", context, status=403)
 
     # pages of the site itself
 
@@ -126,14 +123,11 @@ class ConsoleSite(AdminSite):
 
     def scope(self, request: HttpRequest) -> HttpResponse:
         """Show where one may look, or remember what was chosen; anything else is not there."""
-        # Django's own hook for reversing names; its stubs leave it out
-        request.current_app = self.name  # type: ignore[attr-defined]
         if request.method == "POST":
             return choose(request, home=reverse(f"{self.name}:index"))
-        context = {**self.each_context(request), **choices(request)}
         is_part = PART in request.GET
         template = "teams/console/scope_list.html" if is_part else "teams/console/scope.html"
-        return TemplateResponse(request, template, context)
+        return site_page(self, request, template, choices(request))
 
 
 class OperatorSite(AdminSite):
