@@ -7,7 +7,7 @@ from permissions.admin.bulk import BulkVerb, Effect
 from permissions.admin.filters import ScopedFilter, ScopedRelatedFilter
 from permissions.admin.forms import ScopedForm
 from permissions.admin.inlines import ScopedStackedInline, ScopedTabularInline
-from permissions.admin.rows import key_of, row_of
+from permissions.admin.rows import key_of, row_of, rows_of
 from permissions.admin.scoped import ScopedModelAdmin
 from permissions.admin.verbs import Verb, VerbForm, site_page
 
@@ -24,5 +24,6 @@ __all__ = [
     "VerbForm",
     "key_of",
     "row_of",
+    "rows_of",
     "site_page",
 ]

@@ -21,7 +21,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
-from permissions.admin.rows import key_of
+from permissions.admin.rows import rows_of
 from permissions.admin.verbs import Verb, VerbForm, render
 from permissions.errors import Invalid, Refused, ServiceError
 
@@ -205,11 +205,8 @@ def find_rows(
     model_admin: ScopedModelAdmin, request: HttpRequest, keys: Sequence[str]
 ) -> list[Any]:
     """Return the rows that ``keys`` name, all of them in scope, or raise the one 404."""
-    wanted = {key: key_of(model_admin.model, key) for key in keys}
-    if not wanted or None in wanted.values():
-        raise Http404
-    rows = list(model_admin.get_queryset(request).filter(pk__in=wanted.values()))
-    if len(rows) != len(wanted):
+    rows = rows_of(model_admin.get_queryset(request), keys)
+    if not rows:
         raise Http404
     return rows
 

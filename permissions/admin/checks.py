@@ -67,6 +67,13 @@ def check_admins(admins: Iterable[Any]) -> list[CheckMessage]:
 
 def _check_parts(model_admin: ScopedModelAdmin, name: str) -> Iterator[CheckMessage]:
     kind = type(model_admin)
+    if not model_admin.view_permission and kind.scope is ScopedModelAdmin.scope:
+        yield Error(
+            f"{name}: {kind.__name__} does not say which rows a person may see.",
+            hint="Name the view_permission, or override scope() and may_enter().",
+            obj=kind,
+            id="permissions.E055",
+        )
     if (model_admin.add_permission or model_admin.change_permission) and not (
         model_admin.fields or model_admin.fieldsets
     ):
@@ -91,4 +98,11 @@ def _check_parts(model_admin: ScopedModelAdmin, name: str) -> Iterator[CheckMess
                 hint="Derive it from permissions.admin.ScopedTabularInline or ScopedStackedInline.",
                 obj=kind,
                 id="permissions.E054",
+            )
+        elif not inline.view_permission:
+            yield Error(
+                f"{name}: the inline {inline.__name__} does not say which rows a person may see.",
+                hint="Name its view_permission.",
+                obj=kind,
+                id="permissions.E055",
             )

@@ -32,11 +32,16 @@ class ScopedInline(RelatedScope):
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows in scope."""
-        if not self.view_permission:
-            raise NotImplementedError(f"{type(self).__name__} names no view_permission.")
+        """Return the rows in scope; none without ``view_permission``, which a check reports."""
         base: Any = super()
         return access.visible(base.get_queryset(request), request.user, self.view_permission)
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Return a kind of formset that knows its inline: several may show the same model."""
+        base: Any = super()
+        kind = base.get_formset(request, obj, **kwargs)
+        kind.inline = self
+        return kind
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say whether any such row could be seen here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.admin.widgets import ForeignKeyRawIdWidget, ManyToManyRawIdWidget
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -30,10 +30,6 @@ class ScopedRawId(ForeignKeyRawIdWidget):
         except (TypeError, ValueError, OverflowError, ValidationError):
             pass
         return "", ""
-
-
-class ScopedRawIds(ManyToManyRawIdWidget):
-    """Several keys typed by hand. Stock Django names none of them."""
 
 
 class RelatedScope:

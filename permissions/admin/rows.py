@@ -21,8 +21,9 @@ def key_of(model: type[Model], text: str) -> Any:
 
     A row has one address: "01", "+1" and digits of other scripts name nothing.
     """
+    pk: Any = model._meta.pk
     try:
-        key = model._meta.pk.to_python(text)  # type: ignore[union-attr]
+        key = pk.to_python(text)
     except ValidationError:
         return None
     fits = not isinstance(key, int) or abs(key) < 2**63
@@ -33,6 +34,15 @@ def row_of(rows: QuerySet[M], text: str) -> M | None:
     """Return the row of ``rows`` whose key is written ``text``, or None."""
     key = key_of(rows.model, text)
     return None if key is None else rows.filter(pk=key).first()
+
+
+def rows_of(rows: QuerySet[M], texts: Iterable[str]) -> list[M] | None:
+    """Return the rows of ``rows`` whose keys are written so, or None if one is not there."""
+    keys = {text: key_of(rows.model, text) for text in texts}
+    if None in keys.values():
+        return None
+    found = list(rows.filter(pk__in=keys.values()))
+    return found if len(found) == len(keys) else None
 
 
 def require_rows(user: Any, model: type[Model], permission: str, keys: Iterable[Any]) -> None:

@@ -26,7 +26,7 @@ from permissions import access
 from permissions.admin.bulk import BulkVerb, confirm, opener
 from permissions.admin.filters import accepted
 from permissions.admin.related import RelatedScope
-from permissions.admin.rows import key_of
+from permissions.admin.rows import key_of, rows_of
 from permissions.admin.stock import READING, StockForms
 from permissions.admin.verbs import Verb, act
 from permissions.errors import Refused
@@ -74,13 +74,18 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
     def media(self) -> forms.Media:
         """Load the scripts of stock forms and of the action menu only where there is one."""
         is_open = self.add_permission or self.change_permission or self.delete_permission
-        menu = forms.Media(js=["admin/js/actions.js"] if self.bulk_verbs else [])
+        has_menu = self.bulk_verbs or self.actions
+        menu = forms.Media(js=["admin/js/actions.js"] if has_menu else [])
         return super().media if is_open else menu
 
     # what may be seen
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows this person may see: those on which they hold ``view_permission``."""
+        """Return the rows this person may see: those on which they hold ``view_permission``.
+
+        Raises NotImplementedError without one: there is no scope that would be right to assume. A
+        system check finds it before any request does.
+        """
         if not self.view_permission:
             raise NotImplementedError(f"{type(self).__name__} has no scope: override scope().")
         return access.visible(self.model._default_manager.all(), request.user, self.view_permission)
@@ -113,11 +118,9 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         """Return the row if it is in scope; a foreign, missing or malformed id gives None."""
         if from_field is not None:
             raise DisallowedModelAdminToField("Rows are found by their own key only.")
-        return (
-            None
-            if key_of(self.model, object_id) is None
-            else super().get_object(request, object_id)
-        )
+        if key_of(self.model, object_id) is None:
+            return None
+        return super().get_object(request, object_id)
 
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """Return the row, or raise the one 404 that every other id gets."""
@@ -145,11 +148,10 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     def related_rows(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows that other admins of this site may offer and name."""
-        return self.get_queryset(request) if self.may_enter(request) else self._nothing()
-
-    def _nothing(self) -> QuerySet[Any]:
-        found: QuerySet[Any] = self.model._default_manager.none()
-        return found
+        if self.may_enter(request):
+            return self.get_queryset(request)
+        nothing: QuerySet[Any] = self.model._default_manager.none()
+        return nothing
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Refuse to find rows by anything but their key."""
@@ -157,9 +159,9 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     # lists
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         """Allow the parameters of declared filters, and the exact lookups on the list."""
-        items = self.get_list_filter(request)  # type: ignore[arg-type]
+        items = self.get_list_filter(request)
         declared: set[str] = set().union(*(accepted(item, self.model) for item in items))
         return lookup in declared or lookup in self.exact_lookups
 
@@ -194,15 +196,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Any:
         """Run an action on all chosen rows or on none: one that is out of scope is missing."""
-        chosen = set(request.POST.getlist(ACTION_CHECKBOX_NAME))
-        try:
-            found = {
-                str(pk)
-                for pk in self.scope(request).filter(pk__in=chosen).values_list("pk", flat=True)
-            }
-        except (ValueError, OverflowError):
-            raise Http404 from None
-        if chosen - found:
+        if rows_of(self.scope(request), request.POST.getlist(ACTION_CHECKBOX_NAME)) is None:
             raise Http404
         return super().response_action(request, queryset, *args, **kwargs)
 

@@ -89,15 +89,7 @@ class StockForms:
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save the rows of an inline, each judged as it was and as it has become."""
-        base: Any = self
-        inline = next(
-            (
-                item
-                for item in base.get_inline_instances(request, form.instance)
-                if item.model is formset.model
-            ),
-            None,
-        )
+        inline = getattr(formset, "inline", None)
         if not isinstance(inline, ScopedInline):
             raise Refused("You cannot write these rows here.", code="READ_ONLY")
         inline.save(request, formset)
@@ -107,12 +99,12 @@ class StockForms:
         base: Any = super()
         base.save_related(request, form, formsets, change)
         permission = self.change_permission if change else self.add_permission
-        self.require(request, permission, [form.instance.pk])
+        require_rows(request.user, self.model, permission, [form.instance.pk])
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Lock the root, judge the row, and hand it to ``remove``."""
         self.lock(obj)
-        self.require(request, self.delete_permission, [obj.pk])
+        require_rows(request.user, self.model, self.delete_permission, [obj.pk])
         self.remove(request, obj)
 
     def remove(self, request: HttpRequest, obj: Any) -> None:
@@ -125,10 +117,6 @@ class StockForms:
         if registry.root is not None and root is not None:
             list(registry.root._default_manager.select_for_update().filter(pk=root))
         access.forget()
-
-    def require(self, request: HttpRequest, permission: str, keys: list[Any]) -> None:
-        """Raise OutOfScope unless the person holds ``permission`` on all stored rows ``keys``."""
-        require_rows(request.user, self.model, permission, keys)
 
     # what is said
 

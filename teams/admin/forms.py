@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from permissions.admin import VerbForm, key_of, row_of
+from permissions.admin import VerbForm, row_of, rows_of
 from permissions.catalogue import Label
 from permissions.errors import NotFound
 from teams.models import Account, Role
@@ -107,9 +107,7 @@ def role_of(account: Account, value: str) -> str | Role:
 
 def chosen_from(queryset: Any, keys: Iterable[str], what: Label) -> list[Any]:
     """Return the rows that ``keys`` name. Raises NotFound if one is not in ``queryset``."""
-    wanted = {text for text in keys if text}
-    known = {key_of(queryset.model, text) for text in wanted} - {None}
-    found = list(queryset.filter(pk__in=known))
-    if len(found) != len(wanted):
+    found: list[Any] | None = rows_of(queryset, filter(None, keys))
+    if found is None:
         raise NotFound(f"There is no such {what} among those you may choose.")
     return found

@@ -8,11 +8,11 @@ import pytest
 from django.contrib import admin
 from django.core.checks import run_checks
 
-from permissions.admin import ScopedModelAdmin, ScopedRelatedFilter
+from permissions.admin import ScopedModelAdmin, ScopedRelatedFilter, ScopedTabularInline
 from permissions.admin.checks import check_admins
 from teams.admin import console
 from teams.admin.matrix import areas, columns
-from teams.catalogue import CREATE_CAMPAIGNS
+from teams.catalogue import ACCESS_AUDIENCE, ACCESS_CAMPAIGNS, CREATE_CAMPAIGNS
 from teams.editions import EDITIONS
 from teams.models import Campaign, MailingList
 
@@ -30,7 +30,8 @@ def test_an_unscoped_admin_is_refused() -> None:
 
 @pytest.mark.parametrize("option", ["list_editable", "date_hierarchy", "save_as", "view_on_site"])
 def test_a_way_around_the_scope_is_refused(option: str) -> None:
-    kind = type("Leaky", (ScopedModelAdmin,), {option: ("name",)})
+    options = {"view_permission": ACCESS_AUDIENCE, option: ("name",)}
+    kind = type("Leaky", (ScopedModelAdmin,), options)
     assert [m.id for m in check_admins([kind(MailingList, console)])] == ["permissions.E051"]
 
 
@@ -47,12 +48,23 @@ LEAKY = [
 
 @pytest.mark.parametrize(("code", "options"), LEAKY)
 def test_a_part_without_a_scope_is_refused(code: str, options: dict[str, Any]) -> None:
-    kind = type("Leaky", (ScopedModelAdmin,), options)
+    kind = type("Leaky", (ScopedModelAdmin,), {"view_permission": ACCESS_CAMPAIGNS, **options})
     assert [m.id for m in check_admins([kind(Campaign, console)])] == [code]
+
+
+def test_an_admin_that_names_no_rows_is_refused_at_the_start() -> None:
+    inline = type("Lines", (ScopedTabularInline,), {"model": Campaign})
+    bare = type("Bare", (ScopedModelAdmin,), {})
+    full = type("Full", (ScopedModelAdmin,), {"view_permission": ACCESS_AUDIENCE})
+    lined = type("Lined", (full,), {"inlines": (inline,)})
+    assert [m.id for m in check_admins([bare(Campaign, console)])] == ["permissions.E055"]
+    assert [m.id for m in check_admins([lined(MailingList, console)])] == ["permissions.E055"]
+    assert check_admins([full(MailingList, console)]) == []
 
 
 def test_scoped_parts_are_accepted() -> None:
     options = {
+        "view_permission": ACCESS_CAMPAIGNS,
         "list_filter": ("status", ("mailing_list", ScopedRelatedFilter)),
         "change_permission": CREATE_CAMPAIGNS,
         "fields": ("name",),

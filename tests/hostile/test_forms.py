@@ -14,10 +14,11 @@ from django.test.utils import CaptureQueriesContext
 
 from permissions.admin import ScopedModelAdmin
 from permissions.errors import OutOfScope
+from teams.catalogue import ARCHIVE_SUBACCOUNTS
 from teams.models import Campaign, MailingList, Membership
 from tests.hostile.arena import VEIL, Arena, Probe
 from tests.hostile.attacks import LONG, stock_values
-from tests.hostile.workshop import CampaignDesk, CampaignLines, workshop
+from tests.hostile.workshop import CampaignDesk, CampaignLines, ListDesk, workshop
 
 
 def campaign_form(arena: Arena, who: str) -> tuple[Probe, str, dict[str, Any]]:
@@ -73,6 +74,23 @@ def test_inline_rows_are_judged(arena: Arena) -> None:
         inline.save(request, posted)
     assert refused.value.code == "OUT_OF_SCOPE"
     assert not Campaign.objects.filter(name="Stolen").exists()
+
+
+def test_inlines_of_one_model_are_judged_each_by_its_own_rule(arena: Arena, rf: Any) -> None:
+    """The first asks for what this person lacks; the second is theirs to write."""
+    strict = type("StrictLines", (CampaignLines,), {"change_permission": ARCHIVE_SUBACCOUNTS})
+    desk = type("TwoInlines", (ListDesk,), {"inlines": (strict, CampaignLines)})
+    two = desk(MailingList, workshop)
+    request = rf.post("/")
+    request.user = arena.people["manager"]
+    row = arena.trio(MailingList).own
+    page = Probe(arena, "manager").get(f"/workshop/teams/mailinglist/{row.pk}/change/")
+    for inline, name in zip(two.get_inline_instances(request, row), ("No", "Yes"), strict=True):
+        posted = {**stock_values(page), "campaigns-0-name": name}
+        formset = inline.get_formset(request, row)(posted, instance=row)
+        assert formset.is_valid()
+        two.save_formset(request, None, formset, True)
+    assert Campaign.objects.get(mailing_list=row).name == "Yes"
 
 
 def test_a_deletion_is_judged_again(arena: Arena, rf: Any) -> None:
