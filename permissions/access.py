@@ -62,19 +62,19 @@ class Facts(Protocol):
         """Return the logins that could hold anything at all on ``obj``."""
 
 
-_facts: Facts | None = None
+#: the one source of facts, put here when the application above starts
+_sources: list[Facts] = []
 
 
 def use(facts: Facts) -> None:
-    """Name where the facts come from; ``teams`` does when it starts."""
-    global _facts  # noqa: PLW0603  (set once at start-up, like the resource registry)
-    _facts = facts
+    """Name where the facts come from; ``teams`` does when it starts. The last one named counts."""
+    _sources[:] = [facts]
 
 
 def _source_of_facts() -> Facts:
-    if _facts is None:
+    if not _sources:
         raise ImproperlyConfigured("Nobody hands over facts; add 'teams' to INSTALLED_APPS.")
-    return _facts
+    return _sources[0]
 
 
 def candidates(obj: models.Model) -> QuerySet[Any]:

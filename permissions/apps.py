@@ -19,7 +19,8 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Open a unit of work per request, and finish the database after migrations."""
-        from permissions import access, checks  # noqa: F401  (models must be loaded)
+        # not above: both import models, which are loaded by now; checks register themselves
+        from permissions import access, checks  # noqa: F401
 
         request_started.connect(access.open_unit, dispatch_uid="permissions.open_unit")
         request_finished.connect(access.close_unit, dispatch_uid="permissions.close_unit")

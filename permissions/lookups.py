@@ -30,7 +30,7 @@ class InArray(Func):
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
         """Compile for SQLite and any other database with ``json_each``."""
         lhs, params = compiler.compile(self.source_expressions[0])
-        statement = f"{lhs} IN (SELECT value FROM json_each(%s))"  # noqa: S608  (lhs is a compiled column)
+        statement = f"{lhs} IN (SELECT value FROM json_each(%s))"  # noqa: S608  (the column as Django compiled it; the values are a parameter)
         return statement, [*params, json.dumps(self.ids)]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:

@@ -33,11 +33,11 @@ def flushable(databases: Any = ("default",)) -> Iterator[None]:
             audit.lock_down(alias)
 
 
-# Django's own hook around the flush; its stubs leave private names out
+# the hook around the flush has a private name, which the stubs leave out
 _Flushing: Any = test.TransactionTestCase
 
 
-class TransactionTestCase(_Flushing):  # type: ignore[misc]  # see above
+class TransactionTestCase(_Flushing):  # type: ignore[misc]  # typed, its super() has no such hook
     """Django's, able to flush the audit."""
 
     def _fixture_teardown(self) -> None:

@@ -20,4 +20,4 @@ class TeamsConfig(AppConfig):
         from teams import guarded, provider
 
         guarded.register(registry)
-        access.use(provider)  # type: ignore[arg-type]  # a module is a fine set of functions
+        access.use(provider)

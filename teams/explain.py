@@ -181,8 +181,9 @@ def find_user(username: str) -> Any:
     model = get_user_model()
     if not _is_text(username):
         raise Invalid(f"{username!r} is no user name.", code="NOT_TEXT")
+    people: Any = model._default_manager  # Django asks it of any manager of logins
     try:
-        return model._default_manager.get_by_natural_key(username)  # type: ignore[attr-defined]
+        return people.get_by_natural_key(username)
     except model.DoesNotExist:
         raise NotFound(f"There is no login {username!r}.") from None
 
@@ -224,7 +225,8 @@ def _lookup(model: type[models.Model], key: str) -> dict[str, Any]:
     has_slug = any(f.name == "slug" for f in model._meta.concrete_fields)
     if len(slugs) == depth and has_slug and (depth > 1 or not key.isdecimal()):
         return dict(zip(paths, slugs, strict=True))
+    pk: Any = model._meta.pk
     try:
-        return {"pk": model._meta.pk.to_python(key)}  # type: ignore[union-attr]
+        return {"pk": pk.to_python(key)}
     except ValidationError:
         return {}

@@ -50,15 +50,16 @@ DETAILS = ("slug", "name", "edition", "owner_id", "accent")
 class Row(NamedTuple):
     """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``.
 
-    ``person`` is the key of whom it is about; None for what is true of an account, whoever asks.
+    ``root``, ``place`` and ``ref`` are keys, None where the kind has none. ``person`` is the key
+    of whom it is about; None for what is true of an account, whoever asks.
     ``label`` is what a page shows: the name of the place, or for an account its details as JSON.
     """
 
     kind: str
     person: Any
-    root: int | None
-    place: int | None
-    ref: int | None
+    root: Any
+    place: Any
+    ref: Any
     name: str | None
     text: str | None
     one: bool | None

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
@@ -70,23 +70,23 @@ def _sort(rows: Iterable[Row]) -> _Sorted:
             found.labels[row.place] = row.label
         match row.kind:
             case "owned":
-                found.accounts[row.root] = row  # type: ignore[index]
+                found.accounts[row.root] = row
             case "account":  # one per membership; being the owner goes first
-                found.accounts.setdefault(row.root, row)  # type: ignore[arg-type]
+                found.accounts.setdefault(row.root, row)
             case "membership":
-                found.memberships[row.root].append(row)  # type: ignore[index]
+                found.memberships[row.root].append(row)
             case "reach":
-                found.reach[row.ref].add(row.place)  # type: ignore[index,arg-type]
+                found.reach[row.ref].add(row.place)
             case "toggle":
-                found.toggles[row.ref].append(row)  # type: ignore[index]
+                found.toggles[row.ref].append(row)
             case "guest":
-                found.guests[row.root].append(row)  # type: ignore[index]
+                found.guests[row.root].append(row)
             case "guest_object":
                 found.guest_objects.append(row)
             case "place":
-                found.places[row.root].append(row)  # type: ignore[index]
+                found.places[row.root].append(row)
             case "team":
-                found.groups.add(row.ref)  # type: ignore[arg-type]
+                found.groups.add(row.ref)
     return found
 
 
@@ -112,7 +112,7 @@ def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[An
     places: dict[int, list[Row]] = defaultdict(list)
     for row in rows_about(people, timezone.now(), recorded=recorded):
         if row.kind == "place":
-            places[cast("int", row.root)].append(row)
+            places[row.root].append(row)
         else:
             rows[row.person].append(row)
     sharing = Sharing()
@@ -160,7 +160,7 @@ def root_of(account: Row, places: Iterable[Row]) -> Root:
 
 
 def _tenant(person: Any, account: Row, found: _Sorted) -> Tenant:
-    key = cast("int", account.root)  # every account row has one
+    key = account.root
     edition = get(str(account.name))
     holdings: list[Holding] = []
     if account.kind == "owned":

@@ -59,7 +59,7 @@ def entry(desk: Desk, event: AuditEvent, names: dict[str, str]) -> Entry:
     )
 
 
-def sentence(  # noqa: PLR0912  (one line an action)
+def sentence(  # noqa: PLR0912  (a table of actions, one sentence each)
     desk: Desk, event: AuditEvent, names: dict[str, str]
 ) -> str:
     """Return what was done, to follow the actor's name; ``names`` are people's, by login."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -72,12 +72,12 @@ class ResourceAdmin(ConsoleAdmin):
     page_template = "teams/console/resource.html"
 
     # annotated, for subclasses show more columns than three
-    list_display: Any = ("name_cell", "place_cell", "created_cell")  # type: ignore[misc]
-    list_filter: Any = (PlaceFilter,)  # type: ignore[misc]
+    list_display: Any = ("name_cell", "place_cell", "created_cell")
+    list_filter: ClassVar[Any] = (PlaceFilter,)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
-    ordering: Any = ("name", "pk")  # type: ignore[misc]  # as above
+    ordering: ClassVar[Any] = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
     verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere, WithdrawHere)
 
@@ -195,7 +195,7 @@ class CampaignAdmin(ResourceAdmin):
     menu_icon = "send"
 
     list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter: Any = (PlaceFilter, StatusFilter)  # type: ignore[misc]  # as above
+    list_filter: ClassVar[Any] = (PlaceFilter, StatusFilter)
     verbs = (GuestHere, WithdrawHere)
 
     @admin.display(description="State")

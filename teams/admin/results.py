@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Case, F, QuerySet, When
@@ -36,8 +36,8 @@ class ResultAdmin(ResourceAdmin):
     )
 
     list_display: Any = ("name_cell", "place_cell", "list_cell", "sent_cell")
-    list_filter: Any = (PlaceFilter,)  # type: ignore[misc]  # as there
-    ordering: Any = (F("sent_at").desc(nulls_last=True), "-pk")  # type: ignore[misc]
+    list_filter: ClassVar[Any] = (PlaceFilter,)
+    ordering: ClassVar[Any] = (F("sent_at").desc(nulls_last=True), "-pk")
     sortable_by = ("name_cell", "sent_cell")
     verbs: tuple[type[Verb], ...] = ()
 
