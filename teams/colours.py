@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 Rgb = tuple[int, int, int]
 
@@ -70,7 +70,7 @@ def legible(colour: Rgb, towards: Rgb, on: Iterable[Rgb]) -> Rgb:
     return towards
 
 
-@cache
+@lru_cache(maxsize=256)  # anybody may ask for any colour: not without end
 def tokens(accent: Rgb) -> dict[str, tuple[Rgb, Rgb]]:
     """Return the accent tokens of console.css, each for light and for dark pages.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 
 from permissions.policy import TOP, Bundle
 from permissions.policy.terms import ORDINARY
@@ -54,7 +54,7 @@ def role_bundle(edition: str, role: str, contact: bool = False) -> Bundle:
     return _split(held, _cells(spec.at_home) if spec.at_home else None)
 
 
-@cache
+@lru_cache(maxsize=4096)  # the ticks are text that tenants write: not without end
 def custom_bundle(edition: str, ticked: str) -> Bundle:
     """Return what a custom role holds; ``ticked`` is the JSON list stored with it.
 
