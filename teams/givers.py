@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.db import models
@@ -12,14 +12,14 @@ from django.utils import timezone
 from permissions import grants
 from permissions.catalogue import Permission
 from permissions.errors import ServiceError
-from permissions.policy import TOP, Denial, PlaceId, Standing, sources_at
+from permissions.policy import TOP, Denial, PlaceId, sources_at
 from permissions.resources import registry
 from teams import provider
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account, Membership
-from teams.services.base import Change
 from teams.services.gates import gate
+from teams.services.glance import Glance
 
 #: how many people who could give a permission are named
 NAMED = 5
@@ -31,16 +31,6 @@ class Giver:
 
     person: Any
     role: str
-
-
-class _Imagined(Change):
-    """A change that somebody might make for a person about whom everything is read already."""
-
-    theirs: Standing
-
-    def recorded_of(self, person: Any) -> Standing:
-        """Return what is recorded for the person."""
-        return self.theirs
 
 
 def givers(
@@ -67,18 +57,15 @@ def givers(
     _root, place = registry.of(obj).locate(obj)
     people = [(person, role) for person, role in _candidates(account, place) if person != user]
     profiles = provider.load_profiles({person.pk for person, _role in people})
-    first: _Imagined | None = None
-    theirs = Standing(None)
+    change: Glance | None = None
     for person, role in people:
         profile = profiles[person.pk]
         tenant = profile.tenants.get(account.pk)
         if tenant is None or not sources_at(tenant.standing, tenant.root, permission, place):
             continue
-        if first is None:
-            first = cast("_Imagined", _Imagined.open(person, account, profile))
-            theirs = Change.recorded_of(first, user)
-        change = replace(first, actor=person, standing=tenant.standing, profile=profile)
-        change.theirs = theirs
+        if change is None:
+            change = cast("Glance", Glance.open(person, account, profile))
+        change = change.seen_by(person, profile)
         if _may_change(change, user, place) and person not in [giver.person for giver in found]:
             found.append(Giver(person, role))
             if len(found) == most:
@@ -111,7 +98,7 @@ def _admitted(role: RoleSpec) -> Iterator[Collection[str]]:
         yield from _admitted(role.at_home)
 
 
-def _may_change(change: Change, user: Any, place: PlaceId) -> bool:
+def _may_change(change: Glance, user: Any, place: PlaceId) -> bool:
     at_account, places = place == TOP, frozenset({place})
     try:
         gate(change, user, account_level=at_account, places=places, act="give this")

@@ -117,7 +117,4 @@ def key_of(place: Place | None) -> int | None:
 
 def adding_of(desk: Desk) -> Adding:
     """Return what may be added at this desk, asked once a request."""
-    found: Adding | None = desk.__dict__.get("adding")
-    if found is None:
-        found = desk.__dict__["adding"] = Adding(desk)
-    return found
+    return desk.once(Adding)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import router
@@ -14,15 +14,16 @@ from django.http import HttpRequest
 
 from permissions import access
 from permissions.audit import label_of
-from permissions.errors import ServiceError
-from permissions.policy import TOP, PlaceId, Standing
+from permissions.policy import TOP, PlaceId
 from permissions.profile import Profile, Tenant
-from teams import provider, selectors
+from teams import selectors
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account
-from teams.services.base import Change
+from teams.services.glance import Glance
 from teams.services.offers import Offers
+
+T = TypeVar("T")
 
 ACCOUNT_KEY = "console_account"
 PLACE_KEY = "console_place"
@@ -44,45 +45,19 @@ class Chip(NamedTuple):
     kind: str
 
 
-class Glance(Change):
-    """A change that is only looked at: nobody's standing is read twice for one page."""
-
-    def recorded_of(self, person: Any) -> Standing:
-        """Return what is recorded for ``person`` here, remembered for this page."""
-        known: dict[Any, Standing] = self.__dict__.setdefault("standings", {})
-        if person.pk not in known:
-            known[person.pk] = super().recorded_of(person)
-        return known[person.pk]
-
-    def look_up(self, people: Collection[Any]) -> None:
-        """Read what is recorded for all of ``people`` (keys) at once, for the questions to come."""
-        known: dict[Any, Standing] = self.__dict__.setdefault("standings", {})
-        if wanted := [pk for pk in people if pk not in known]:
-            profiles = provider.load_profiles(wanted, recorded=True)
-            known |= {pk: self.standing_in(pk, profile) for pk, profile in profiles.items()}
-
-    def seen_by(self, person: Any, profile: Profile) -> Glance:
-        """Return the change ``person`` would make here, with what is known already."""
-        standing = self.standing_in(person.pk, profile)
-        other = replace(self, actor=person, standing=standing, profile=profile)
-        other.__dict__["standings"] = self.__dict__.setdefault("standings", {})
-        return other
-
-    def may(self, permissions: Collection[str], places: Collection[PlaceId]) -> bool:
-        """Say whether the actor holds all of ``permissions`` at all of ``places``."""
-        try:
-            for permission in permissions:
-                self.require(permission, frozenset(places), "do this")
-        except ServiceError:
-            return False
-        return True
-
-
 @dataclass
 class Desk:
     """One person at the console, in the account they have chosen."""
 
     request: HttpRequest
+    _answers: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, question: Callable[[Desk], T]) -> T:
+        """Return ``question(self)``, asked once a request, however often a page wants it."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        found: T = self._answers[question]
+        return found
 
     @cached_property
     def user(self) -> Any:
@@ -288,7 +263,6 @@ __all__ = [
     "TOP",
     "Chip",
     "Desk",
-    "Glance",
     "Place",
     "desk_of",
     "initials",

@@ -34,14 +34,8 @@ def kinds(desk: Desk) -> list[tuple[str, str]]:
 
 
 def lacking(desk: Desk) -> list[Lack]:
-    """Return what is lacking in the active subaccounts whose people the reader sees.
-
-    Asked once a request, for Django builds its filters several times a page.
-    """
-    known: list[Lack] | None = desk.__dict__.get("lacking")
-    if known is None:
-        known = desk.__dict__["lacking"] = _lacking(desk)
-    return known
+    """Return what is lacking in the active subaccounts whose people the reader sees."""
+    return desk.once(_lacking)  # Django builds its filters several times a page
 
 
 def _lacking(desk: Desk) -> list[Lack]:

@@ -18,7 +18,7 @@ from teams.admin import words
 from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
-from teams.admin.desk import desk_of
+from teams.admin.desk import Desk, desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
 from teams.admin.people_filters import PEOPLE_FILTERS, works_in
 from teams.admin.people_verbs import PEOPLE_VERBS
@@ -80,10 +80,7 @@ class PersonAdmin(ConsoleAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Return the columns, bound to the desk of this request."""
-        found = getattr(request, "_columns", None)
-        if found is None:
-            found = request._columns = columns(self, request)  # type: ignore[attr-defined]
-        return found
+        return desk_of(request).once(columns)
 
     @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: Any) -> SafeString:
@@ -114,11 +111,10 @@ class PersonAdmin(ConsoleAdmin):
         return self.page(request, obj, context)
 
 
-def columns(model_admin: PersonAdmin, request: HttpRequest) -> tuple[Any, ...]:
+def columns(desk: Desk) -> tuple[Any, ...]:
     """Return the columns of the list as functions of a person."""
-    desk = desk_of(request)
-    meta = model_admin.opts
-    link = f"{model_admin.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
+    meta = get_user_model()._meta
+    link = f"{console.name}:{meta.app_label}_{meta.model_name}_change"
 
     @admin.display(description="Person", ordering=words.name_fields()[0])
     def person(obj: Any) -> SafeString:

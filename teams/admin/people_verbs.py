@@ -55,6 +55,10 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
     past: str
     idle_note: str
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.verdicts: dict[int, ServiceError | None] = {}
+
     def noun(self, count: int) -> str:
         """Count people."""
         return "person" if count == 1 else "people"
@@ -73,10 +77,9 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
 
     def verdict(self, membership: Membership) -> ServiceError | None:
         """Return what the service would raise, asked once a request."""
-        known: dict[int, ServiceError | None] = self.__dict__.setdefault("verdicts", {})
-        if membership.pk not in known:
-            known[membership.pk] = self.judge(membership)
-        return known[membership.pk]
+        if membership.pk not in self.verdicts:
+            self.verdicts[membership.pk] = self.judge(membership)
+        return self.verdicts[membership.pk]
 
     def judge(self, membership: Membership) -> ServiceError | None:
         """Ask the service's gate."""

@@ -20,6 +20,7 @@ from teams.admin.desk import Chip, Desk, role_spec
 from teams.admin.known import known_of
 from teams.admin.switchers import why_locked
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
+from teams.editions.spec import ToggleSpec
 from teams.models import (
     AccountUserGrant,
     Membership,
@@ -27,7 +28,6 @@ from teams.models import (
     SubaccountUserGrant,
     TeamMembership,
 )
-from teams.services.offers import Switch
 
 TABS = 8
 
@@ -153,27 +153,28 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
         permissions = spec.optional[toggle.codename]
         error = refusal or desk.offers.switch_verdict(membership, spec, toggle, on)
         locked = why_locked(desk, membership, spec, toggle, error) if error else ""
-        switch = Switch(toggle, tuple(sorted(permissions)), bool(on & permissions), locked)
-        found.append(_switch_row(switch, rows))
+        given = [row for row in rows if row.permission.codename in permissions]
+        found.append(_switch_row(toggle, permissions, given, locked))
     return found
 
 
-def _switch_row(switch: Switch, rows: Iterable[Any]) -> SwitchRow:
-    covers = words.listed([str(CATALOGUE[p].label) for p in switch.permissions])
-    given = next((r for r in rows if r.permission.codename in switch.permissions), None)
-    note = f"Covers {covers}."
-    if switch.is_on and given is not None:
-        note += f" On since {words.short_date(given.granted_at)}."
-        if given.ends_at:
-            note += f" Ends {words.short_date(given.ends_at)}."
-        if switch.locked:
-            note += f" {switch.locked}"
+def _switch_row(
+    toggle: ToggleSpec, permissions: Collection[str], given: list[Any], locked: str
+) -> SwitchRow:
+    """Return one switch: ``given`` are the grants by which it is on, ``locked`` why it stays so."""
+    note = f"Covers {words.listed([str(CATALOGUE[p].label) for p in sorted(permissions)])}."
+    if given:
+        note += f" On since {words.short_date(given[0].granted_at)}."
+        if given[0].ends_at:
+            note += f" Ends {words.short_date(given[0].ends_at)}."
+        if locked:
+            note += f" {locked}"
     return SwitchRow(
-        switch.toggle.codename,
-        str(switch.toggle.label),
-        note if switch.is_on else switch.locked or note,
-        switch.is_on,
-        bool(switch.locked),
+        toggle.codename,
+        str(toggle.label),
+        note if given else locked or note,
+        bool(given),
+        bool(locked),
     )
 
 

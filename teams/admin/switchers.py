@@ -44,7 +44,7 @@ def _places(missing: list[Any]) -> list[str]:
 
 def switcher(desk: Desk, membership: Membership, spec: RoleSpec, toggle: ToggleSpec) -> str:
     """Return who may switch this on, nearest first: "Maria Lopez (owner)"; empty for nobody."""
-    for person, label, offers in _candidates(desk):
+    for person, label, offers in desk.once(_candidates):
         if person.pk in (desk.user.pk, membership.user_id):
             continue
         if offers.verdict(membership, "") or offers.switch_verdict(membership, spec, toggle, set()):
@@ -59,9 +59,6 @@ def _candidates(desk: Desk) -> list[tuple[Any, str, Offers]]:
     Whoever has a role in one subaccount is nearer than whoever has one on the account; whether
     they may is for the services' gates to say.
     """
-    found: list[tuple[Any, str, Offers]] | None = desk.__dict__.get("switchers")
-    if found is not None:
-        return found
     account = desk.account
     able = frozenset[str]().union(*(role.toggled_by for role in desk.edition.roles))
     rows = (
@@ -77,7 +74,7 @@ def _candidates(desk: Desk) -> list[tuple[Any, str, Offers]]:
     near = sorted(rows, key=lambda m: (m.is_account_level, ranks.get(m.role, 0), m.pk))
     people = {m.user_id: (m.user, m.role) for m in reversed(near)}
     held = provider.load_profiles({*people, account.owner_id})
-    found = []
+    found: list[tuple[Any, str, Offers]] = []
     for pk in dict.fromkeys(m.user_id for m in near):
         person, role = people[pk]
         role_of = role_spec(desk.edition, role)
@@ -87,7 +84,6 @@ def _candidates(desk: Desk) -> list[tuple[Any, str, Offers]]:
     if account.pk in owner.tenants:
         label = str(desk.edition.owner_label)
         found.append((account.owner, label, _offers(desk, account.owner, owner)))
-    desk.__dict__["switchers"] = found
     return found
 
 

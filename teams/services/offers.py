@@ -12,14 +12,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from permissions import access
 from permissions.errors import ServiceError
 from permissions.policy import Atoms, PlaceId, Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.terms import Holding, Source
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.editions.spec import AT_HOME, SOME, RoleSpec, ToggleSpec
-from teams.models import Account, Membership, Role, Subaccount
+from teams.models import Membership, Role, Subaccount
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
 from teams.services.gates import (
@@ -33,18 +32,6 @@ from teams.services.guests import gate_guest
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import require_named
-
-__all__ = ["Offers", "Switch", "offers_for"]
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One toggle of one membership: on or off, and the sentence that says why it is locked."""
-
-    toggle: ToggleSpec
-    permissions: tuple[str, ...]
-    is_on: bool
-    locked: str
 
 
 @dataclass(slots=True)
@@ -90,36 +77,6 @@ class Offers:
         except ServiceError as error:
             return error
         return None
-
-    def switches(self, membership: Membership) -> list[Switch]:
-        """Return every toggle of the edition for this membership, locked ones with the reason."""
-        spec = self.change.edition.find_role(membership.role)
-        if spec is None or membership.account_id != self.change.account.pk:
-            return []
-        table = (
-            membership.account_toggles
-            if membership.is_account_level
-            else membership.subaccount_toggles
-        )
-        on = set(table.values_list("permission__codename", flat=True))
-        refusal = self.refusal(membership)
-        return [
-            Switch(
-                toggle=toggle,
-                permissions=tuple(sorted(spec.optional[toggle.codename])),
-                is_on=bool(on & spec.optional[toggle.codename]),
-                locked=refusal or self.switch_refusal(membership, spec, toggle, on),
-            )
-            for toggle in self.change.edition.toggles
-            if toggle.codename in spec.optional
-        ]
-
-    def switch_refusal(
-        self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
-    ) -> str:
-        """Return why this switch cannot be moved, given that the person may be managed."""
-        error = self.switch_verdict(membership, spec, toggle, on)
-        return error.message if error else ""
 
     def switch_verdict(
         self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
@@ -308,10 +265,6 @@ class Offers:
             return False
         return not subaccount.is_home
 
-    def may_manage_people(self, subaccount: Subaccount | None) -> bool:
-        """Say whether the actor may add anybody there."""
-        return bool(self.roles(subaccount=subaccount))
-
 
 def _reach_of(membership: Membership) -> Reach:
     if membership.subaccount_id is not None:
@@ -320,9 +273,3 @@ def _reach_of(membership: Membership) -> Reach:
         return Reach(top=True, places=None)
     ids = frozenset(row.subaccount_id for row in membership.reach.all())
     return Reach(top=True, places=ids)
-
-
-def offers_for(actor: Any, account: Account) -> Offers | None:
-    """Return what ``actor`` may do in ``account``; None if they have nothing in it."""
-    change = Change.open(actor, account, access.profile_of(actor))
-    return Offers(change) if change is not None else None
