@@ -184,7 +184,9 @@ def _given_to(model: type[models.Model], groups: Collection[int]) -> tuple[Query
     rows = table._default_manager.filter(group_id__in=groups)
     if is_direct(table):
         return rows, "content_object_id"
-    return rows.filter(content_type=ContentType.objects.get_for_model(model)), "object_pk"
+    rows = rows.filter(content_type=ContentType.objects.get_for_model(model))
+    # the generic table keeps keys as text, which PostgreSQL compares with no other type
+    return rows.annotate(key=Cast("object_pk", model._meta.pk)), "key"
 
 
 def generic_rows(whose: Q) -> QuerySet[Any]:
