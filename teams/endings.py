@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from permissions import access, grants
 from permissions.profile import Tenant
-from permissions.resources import registry
 from teams import selectors
 from teams.catalogue import MANAGE_TEAMS
 from teams.editions import get
@@ -20,7 +19,6 @@ from teams.models import (
     Account,
     AccountUserGrant,
     Membership,
-    Subaccount,
     SubaccountUserGrant,
     TeamMembership,
 )
@@ -135,17 +133,12 @@ def _guests(search: _Search) -> Iterable[Ending]:
         user__is_active=True,
     )
     found: dict[tuple[Any, str, Any], Ending] = {}
-    for resource in registry:
-        table: Any = grants.user_table(resource.model)
-        if not resource.guest or not grants.is_direct(table):
-            continue
-        rows = table._default_manager.filter(
+    for resource, given in selectors.guest_grants():
+        rows = given.filter(
             search.window,
             Exists(awake),
             **{f"content_object__{resource.root_path}": search.account.pk},
         )
-        if resource.model is Subaccount:
-            rows = rows.filter(membership=None)
         for row in rows.select_related("content_object", "user").order_by("ends_at"):
             _root, place = resource.locate(row.content_object)
             is_own = row.user_id == search.user.pk

@@ -9,12 +9,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from permissions import access
+from permissions import access, grants
 from permissions.catalogue import Area, Permission
 from permissions.lookups import NEVER, any_of
 from permissions.policy import TOP, Denial, Outcome, PlaceId, Scope, Source, decide
 from permissions.profile import Profile, Tenant
-from permissions.resources import registry
+from permissions.resources import Resource, registry
 from teams.catalogue import (
     ARCHIVE_SUBACCOUNTS,
     CATALOGUE,
@@ -97,6 +97,11 @@ def sees_account_people(profile: Profile, key: Any) -> bool:
     return tenant.standing.is_owner or held or everywhere
 
 
+def works_in(place: Any) -> Q:
+    """Return the condition on memberships of its account that they reach ``place``."""
+    return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
+
+
 def memberships_of(user: Any) -> QuerySet[Membership]:
     """Return the memberships ``user`` may see: of people they manage, and their own."""
     profile = access.profile_of(user)
@@ -141,6 +146,19 @@ def _managers_seen(profile: Profile, key: Any) -> Any:
             )
         )
     return meet
+
+
+def guest_grants() -> Iterator[tuple[Resource, QuerySet[Any]]]:
+    """Yield each kind of thing one may be a guest of, with every grant that makes somebody one.
+
+    Unscoped: whoever asks narrows it to what the reader may know. Toggles of members, which share
+    a table with guests of subaccounts, are left out; a host's generic grants say too little.
+    """
+    for resource in registry:
+        table = grants.user_table(resource.model)
+        if resource.guest and grants.is_direct(table):
+            rows = table._default_manager.all()
+            yield resource, rows.filter(membership=None) if resource.model is Subaccount else rows
 
 
 def people_of(user: Any) -> QuerySet[Any]:

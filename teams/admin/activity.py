@@ -1,4 +1,4 @@
-"""What happened about one person, or was done by them, as far as the reader may know it.
+"""What happened in the account, or about one person, as far as the reader may know it.
 
 The owner reads everything, others what concerns places whose people they see, and everybody what
 was done to themselves. In doubt an event is left out, and refusals are for the owner alone.
@@ -17,6 +17,7 @@ from permissions.policy import TOP
 from teams import selectors
 from teams.admin.desk import Desk
 from teams.admin.feed import Entry, entries
+from teams.admin.persons import sees_people
 from teams.catalogue import MANAGE_MANAGERS, MANAGE_TEAMS
 from teams.models import Membership, Subaccount
 from teams.services.base import root_key
@@ -74,6 +75,15 @@ def activity(desk: Desk, person: Any, memberships: Iterable[Membership]) -> list
         events = events.exclude(action=REFUSED)
     found = [event for event in events[:LOOKED_AT] if is_known(desk, event)]
     return entries(desk, found[:SHOWN])
+
+
+def recent(desk: Desk, limit: int) -> list[Entry]:
+    """Return the newest events that the reader may know, to whoever runs the account."""
+    if not desk.is_owner and not (desk.works_at_account and sees_people(desk)):
+        return []
+    looked_at = limit if desk.is_owner else 2 * LOOKED_AT
+    events = timeline(root_key(desk.account))[:looked_at]
+    return entries(desk, [event for event in events if is_known(desk, event)][:limit])
 
 
 def is_known(desk: Desk, event: AuditEvent) -> bool:

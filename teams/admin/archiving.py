@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from permissions import access, grants
 from permissions.audit import label_of
-from permissions.resources import registry
 from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Desk
 from teams.admin.persons import seen_memberships
 from teams.catalogue import ACCESS_AUDIENCE, ACCESS_CAMPAIGNS
-from teams.models import Campaign, MailingList, ManagedSubaccount, Membership, Subaccount
+from teams.models import Campaign, MailingList, Membership, Subaccount
 
 NAMED = 8
 NOBODY = "Nobody"
@@ -68,11 +66,8 @@ def _crew(desk: Desk, place: Subaccount) -> str:
     """Return who works in ``place``, by name as far as the reader sees them; empty if unknown."""
     if not _shows_people(desk, place):
         return ""
-    managing = ManagedSubaccount.objects.filter(subaccount=place).values("membership_id")
     working = Membership.objects.filter(
-        Q(subaccount=place)
-        | Q(subaccount=None, all_subaccounts=True)
-        | Q(subaccount=None, pk__in=managing),
+        selectors.works_in(place),
         grants.active(timezone.now()),
         account=desk.account,
         status=Membership.Status.ACTIVE,
@@ -94,14 +89,9 @@ def _guests(desk: Desk, place: Subaccount) -> str:
     if not _shows_people(desk, place):
         return ""
     found: dict[Any, str] = {}
-    for resource in registry:
-        table: Any = grants.user_table(resource.model)
-        if not resource.guest or resource.place_path is None or not grants.is_direct(table):
-            continue
+    for resource, given in selectors.guest_grants():
         inside = {f"content_object__{resource.place_path}": place.pk}
-        rows = table._default_manager.filter(grants.active(timezone.now()), **inside)
-        if resource.model is Subaccount:
-            rows = rows.filter(membership=None)
+        rows = given.filter(grants.active(timezone.now()), **inside)
         for row in rows.select_related("user"):
             found[row.user_id] = label_of(row.user)
     return _and_more(sorted(found.values()), len(found))

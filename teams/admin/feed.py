@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 
-from permissions.audit import REFUSED, label_of, timeline
+from permissions.audit import REFUSED, label_of
 from permissions.models import AuditEvent
 from teams.admin import words
 from teams.admin.desk import Desk, initials, role_spec
 from teams.models import Subaccount
-from teams.services.base import root_key
 
 
 class Entry(NamedTuple):
@@ -23,11 +22,6 @@ class Entry(NamedTuple):
     text: str
     when: Any
     is_refusal: bool
-
-
-def recent(desk: Desk, limit: int) -> list[Entry]:
-    """Return the newest events of the account, for its owner."""
-    return entries(desk, timeline(root_key(desk.account))[:limit])
 
 
 def entries(desk: Desk, events: Iterable[AuditEvent]) -> list[Entry]:

@@ -14,7 +14,7 @@ from permissions import access
 from permissions.audit import label_of
 from permissions.catalogue import Permission
 from teams import selectors
-from teams.admin import changes, lacks, words
+from teams.admin import activity, lacks, words
 from teams.admin.desk import Desk
 from teams.admin.persons import seen_memberships, sees_people
 from teams.admin.site import console
@@ -77,7 +77,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "ending": ending[:FIRST],
         "ending_count": len(ending),
         "days": SOON.days,
-        "recent": changes.recent(desk, RECENT),
+        "recent": activity.recent(desk, RECENT),
         "abilities": [] if runs else _abilities(desk),
     }
     if runs:

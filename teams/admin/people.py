@@ -14,13 +14,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from permissions.audit import label_of
+from teams import selectors
 from teams.admin import words
 from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
-from teams.admin.people_filters import PEOPLE_FILTERS, works_in
+from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
     effective_context,
@@ -67,7 +68,7 @@ class PersonAdmin(ConsoleAdmin):
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Keep who has a role there, or manages it, and the owner."""
         desk = desk_of(request)
-        found = seen_memberships(desk).order_by().filter(works_in(place))
+        found = seen_memberships(desk).order_by().filter(selectors.works_in(place))
         return queryset.filter(Q(pk__in=found.values("user_id")) | Q(pk=desk.account.owner_id))
 
     def may_enter(self, request: HttpRequest) -> bool:

@@ -12,16 +12,12 @@ from django.utils import timezone
 
 from permissions import grants
 from permissions.admin import ScopedFilter
+from teams import selectors
 from teams.admin.desk import desk_of
 from teams.admin.persons import seen_memberships
 from teams.models import Membership, Role
 
 CUSTOM = "custom:"
-
-
-def works_in(place: Any) -> Q:
-    """Return the condition on memberships that they reach ``place``."""
-    return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
 
 
 class PeopleFilter(ScopedFilter):
@@ -69,7 +65,7 @@ class PlaceFilter(MembershipFilter):
 
     def condition(self, value: str) -> Q:
         """Return who has a role there, or manages it."""
-        return works_in(value)
+        return selectors.works_in(value)
 
     def finds_owner(self, request: HttpRequest, value: str) -> bool:
         """The owner works everywhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Prefetch, Q, QuerySet
@@ -13,7 +13,6 @@ from django.utils import timezone
 from permissions import access, grants
 from permissions.lookups import any_of
 from permissions.policy import TOP
-from permissions.resources import registry
 from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
@@ -24,7 +23,6 @@ from teams.editions.spec import ToggleSpec
 from teams.models import (
     AccountUserGrant,
     Membership,
-    Subaccount,
     SubaccountUserGrant,
     TeamMembership,
 )
@@ -221,18 +219,13 @@ def guest_rows(desk: Desk, person: Any) -> list[Guest]:
     scope = selectors.people_places(desk.profile, desk.account.pk)
     own = person.pk == desk.user.pk
     found: dict[tuple[str, Any], Guest] = {}
-    for resource in registry:
-        table = grants.user_table(resource.model)
-        if not resource.guest or not grants.is_direct(table):
-            continue
-        rows = table._default_manager.filter(
+    for resource, given in selectors.guest_grants():
+        rows = given.filter(
             grants.active(timezone.now()),
             user=person,
             **{f"content_object__{resource.root_path}": desk.account.pk},
-        ).select_related("content_object", "permission")
-        if resource.model is Subaccount:
-            rows = rows.filter(membership=None)
-        for row in cast("Iterable[Any]", rows):
+        )
+        for row in rows.select_related("content_object", "permission"):
             obj = row.content_object
             _root, place = resource.locate(obj)
             if not own and place not in scope:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django.db.models import Q
 from django.utils import timezone
 
 from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import Missing, Refused
+from teams import selectors
 from teams.admin.desk import Chip, Desk, role_kind, role_spec
 from teams.models import Membership
 from teams.rights import role_bundle
@@ -48,9 +48,7 @@ def helpers(desk: Desk, missing: tuple[Missing, ...] | Any) -> list[Helper]:
     place = names.get(missing[0].place) if missing else None
     rows = (
         Membership.objects.filter(
-            Q(subaccount=place)
-            | Q(subaccount=None, all_subaccounts=True)
-            | Q(subaccount=None, reach__subaccount=place),
+            selectors.works_in(place),
             grants.active(timezone.now()),
             account=account,
             status=Membership.Status.ACTIVE,
@@ -58,8 +56,7 @@ def helpers(desk: Desk, missing: tuple[Missing, ...] | Any) -> list[Helper]:
         )
         .exclude(user=desk.user)
         .exclude(role="")
-        .select_related("user", "subaccount")
-        .distinct()[:200]
+        .select_related("user", "subaccount")[:200]
         if place is not None
         else ()
     )

@@ -35,7 +35,6 @@ from teams.catalogue import (
     MANAGE_SUBACCOUNT_SETTINGS,
 )
 from teams.models import MailingList, Membership, Subaccount
-from teams.models.membership import ManagedSubaccount
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -244,11 +243,8 @@ def limit_sentence(desk: Desk) -> str:
 
 def people_rows(desk: Desk, subaccount: Subaccount) -> list[dict[str, Any]]:
     """Return who works in the subaccount as what; managers only to those who see them."""
-    where = Q(subaccount=subaccount)
-    if selectors.sees_account_people(desk.profile, desk.account.pk):
-        managing = ManagedSubaccount.objects.filter(subaccount=subaccount)
-        where |= Q(subaccount=None, all_subaccounts=True)
-        where |= Q(subaccount=None, pk__in=managing.values("membership_id"))
+    sees_managers = selectors.sees_account_people(desk.profile, desk.account.pk)
+    where = selectors.works_in(subaccount) if sees_managers else Q(subaccount=subaccount)
     rows = (
         Membership.objects.filter(where, account=desk.account)
         .select_related("user", "custom_role", "subaccount")
