@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from permissions import access, grants
+from permissions import access
 from permissions.access import Decision
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound
@@ -18,10 +18,11 @@ from permissions.policy import TOP, Denial, Outcome, Source
 from permissions.resources import registry
 from teams import preconditions
 from teams.catalogue import CATALOGUE
-from teams.editions import EDITIONS, get
+from teams.editions import EDITIONS
 from teams.givers import Giver, givers
-from teams.models import Account, AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
+from teams.models import Account, Membership, Subaccount
 from teams.selectors import denial_text, source_text
+from teams.why import own_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
         return Explanation(
             decision,
             f"{who} holds {what}.",
-            [_source(source, account) for source in decision.sources],
+            [_source(source, user, account) for source in decision.sources],
             [],
             unmet,
         )
@@ -108,67 +109,29 @@ def _named(people: list[Giver]) -> list[str]:
     return [f"{label_of(giver.person)} ({giver.role})" for giver in people]
 
 
-def _source(source: Source, account: Account) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _source(source: Source, person: Any, account: Account) -> dict[str, Any]:
+    step = own_steps(source, person, account)[-1]
+    place = str(step.obj) if step.obj is not None else account.name
+    return {
         "kind": source.kind,
         "name": source.name,
         "label": source.label,
         "text": source_text(source),
-        "place": account.name,
-        "granted_by": None,
-        "granted_at": account.created_at if source.kind == "owner" else None,
-        "ends_at": None,
+        "place": place if step.membership is None else _reach(step.membership, account),
+        "granted_by": label_of(step.actor) if step.actor else None,
+        "granted_at": step.at,
+        "ends_at": step.ends_at,
     }
-    table, key = source.ref or ("", None)
-    if source.kind == "guest":
-        row = apps.get_model(table)._default_manager.filter(pk=key).first()
-        if row is not None:
-            found |= {
-                "place": str(row.content_object),
-            }
-        if isinstance(row, grants.Given):  # guardian's generic table does not say
-            found |= {
-                "granted_by": label_of(row.granted_by) if row.granted_by else None,
-                "granted_at": row.granted_at,
-                "ends_at": row.ends_at,
-            }
-    elif table == "membership":
-        found |= _membership_source(source, key)
-    return found
 
 
-def _membership_source(source: Source, key: Any) -> dict[str, Any]:
-    membership = Membership.objects.select_related("subaccount", "account", "added_by").get(pk=key)
+def _reach(membership: Membership, account: Account) -> str:
+    """Return where a membership counts, in words."""
     if membership.subaccount is not None:
-        place = membership.subaccount.name
-    elif membership.all_subaccounts:
-        place = f"{membership.account.name}, all current and future subaccounts"
-    else:
-        names = sorted(
-            Subaccount.objects.filter(managing_memberships=membership).values_list(
-                "name", flat=True
-            )
-        )
-        place = f"{membership.account.name}, {', '.join(names) or 'no subaccount yet'}"
-    by, at, until = membership.added_by, membership.added_at, membership.ends_at
-    if source.kind == "toggle":
-        table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
-        spec = get(membership.account.edition).role(membership.role)
-        row = (
-            table._default_manager.select_related("granted_by")
-            .filter(
-                membership=membership, permission__codename__in=spec.optional.get(source.name, ())
-            )
-            .first()
-        )
-        if row is not None:
-            by, at, until = row.granted_by, row.granted_at, row.ends_at
-    return {
-        "place": place,
-        "granted_by": label_of(by) if by else None,
-        "granted_at": at,
-        "ends_at": until,
-    }
+        return membership.subaccount.name
+    if membership.all_subaccounts:
+        return f"{account.name}, all current and future subaccounts"
+    names = sorted(membership.managed.values_list("name", flat=True))
+    return f"{account.name}, {', '.join(names) or 'no subaccount yet'}"
 
 
 def _is_text(text: str) -> bool:

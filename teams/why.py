@@ -103,7 +103,7 @@ def why(
             ),
         )
     sources = tuple(dict.fromkeys(s for s in outcome.sources if knows(s)))
-    chains = [_own_steps(source, person, account) for source in sources]
+    chains = [own_steps(source, person, account) for source in sources]
     ends = [_first(*(step.ends_at for step in steps)) for steps in chains]
     return Why(
         outcome,
@@ -119,8 +119,11 @@ def _first(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _own_steps(source: Source, person: Any, account: Account) -> list[Step]:
-    """Return what was done for the person themselves: the role, and the switch on top of it."""
+def own_steps(source: Source, person: Any, account: Account) -> list[Step]:
+    """Return what was done for the person themselves: the role, and the switch on top of it.
+
+    The last step is what gives the right: its actor, moment and end are those of ``source``.
+    """
     table, key = source.ref or ("", None)
     if source.kind == "owner":
         return [Step("owner", person, label=source.label, at=account.created_at)]
@@ -303,4 +306,4 @@ def _switched_off(
     return ""
 
 
-__all__ = ["Step", "Stop", "Why", "why"]
+__all__ = ["Step", "Stop", "Why", "own_steps", "why"]
