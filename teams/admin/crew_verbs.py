@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from permissions.admin import VerbForm
 from permissions.audit import label_of
-from permissions.errors import NotFound
 from teams import services
 from teams.admin import words
 from teams.admin.adding import adding_of
-from teams.admin.forms import EndField, OfferedField, chosen_from, offer, role_of
-from teams.admin.persons import people_in, sees_people
+from teams.admin.forms import OfferedField, chosen_from, offer
+from teams.admin.persons import sees_people
+from teams.admin.place_verbs import AddPerson
 from teams.admin.subaccount_verbs import SubaccountVerb
 from teams.admin.words import listed
 from teams.catalogue import CATALOGUE
-from teams.models import Membership
+from teams.models import Membership, Subaccount
 
 
 class ContactForm(VerbForm):
@@ -102,34 +102,22 @@ class PrimaryContact(SubaccountVerb):
         return f"{label_of(member.user)} is the primary contact of {self.obj.name} now."
 
 
-class AddHereForm(VerbForm):
-    """Somebody of the account, and a role."""
-
-    person = OfferedField(label="Person")
-    role = OfferedField(label="Role")
-    ends_at = EndField()
-
-    def prepare(self, verb: Any) -> None:
-        """Offer the people the actor sees who have no role here, and roles they may give."""
-        offer(
-            self,
-            "person",
-            [(str(p.pk), f"{label_of(p)}, {p.email or p.get_username()}") for p in verb.people()],
-        )
-        offer(self, "role", verb.desk.offers.roles(subaccount=verb.obj))
-
-
-class AddHere(SubaccountVerb):
+class AddHere(AddPerson):
     """Give somebody of the account a role in this subaccount."""
 
     name = "add"
-    label = _("Add person")
-    is_primary = True
-    form_class = AddHereForm
+    on_list = False
+    choose = False
 
-    def people(self) -> Any:
-        """Return the people who may be added."""
-        return adding_of(self.desk).people(self.obj.pk)
+    @property
+    def subaccount(self) -> Subaccount:
+        """Return the subaccount the page is about."""
+        return cast("Subaccount", self.obj)
+
+    @property
+    def place_name(self) -> str:
+        """Return its name."""
+        return self.subaccount.name
 
     def refusal(self) -> str:
         """Refuse without the right to manage people there."""
@@ -152,35 +140,10 @@ class AddHere(SubaccountVerb):
             )
         return ""
 
-    def title(self) -> str:
-        """Return the heading."""
-        return f"Add a person to {self.obj.name}"
-
-    def consequence(self) -> Sequence[str]:
-        """Say what the person gets."""
-        return (
-            f"The person holds what the role allows in {self.obj.name} from the next click. Roles "
-            "you may not give are left out.",
-        )
-
-    def button(self) -> str:
-        """Return what the button says."""
-        return "Add person"
-
-    def run(self, data: Mapping[str, Any]) -> str:
-        """Add."""
-        found = chosen_from(people_in(self.desk), [data["person"]], "person")
-        if not found:
-            raise NotFound("There is no such person among those you may choose.")
-        services.add_member(
-            actor=self.actor,
-            account=self.desk.account,
-            user=found[0],
-            role=role_of(self.desk.account, data["role"]),
-            subaccount=self.obj,
-            ends_at=data["ends_at"],
-        )
-        return f"{label_of(found[0])} has a role in {self.obj.name} now."
+    def add(self, person: Any, data: Mapping[str, Any]) -> str:
+        """Give the role; the page one comes back to says which."""
+        super().add(person, data)
+        return f"{label_of(person)} has a role in {self.place_name} now."
 
 
 CREW_VERBS = (AddHere, PrimaryContact)

@@ -122,7 +122,7 @@ class AddForm(VerbForm):
     def prepare(self, verb: Any) -> None:
         """Offer the roles the services would let the actor give there."""
         place = verb.subaccount
-        roles = verb.desk.offers.roles(subaccount=place, person=verb.obj)
+        roles = verb.desk.offers.roles(subaccount=place, person=verb.person)
         offer(self, "role", roles)
         if place is not None:
             del self.fields["reach"], self.fields["managed"]
@@ -136,6 +136,11 @@ class Placing(ConsoleVerb):
     """A verb that asks for a subaccount or the account itself first."""
 
     choose = True
+
+    @property
+    def person(self) -> Any:
+        """Return who is added, None where the form asks for somebody."""
+        return None
 
     def find(self, key: str) -> Any:
         """Return the subaccount, or the account itself."""
@@ -180,6 +185,11 @@ class AddPlace(Placing):
     name = "add"
     label = _("Add to a place…")
     form_class = AddForm
+
+    @property
+    def person(self) -> Any:
+        """Return the person the page is about."""
+        return self.obj
 
     def prompt(self) -> str:
         """Return the heading of the first page."""
