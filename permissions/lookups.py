@@ -31,12 +31,18 @@ class InArray(Func):
         """Compile for SQLite and any other database with ``json_each``."""
         lhs, params = compiler.compile(self.source_expressions[0])
         statement = f"{lhs} IN (SELECT value FROM json_each(%s))"  # noqa: S608  (the column as Django compiled it; the values are a parameter)
-        return statement, [*params, json.dumps(self.ids)]
+        return statement, [*params, array_of(self.ids, connection)]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
         """Compile for PostgreSQL."""
         lhs, params = compiler.compile(self.source_expressions[0])
-        return f"{lhs} = ANY(%s)", [*params, self.ids]
+        return f"{lhs} = ANY(%s)", [*params, array_of(self.ids, connection)]
+
+
+def array_of(ids: Collection[Any], connection: Any) -> Any:
+    """Return ``ids`` as the one parameter that ``InArray`` passes to this database."""
+    found = sorted(ids)
+    return found if connection.vendor == "postgresql" else json.dumps(found)
 
 
 def any_of(path: str, ids: Collection[Any]) -> Q:

@@ -6,7 +6,7 @@ together into standings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, NullIf
 
 from permissions import grants
-from permissions.lookups import any_of
+from permissions.lookups import InArray, any_of, array_of
 from permissions.resources import registry
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL_SUBACCOUNTS
@@ -275,46 +275,70 @@ def _any_person(key: models.Field[Any, Any]) -> Any:
     return key.to_python("f" * 32) if isinstance(key, models.UUIDField) else 2**31 - 1
 
 
+def _one(person: Any) -> Whose:
+    """Return the condition that a fact is about one person."""
+    return lambda path: Q(**{path: person})
+
+
+def _each(people: Collection[Any]) -> Whose:
+    """Return the condition that a fact is about one of ``people``, as one parameter."""
+    return lambda path: Q(InArray(f"{path}_id", people))
+
+
 @cache
-def _statement(using: str, recorded: bool) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement that loads a profile, and its parameters with the stand-ins in.
+def _statement(using: str, recorded: bool, many: bool) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement that loads profiles, and its parameters with the stand-ins in.
 
     Composing it from a dozen querysets takes thirty times as long as running it; it is the same
     for everybody, so it is composed once per database.
     """
     person = _any_person(get_user_model()._meta.pk)
-    facts = _facts(lambda path: Q(**{path: person}), _ANY_TIME, recorded=recorded)
-    sql, params = facts.query.get_compiler(using).as_sql()
+    whose = _each([person]) if many else _one(person)
+    sql, params = _facts(whose, _ANY_TIME, recorded=recorded).query.get_compiler(using).as_sql()
     return sql, tuple(params)
+
+
+def _rows(using: str, sql: str, params: Iterable[Any]) -> list[Row]:
+    with connections[using].cursor() as cursor:
+        cursor.execute(sql, list(params))
+        return [Row(*row) for row in cursor.fetchall()]
+
+
+def _filled(
+    using: str, now: datetime, *, recorded: bool, many: bool, stand_in: Any, whom: Any
+) -> list[Row]:
+    """Run the composed statement with ``now`` and ``whom`` in the places of the stand-ins."""
+    sql, params = _statement(using, recorded, many)
+    connection, moment = connections[using], models.DateTimeField()
+    any_time = moment.get_db_prep_value(_ANY_TIME, connection)
+    time = moment.get_db_prep_value(now, connection)
+    real = [whom if p == stand_in else time if p == any_time else p for p in params]
+    return _rows(using, sql, real)
 
 
 def rows_of(user: Any, now: datetime, *, recorded: bool) -> list[Row]:
     """Return what counts for ``user`` at ``now``, or all that is ``recorded``; one query."""
     using = router.db_for_read(Account)
-    connection = connections[using]
-    sql, params = _statement(using, recorded)
-    key, moment = user._meta.pk, models.DateTimeField()
-    real = {
-        key.get_db_prep_value(_any_person(key), connection): key.get_db_prep_value(
-            user.pk, connection
-        ),
-        moment.get_db_prep_value(_ANY_TIME, connection): moment.get_db_prep_value(now, connection),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [real.get(param, param) for param in params])
-        return [Row(*row) for row in cursor.fetchall()]
+    key: Any = user._meta.pk
+    stand_in, whom = (
+        key.get_db_prep_value(pk, connections[using]) for pk in (_any_person(key), user.pk)
+    )
+    return _filled(using, now, recorded=recorded, many=False, stand_in=stand_in, whom=whom)
 
 
 def rows_about(people: Collection[Any], now: datetime, *, recorded: bool) -> list[Row]:
     """Return the rows that ``rows_of`` finds for each of these keys of people, with one query.
 
-    Rows about an account come once, whoever of them belongs to it.
+    Rows about an account come once, whoever of them belongs to it. Keys that cannot be passed as
+    one array (UUIDs) have the statement composed anew.
     """
-    facts = _facts(lambda path: any_of(f"{path}_id", people), now, recorded=recorded)
     using = router.db_for_read(Account)
-    sql, params = facts.query.get_compiler(using).as_sql()
-    key = get_user_model()._meta.pk
-    with connections[using].cursor() as cursor:
-        cursor.execute(sql, params)
-        rows = [Row(*row) for row in cursor.fetchall()]
+    key: Any = get_user_model()._meta.pk
+    if all(type(person) is int for person in people):
+        stand_in, whom = (array_of(pks, connections[using]) for pks in ([_any_person(key)], people))
+        rows = _filled(using, now, recorded=recorded, many=True, stand_in=stand_in, whom=whom)
+    else:
+        facts = _facts(lambda path: any_of(f"{path}_id", people), now, recorded=recorded)
+        sql, params = facts.query.get_compiler(using).as_sql()
+        rows = _rows(using, sql, params)
     return [row._replace(person=key.to_python(row.person)) for row in rows]
