@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.utils import timezone
-
-from permissions import grants
 from teams import selectors
 from teams.admin.desk import Desk, Place
 from teams.editions.spec import HAS_ADMINISTRATOR, HAS_PRIMARY_CONTACT
-from teams.models import Membership
+from teams.preconditions import met_in
 
 #: what is needed before API keys may be made, and how its absence is called
 KINDS = {
@@ -29,8 +26,12 @@ class Lack(NamedTuple):
 
 def kinds(desk: Desk) -> list[tuple[str, str]]:
     """Return (key, label) of what a subaccount can lack in this edition."""
+    return [KINDS[condition] for condition in _wanted(desk)]
+
+
+def _wanted(desk: Desk) -> list[str]:
     wanted = set(desk.edition.preconditions.values())
-    return [named for condition, named in KINDS.items() if condition in wanted]
+    return [condition for condition in KINDS if condition in wanted]
 
 
 def lacking(desk: Desk) -> list[Lack]:
@@ -39,27 +40,15 @@ def lacking(desk: Desk) -> list[Lack]:
 
 
 def _lacking(desk: Desk) -> list[Lack]:
-    wanted = kinds(desk)
+    wanted = _wanted(desk)
     scope = selectors.people_places(desk.profile, desk.account.pk)
     places = [place for place in desk.active if not place.is_home and place.pk in scope]
-    if not wanted or not places:
+    if not places:
         return []
-    rows = selectors.memberships_of(desk.user).filter(
-        grants.active(timezone.now()),
-        account=desk.account,
-        subaccount__in=[place.pk for place in places],
-        status=Membership.Status.ACTIVE,
-        user__is_active=True,
-    )
-    held: dict[str, set[Any]] = {"administrator": set(), "contact": set()}
-    for pk, role, is_contact in rows.values_list("subaccount_id", "role", "is_primary_contact"):
-        if role == "administrator":
-            held["administrator"].add(pk)
-        if is_contact:
-            held["contact"].add(pk)
+    met = {condition: met_in(condition, [place.pk for place in places]) for condition in wanted}
     return [
-        Lack(key, label, place)
+        Lack(*KINDS[condition], place)
         for place in places
-        for key, label in wanted
-        if place.pk not in held[key]
+        for condition in wanted
+        if place.pk not in met[condition]
     ]

@@ -37,7 +37,7 @@ from teams.catalogue import (
 from teams.models import MailingList, Membership, Subaccount
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(ScopedFilter):
     """Active or archived."""
 
     title = "state"
@@ -47,17 +47,9 @@ class StateFilter(admin.SimpleListFilter):
         """Offer both."""
         return [("active", "Active"), ("archived", "Archived")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Filter; unknown values find nothing."""
-        match self.value():
-            case None:
-                return queryset
-            case "active":
-                return queryset.filter(archived_at=None)
-            case "archived":
-                return queryset.filter(archived_at__isnull=False)
-            case _:
-                return queryset.none()
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the subaccounts in that state."""
+        return queryset.filter(archived_at__isnull=value == "active")
 
 
 class LacksFilter(ScopedFilter):
