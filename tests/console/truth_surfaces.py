@@ -706,10 +706,3 @@ SURFACES = (*PAGES, *ACTS)
 UNTRIED: Mapping[tuple[str, str], str] = {
     ("user", "add-person"): "adds to a place as the verb of the subaccount does, see test_people.py"
 }
-
-#: (edition, column, surface) that are wrong and being mended
-KNOWN: Mapping[tuple[str, str, str], str] = {
-    ("emma_corporate", "manager", "subaccount: add"): (
-        "offered because another manager is seen, whom only who manages managers may add"
-    ),
-}
