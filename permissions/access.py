@@ -212,25 +212,39 @@ def _branches(
     if restricted := intersection(scope, complement(free)):
         condition = within(resource, key, restricted, prefix)
         for path, target in limited:
-            shared = any_of(f"{prefix}{path}", profile.shared(target))
-            condition &= shared | Q(**{f"{prefix}{path}__isnull": True}) if path != "pk" else shared
+            condition &= _shown(resource, path, profile.shared(target), prefix)
         branches.append(condition)
     return branches
+
+
+def _shown(resource: Resource, path: str, keys: frozenset[Any], prefix: str) -> Q:
+    """Return the condition that what ``path`` leads to is among ``keys``, or leads nowhere."""
+    if path == resource.through:
+        return Q(**{f"{prefix}pk__in": resource.link.owners(keys)})
+    found = any_of(f"{prefix}{path}", keys)
+    return found if path == "pk" else found | Q(**{f"{prefix}{path}__isnull": True})
 
 
 def _limits(resource: Resource, profile: Profile, key: Any) -> list[tuple[str, Resource]]:
     """Return the fields of ``resource`` that teams limit in this root, with what they lead to."""
     limits = profile.tenants[key].limits
-    return [(path, part) for path, part in registry.limitable(resource) if part.limited in limits]
+    parts = list(registry.limitable(resource))
+    if resource.through:
+        parts.append((resource.through, resource.link.resource))
+    return [(path, part) for path, part in parts if part.limited in limits]
 
 
 def _guest_branches(resource: Resource, profile: Profile, permission: str, prefix: str) -> list[Q]:
-    keys = [
-        resource.model._meta.pk.to_python(pk)
-        for (label, pk), given in profile.guests.items()
-        if label == resource.label and permission in given
-    ]
-    if not keys or resource.place_path is None:
+    if not profile.guests or resource.place_path is None:
+        return []
+    conditions = []
+    if keys := profile.guests_of(resource, permission):
+        conditions.append(any_of(f"{prefix}pk", keys))
+    if resource.through:
+        link = resource.link
+        if carriers := profile.guests_of(link.resource, permission):
+            conditions.append(Q(**{f"{prefix}pk__in": link.owners(carriers)}))
+    if not conditions:
         return []
     live = Q()
     for root, tenant in profile.tenants.items():
@@ -238,7 +252,7 @@ def _guest_branches(resource: Resource, profile: Profile, permission: str, prefi
             live |= within(
                 resource, root, Scope(everywhere=True, places=tenant.root.archived), prefix
             )
-    return [any_of(f"{prefix}pk", keys) & live] if live else []
+    return [condition & live for condition in conditions] if live else []
 
 
 def within(resource: Resource, root: Any, scope: Scope, prefix: str = "") -> Q:

@@ -84,11 +84,39 @@ class Profile:
         )
 
     def sees(self, resource: Resource, obj: Any, root: Hashable, place: PlaceId) -> bool:
-        """Say whether teams leave ``obj`` visible, and everything it follows."""
+        """Say whether teams leave ``obj`` visible, and everything it follows.
+
+        What is found through others (``Resource.through``) is visible if one of them is.
+        """
+        if resource.through:
+            link = resource.link
+            if self.is_limited(link.resource, root, place):
+                return not self.shared(link.resource).isdisjoint(link.linked(obj))
         return not any(
             self.is_limited(part, root, place) and key not in self.shared(part)
             for field_name, part in registry.limitable(resource)
             if (key := getattr(obj, field_name)) is not None
+        )
+
+    def given_on(self, resource: Resource, obj: Any, permission: str) -> tuple[Source, ...]:
+        """Return the guest access that gives ``permission`` on ``obj``, or on what leads to it."""
+        if not self.guests:
+            return ()
+        keys = [(resource.label, str(obj.pk))]
+        if resource.through and (carriers := self.guests_of(resource.link.resource, permission)):
+            label = resource.link.resource.label
+            keys += sorted((label, str(pk)) for pk in resource.link.linked(obj) & carriers)
+        found = (self.guests.get(key, {}).get(permission) for key in keys)
+        return tuple(source for source in found if source is not None)
+
+    def guests_of(self, resource: Resource, permission: str) -> frozenset[Any]:
+        """Return the keys of the objects of ``resource`` on which the person has ``permission`` as
+        a guest."""
+        to_key = resource.model._meta.pk.to_python
+        return frozenset(
+            to_key(pk)
+            for (label, pk), given in self.guests.items()
+            if label == resource.label and permission in given
         )
 
     def decide(self, permission: str, resource: Resource, obj: Any) -> Outcome:
@@ -98,9 +126,10 @@ class Profile:
         if tenant is None:
             return Outcome(denial=Denial.STRANGER)
         outcome = decide(tenant.standing, tenant.root, permission, place)
-        guest = self.guests.get((resource.label, str(obj.pk)), {}).get(permission)
-        if guest is not None and outcome.denial in (None, Denial.NOT_HELD, Denial.CONDITION):
-            return Outcome(sources=(*outcome.sources, guest))
+        if outcome.denial in (None, Denial.NOT_HELD, Denial.CONDITION):
+            given = self.given_on(resource, obj, permission)
+            if given:
+                return Outcome(sources=(*outcome.sources, *given))
         if outcome.allowed and not self.sees(resource, obj, root_key, place):
             return Outcome(denial=Denial.NOT_VISIBLE)
         return outcome
@@ -109,7 +138,7 @@ class Profile:
         """Answer ``decide`` with yes or no, from what is remembered where possible."""
         root_key, place = resource.locate(obj)
         if place in self.scope(root_key, permission):
-            if not (resource.limited or resource.follows):
+            if not (resource.limited or resource.follows or resource.through):
                 return True
             if self.sees(resource, obj, root_key, place):
                 return True

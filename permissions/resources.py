@@ -8,7 +8,7 @@ foreign keys lead to its subaccount and account.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from django.db import models
 
 from permissions.catalogue import Catalogue
 from permissions.constraints import CompositeForeignKey
+from permissions.lookups import any_of
 from permissions.policy import TOP
 
 
@@ -48,12 +49,43 @@ class Resource:
     unlimited_by: str = ""
     created_by: str = ""
     follows: tuple[str, ...] = ()
+    through: str = ""
 
     def locate(self, obj: models.Model) -> tuple[Any, Any]:
         """Return the root and the place of ``obj``."""
         root = _follow(obj, self.root_path)
         place = TOP if self.place_path is None else _follow(obj, self.place_path)
         return root, place
+
+    @property
+    def link(self) -> Link:
+        """Return the table behind ``through``. Raises AttributeError for a resource without."""
+        field: Any = self.model._meta.get_field(self.through)
+        return Link(
+            rows=field.remote_field.through,
+            own=f"{field.m2m_field_name()}_id",
+            other=f"{field.m2m_reverse_field_name()}_id",
+            resource=registry.of(field.related_model),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The table of a many-to-many field: its two key columns, and the resource it leads to."""
+
+    rows: type[models.Model]
+    own: str
+    other: str
+    resource: Resource
+
+    def owners(self, keys: Collection[Any]) -> models.QuerySet[Any]:
+        """Return the keys of the objects linked to any of ``keys``."""
+        return self.rows._default_manager.filter(any_of(self.other, keys)).values(self.own)
+
+    def linked(self, obj: models.Model) -> frozenset[Any]:
+        """Return the keys of what ``obj`` is linked to."""
+        rows = self.rows._default_manager.filter(**{self.own: obj.pk})
+        return frozenset(rows.values_list(self.other, flat=True))
 
 
 def _follow(obj: Any, path: str) -> Any:
@@ -129,6 +161,7 @@ class Registry:
         unlimited_by: str = "",
         created_by: str = "",
         follows: tuple[str, ...] = (),
+        through: str = "",
     ) -> Resource:
         """Guard ``model``; ``parent`` is the foreign-key path that leads to its subaccount.
 
@@ -164,6 +197,7 @@ class Registry:
             unlimited_by=unlimited_by,
             created_by=created_by,
             follows=follows,
+            through=through,
         )
         from permissions import grants  # noqa: PLC0415  (grants imports this module)
 

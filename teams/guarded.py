@@ -15,11 +15,17 @@ from teams.catalogue import (
     ADD_CONTACTS,
     ASSIGN_TEAM_RESOURCES,
     CATALOGUE,
+    CHANGE_LIST_TYPE,
     CREATE_CAMPAIGNS,
+    CREATE_SEGMENTS,
     DELETE_CAMPAIGNS,
     DELETE_CONTACTS,
     DELETE_LISTS,
+    EXPORT_CONTACTS,
     RENAME_LISTS,
+    SAVE_ROWS,
+    SEND_CAMPAIGNS,
+    TEST_CAMPAIGNS,
     VIEW_CONTACTS,
 )
 
@@ -41,7 +47,13 @@ def register(registry: Registry) -> None:
     registry.register(
         "teams.MailingList",
         parent="subaccount",
-        actions={"view": ACCESS_AUDIENCE, "rename": RENAME_LISTS, "delete": DELETE_LISTS},
+        actions={
+            "view": ACCESS_AUDIENCE,
+            "add": ACCESS_AUDIENCE,
+            "rename": RENAME_LISTS,
+            "retype": CHANGE_LIST_TYPE,
+            "delete": DELETE_LISTS,
+        },
         guest=AUDIENCE_GUEST,
         limited="lists",
         unlimited_by=ASSIGN_TEAM_RESOURCES,
@@ -50,7 +62,12 @@ def register(registry: Registry) -> None:
     registry.register(
         "teams.MessageTemplate",
         parent="subaccount",
-        actions={"view": ACCESS_CONTENT},
+        actions={
+            "view": ACCESS_CONTENT,
+            "add": ACCESS_CONTENT,
+            "change": ACCESS_CONTENT,
+            "delete": ACCESS_CONTENT,
+        },
         guest=TEMPLATE_GUEST,
         limited="templates",
         unlimited_by=ASSIGN_TEAM_RESOURCES,
@@ -63,6 +80,8 @@ def register(registry: Registry) -> None:
             "view": ACCESS_CAMPAIGNS,
             "add": CREATE_CAMPAIGNS,
             "change": CREATE_CAMPAIGNS,
+            "test": TEST_CAMPAIGNS,
+            "send": SEND_CAMPAIGNS,
             "delete": DELETE_CAMPAIGNS,
         },
         guest=CAMPAIGN_GUEST,
@@ -71,5 +90,40 @@ def register(registry: Registry) -> None:
     registry.register(
         "teams.Contact",
         parent="subaccount",
-        actions={"view": VIEW_CONTACTS, "add": ADD_CONTACTS, "delete": DELETE_CONTACTS},
+        actions={
+            "view": VIEW_CONTACTS,
+            "add": ADD_CONTACTS,
+            "change": ADD_CONTACTS,
+            "delete": DELETE_CONTACTS,
+        },
+        through="lists",
+    )
+    registry.register(
+        "teams.Segment",
+        parent="subaccount",
+        actions={
+            "view": ACCESS_AUDIENCE,
+            "add": CREATE_SEGMENTS,
+            "change": CREATE_SEGMENTS,
+            "delete": CREATE_SEGMENTS,
+        },
+        follows=("mailing_list",),
+    )
+    registry.register("teams.CustomField", parent="subaccount", actions={"view": ACCESS_AUDIENCE})
+    registry.register(
+        "teams.SavedRow",
+        parent="subaccount",
+        actions={"view": ACCESS_CONTENT, "add": SAVE_ROWS, "delete": SAVE_ROWS},
+    )
+    registry.register(
+        "teams.ContactImport",
+        parent="subaccount",
+        actions={"view": ADD_CONTACTS},
+        follows=("mailing_list",),
+    )
+    registry.register(
+        "teams.ContactExport",
+        parent="subaccount",
+        actions={"view": EXPORT_CONTACTS},
+        follows=("mailing_list",),
     )

@@ -273,6 +273,11 @@ def candidates(obj: models.Model) -> QuerySet[Any]:
     people |= Q(pk__in=members.values("user_id"))
     if place != TOP:
         people |= Q(pk__in=grants.grants_on(obj).values("user_id"))
+        if resource.through:
+            link = resource.link
+            table = grants.user_table(link.resource.model)
+            given = table._default_manager.filter(content_object__in=link.linked(obj))
+            people |= Q(pk__in=given.values("user_id"))
         guests = SubaccountUserGrant.objects.filter(content_object=place)
         people |= Q(pk__in=guests.values("user_id"))
     return get_user_model()._default_manager.filter(people)

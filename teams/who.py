@@ -80,10 +80,13 @@ def who_can(permission: str, obj: models.Model) -> list[Access]:
 
 def is_limited(profile: Profile, obj: models.Model) -> bool:
     """Say whether teams decide if this person sees ``obj`` or something it uses."""
-    root, place = registry.of(obj).locate(obj)
+    resource = registry.of(obj)
+    root, place = resource.locate(obj)
+    if resource.through:
+        return profile.is_limited(resource.link.resource, root, place)
     return any(
         profile.is_limited(part, root, place) and getattr(obj, field) is not None
-        for field, part in registry.limitable(registry.of(obj))
+        for field, part in registry.limitable(resource)
     )
 
 
@@ -104,8 +107,12 @@ class _Answers:
     def of(self, profile: Profile) -> dict[str, tuple[Source, ...]]:
         """Return each permission that the person holds, with the sources."""
         holdings = profile.tenants[self.root].standing.holdings
-        given = profile.guests.get((self.resource.label, str(self.obj.pk)), {})
-        sources = [*(h.source for h in holdings), *given.values()]
+        given = {
+            permission: found
+            for permission in (self.asked if profile.guests else ())
+            if (found := profile.given_on(self.resource, self.obj, permission))
+        }
+        sources = [*(h.source for h in holdings), *(s for found in given.values() for s in found)]
         # bundles of rights are built once a process, so the same object means the same rights
         alike = (
             tuple((id(h.rights), self.place in h.reach, h.met) for h in holdings),

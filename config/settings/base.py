@@ -3,6 +3,7 @@
 from config.environment import BASE_DIR, env
 from config.settings.databases import database
 from config.settings.security import CSP_DIRECTIVES, CSP_MIDDLEWARE
+from config.settings.tasks import TASK_APPS
 
 # Applications. Ours come first, so that their templates and commands win.
 
@@ -11,6 +12,7 @@ INSTALLED_APPS = [
     "teams",
     "permissions",
     "guardian",
+    *TASK_APPS,
     # Without autodiscovery: the console and the operator site register what they show.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -58,6 +60,28 @@ DATABASES = {
     "default": database(env.str("DATABASE_URL", "") or "sqlite:///db.sqlite3", base_dir=BASE_DIR),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Work in the background: kept in the database, done by "manage.py db_worker".
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+# Files that contacts come and go in. Never served by themselves: only the console hands them
+# out, to whoever asked for them.
+
+MEDIA_ROOT = env.str("FILES_DIR", "") or str(BASE_DIR / "files")
+
+# Mail. Where nothing is said, it is written to standard output instead of sent.
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = EMAIL_CONFIG.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = EMAIL_CONFIG.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "console@localhost")
 
 # People and what they may do. Our backend answers first and finally; Django's signs in.
 

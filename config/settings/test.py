@@ -1,6 +1,7 @@
 """Tests: fast passwords, and a database file that threads and other processes can share."""
 
 import os
+import tempfile
 
 from config.environment import BASE_DIR
 from config.settings.base import *
@@ -11,6 +12,9 @@ SECRET_KEY = "insecure-test-key"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Mail stays in memory (the test runner sees to it) and files go where nothing is kept.
+MEDIA_ROOT = tempfile.mkdtemp(prefix="subaccounts-test-")
 
 # Static files come from the finders, through the test runner's own server.
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("whitenoise.")]

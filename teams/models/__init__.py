@@ -15,23 +15,35 @@ from teams.models.grants import (
 )
 from teams.models.membership import ManagedSubaccount, Membership, Role
 from teams.models.resources import (
+    Archivable,
     Campaign,
     Contact,
+    CustomField,
+    Delivery,
     ListMembership,
     MailingList,
     MessageTemplate,
     Result,
+    SavedRow,
+    Segment,
 )
 from teams.models.team import Team, TeamMembership
+from teams.models.transfers import ContactExport, ContactImport, ImportedRow
 
 __all__ = [
     "Account",
     "AccountGroupGrant",
     "AccountUserGrant",
+    "Archivable",
     "Campaign",
     "CampaignGroupGrant",
     "CampaignUserGrant",
     "Contact",
+    "ContactExport",
+    "ContactImport",
+    "CustomField",
+    "Delivery",
+    "ImportedRow",
     "ListMembership",
     "MailingList",
     "MailingListGroupGrant",
@@ -43,6 +55,8 @@ __all__ = [
     "MessageTemplateUserGrant",
     "Result",
     "Role",
+    "SavedRow",
+    "Segment",
     "Subaccount",
     "SubaccountGroupGrant",
     "SubaccountUserGrant",

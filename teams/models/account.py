@@ -25,7 +25,8 @@ class Account(models.Model):
     """A company with exactly one owner, run by one edition's rules.
 
     ``single_bill`` and ``reseller`` are conditions that some roles depend on. ``accent`` is the
-    colour of its console ("#rrggbb"; empty for the product's own).
+    colour of its console ("#rrggbb"; empty for the product's own). ``masks_addresses`` says that
+    who may not take addresses out in files does not see them on pages either.
     """
 
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
@@ -40,6 +41,7 @@ class Account(models.Model):
     team_mode = models.CharField(
         _("teams"), max_length=20, choices=TeamMode.choices, default=TeamMode.OFF
     )
+    masks_addresses = models.BooleanField(_("mask addresses on pages too"), default=False)
     single_bill = models.BooleanField(_("single bill"), default=False)
     reseller = models.BooleanField(_("reseller"), default=False)
     accent = models.CharField(_("colour"), max_length=7, blank=True)

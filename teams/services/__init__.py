@@ -1,7 +1,7 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
-from teams.services.contacts import set_primary_contact
 from teams.services.guests import give_guest_access, withdraw_guest_access
+from teams.services.items import archive_item, purge_item, restore_item
 from teams.services.people import (
     add_member,
     change_role,
@@ -16,6 +16,7 @@ from teams.services.places import (
     rename_subaccount,
     restore_subaccount,
 )
+from teams.services.primary_contact import set_primary_contact
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -29,15 +30,18 @@ from teams.services.toggles import set_toggles, toggle_permission
 __all__ = [
     "add_member",
     "add_to_team",
+    "archive_item",
     "archive_subaccount",
     "change_role",
     "create_subaccount",
     "create_team",
     "give_guest_access",
+    "purge_item",
     "reactivate_member",
     "remove_from_team",
     "remove_member",
     "rename_subaccount",
+    "restore_item",
     "restore_subaccount",
     "set_accent",
     "set_manager_reach",

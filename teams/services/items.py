@@ -1,0 +1,260 @@
+"""What every service about the things in a subaccount does the same way.
+
+Lists, contacts, segments, templates, campaigns: work, not rights. Nobody's rights change by it, so
+there is nothing to compare afterwards; the account is locked, the rights are read afresh, and the
+permission is asked of the very object as it is stored now.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.text import slugify
+
+from permissions import access, audit
+from permissions.errors import Invalid, Missing, NotFound, OutOfScope
+from permissions.policy import Denial, Source
+from permissions.profile import Profile
+from permissions.resources import registry
+from teams.catalogue import CATALOGUE, PURGE_ARCHIVED
+from teams.models import Account, Archivable, Campaign, MailingList, Segment, Subaccount
+from teams.services.base import root_key, service
+from teams.services.inputs import clean_text, expect, expect_user, same_name
+
+M = TypeVar("M", bound=models.Model)
+
+NAME_LIMIT = 120
+SLUG_LIMIT = 60
+
+
+@dataclass(slots=True)
+class Work(Generic[M]):
+    """One piece of work on ``obj`` (or inside it, if it is a subaccount) under the lock."""
+
+    actor: Any
+    account: Account
+    subaccount: Subaccount
+    obj: M
+    profile: Profile
+    act: str
+
+    def allows(self, permission: str, obj: models.Model | None = None) -> bool:
+        """Say whether the actor holds ``permission`` on the object, or on another one."""
+        target = self.obj if obj is None else obj
+        return self.profile.allows(permission, registry.of(target), target)
+
+    def require(self, permission: str, obj: models.Model | None = None) -> None:
+        """Refuse unless the actor holds ``permission`` on the object, or on another one.
+
+        Raises NotFound for what teams hide and for what lies where the actor has nothing,
+        Invalid (ARCHIVED) in an archived subaccount, OutOfScope otherwise.
+        """
+        target: Any = self.obj if obj is None else obj
+        outcome = self.profile.decide(permission, registry.of(target), target)
+        if outcome.allowed:
+            return
+        kind = target._meta.verbose_name
+        if outcome.denial in (Denial.NOT_VISIBLE, Denial.STRANGER) or not self._known(target):
+            raise NotFound(f"There is no such {kind}.")
+        if outcome.denial == Denial.ARCHIVED:
+            name = self.subaccount.name
+            raise Invalid(f"{name} is archived. Restore it first.", code="ARCHIVED")
+        label = str(CATALOGUE[permission].label)
+        error = OutOfScope(
+            f"You cannot {self.act}: it needs {label} in {self.subaccount.name}, which you do not "
+            "hold there.",
+            missing=[Missing(permission, label, self.subaccount.name)],
+        )
+        error.account = self.account
+        raise error
+
+    def _known(self, target: models.Model) -> bool:
+        """Say whether the actor works in the place of ``target``, or is a guest of it."""
+        resource = registry.of(target)
+        root, place = resource.locate(target)
+        tenant = self.profile.tenants.get(root)
+        if tenant is None:
+            return False
+        works = any(place in holding.reach for holding in tenant.standing.holdings)
+        return works or (resource.label, str(target.pk)) in self.profile.guests
+
+    def sources(self, permission: str) -> tuple[Source, ...]:
+        """Return why the actor holds ``permission`` on the object; empty if they do not."""
+        return self.profile.decide(permission, registry.of(self.obj), self.obj).sources
+
+    def record(self, action: str, subject: Any, **data: Any) -> None:
+        """Append the event to the account's chain."""
+        audit.record(
+            root=root_key(self.account),
+            actor=self.actor,
+            action=action,
+            subject=subject,
+            data={"subaccount": self.subaccount.pk, **data},
+        )
+
+
+@contextmanager
+def at_work(actor: Any, target: M, *permissions: str, act: str) -> Iterator[Work[M]]:
+    """Lock the account of ``target`` and yield the work, if the actor holds ``permissions``.
+
+    ``target`` is a subaccount or something guarded in one; the work carries it as it is stored
+    now. ``act`` completes the sentence "You cannot …". Raises what ``Work.require`` raises.
+    """
+    actor = expect_user(actor, "The actor")
+    found = expect(target, type(target), f"The {target._meta.verbose_name}")
+    root, _place = registry.of(found).locate(found)
+    account = Account.objects.select_for_update(no_key=True).filter(pk=root).first()
+    profile = access.profile_of(actor, fresh=True)
+    # read again: it may have changed while the lock was waited for
+    found = expect(target, type(target), f"The {target._meta.verbose_name}")
+    root, place = registry.of(found).locate(found)
+    if account is None or root != account.pk or root not in profile.tenants:
+        raise NotFound(f"There is no such {found._meta.verbose_name}.")
+    subaccount = Subaccount.objects.get(pk=place)
+    work = Work(actor, account, subaccount, found, profile, act)
+    for permission in permissions:
+        work.require(permission)
+    yield work
+
+
+# names, the same way everywhere
+
+
+def clean_name(work: Work[Any], model: type[models.Model], name: Any, *, but: Any = None) -> str:
+    """Return ``name`` if nothing else of ``model`` in the subaccount has it. Raises Invalid.
+
+    What teams hide from the actor counts as well: the answer tells that a name is taken, and
+    nothing about by what.
+    """
+    kind = str(model._meta.verbose_name)
+    text = clean_text(name, "The name", limit=NAME_LIMIT)
+    rows = model._default_manager.filter(subaccount=work.subaccount)
+    for key, other in rows.values_list("pk", "name"):
+        if same_name(text, other) and key != but:
+            raise Invalid(
+                f"There is a {kind} of that name already. Choose another name.", code="ALREADY_USED"
+            )
+    return text
+
+
+def free_slug(work: Work[Any], model: type[models.Model], name: str) -> str:
+    """Return a short name made from ``name`` that nothing of ``model`` there has."""
+    base = slugify(name)[: SLUG_LIMIT - 7].strip("-") or str(model._meta.model_name)
+    rows = model._default_manager.filter(subaccount=work.subaccount, slug__startswith=base)
+    taken = set(rows.values_list("slug", flat=True))
+    numbered = (base if n == 1 else f"{base}-{n}" for n in itertools.count(1))
+    return next(slug for slug in numbered if slug not in taken)
+
+
+def refuse_put_away(obj: Archivable) -> None:
+    """Refuse work on what has been archived. Raises Invalid (ARCHIVED)."""
+    if obj.is_archived:
+        raise Invalid(f"{obj} is archived. Restore it first.", code="ARCHIVED")
+
+
+# put away, bring back, remove for good
+
+
+def _deletes(obj: Any) -> str:
+    permission = registry.of(obj).actions.get("delete")
+    if permission is None or not isinstance(obj, Archivable):
+        raise Invalid(f"A {obj._meta.verbose_name} cannot be archived.", code="WRONG_TYPE")
+    return permission
+
+
+@service
+def archive_item(*, actor: Any, obj: Any) -> Any:
+    """Put a list, segment, template, campaign or contact away; whoever may delete it may.
+
+    It keeps everything that hangs on it and is offered nowhere. Raises Refused, or Invalid:
+    ALREADY_SO, and IN_USE while something scheduled or being sent needs it.
+    """
+    permission = _deletes(obj)
+    with at_work(actor, obj, permission, act=f"archive {obj}") as work:
+        item = work.obj
+        if item.is_archived:
+            raise Invalid(f"{item} is archived already.", code="ALREADY_SO")
+        refuse_on_its_way(item, "archived")
+        item.archived_at = timezone.now()
+        item.save(update_fields=["archived_at"])
+        work.record(f"{item._meta.model_name}.archived", item)
+    return item
+
+
+@service
+def restore_item(*, actor: Any, obj: Any) -> Any:
+    """Bring back what was archived; whoever may delete it may. Raises Invalid (ALREADY_SO)."""
+    permission = _deletes(obj)
+    with at_work(actor, obj, permission, act=f"restore {obj}") as work:
+        item = work.obj
+        if not item.is_archived:
+            raise Invalid(f"{item} is not archived.", code="ALREADY_SO")
+        item.archived_at = None
+        item.save(update_fields=["archived_at"])
+        work.record(f"{item._meta.model_name}.restored", item)
+    return item
+
+
+@service
+def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
+    """Remove for good what is archived, if ``confirm`` is its name; return how many rows of what.
+
+    Needs ``purge_archived`` and sight of the object. Raises Refused, or Invalid: NOT_ARCHIVED,
+    WRONG_NAME, and IN_USE where something that is kept needs it.
+    """
+    _deletes(obj)
+    view = registry.of(obj).actions["view"]
+    with at_work(actor, obj, view, PURGE_ARCHIVED, act=f"purge {obj}") as work:
+        item = work.obj
+        if not item.is_archived:
+            raise Invalid(f"{item} is not archived. Archive it first.", code="NOT_ARCHIVED")
+        if not isinstance(confirm, str) or confirm.strip() != str(item):
+            raise Invalid(f"Type the name, {item}, to confirm.", code="WRONG_NAME")
+        return remove(work, item)
+
+
+def remove(work: Work[Any], item: Any) -> dict[str, int]:
+    """Delete ``item`` and what goes with it, record it, and return how many rows of what.
+
+    Raises Invalid (IN_USE), naming what keeps it by kind only.
+    """
+    key, label, kind = item.pk, str(item), item._meta.model_name
+    counts: dict[str, int]
+    refuse_on_its_way(item, "removed")
+    try:
+        _total, counts = item.delete()
+    except models.ProtectedError as error:
+        kinds = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
+        raise Invalid(
+            f"{label} is used by {' and '.join(kinds)}. Archive it instead, or remove those first.",
+            code="IN_USE",
+        ) from None
+    item.pk = key  # the event names what is gone
+    work.record(f"{kind}.purged", item, counts=counts)
+    return counts
+
+
+def refuse_on_its_way(item: Any, done: str) -> None:
+    """Refuse what a mailing needs that is scheduled or being sent. Raises Invalid (IN_USE)."""
+    match item:
+        case Campaign():
+            uses = Campaign.objects.filter(pk=item.pk)
+        case MailingList():
+            uses = item.campaigns.all()
+        case Segment():
+            uses = item.campaigns.all()
+        case _:
+            return  # what is written is settled when a campaign is scheduled
+    if uses.filter(status__in=Campaign.ON_ITS_WAY).exists():
+        why = (
+            "it is scheduled or being sent"
+            if isinstance(item, Campaign)
+            else "a campaign that is scheduled or being sent uses it"
+        )
+        raise Invalid(f"{item} cannot be {done} now: {why}.", code="IN_USE")
