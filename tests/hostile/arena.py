@@ -36,6 +36,7 @@ from teams.factories import (
     MembershipFactory,
     MessageTemplateFactory,
     RoleFactory,
+    SavedRowFactory,
     SubaccountFactory,
     TeamFactory,
     TeamMembershipFactory,
@@ -136,7 +137,27 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         subaccount=place, name=f"{mark} newsletter", slug=f"{mark}-news".lower(), **far
     )
     template = MessageTemplateFactory(
-        subaccount=place, name=f"{mark} monthly", slug=f"{mark}-monthly".lower(), **far
+        subaccount=place,
+        name=f"{mark} monthly",
+        slug=f"{mark}-monthly".lower(),
+        rows=[
+            {
+                "key": key,
+                "html": f"<p>{mark} {key}</p>",
+                "row_locked": key == "head",
+                "contents_locked": key == "foot",
+            }
+            for key in ("head", "middle", "foot")
+        ],
+        text=f"{mark} in plain words",
+        **far,
+    )
+    saved = SavedRowFactory(
+        subaccount=place,
+        name=f"{mark} row",
+        slug=f"{mark}-row".lower(),
+        html=f"<p>{mark}</p>",
+        **far,
     )
     campaign = CampaignFactory(
         subaccount=place,
@@ -154,6 +175,7 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
     return {
         "mailinglist": mailing_list,
         "messagetemplate": template,
+        "savedrow": saved,
         "campaign": campaign,
         "contact": contact,
     }
