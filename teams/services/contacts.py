@@ -35,6 +35,10 @@ ADDRESS_LIMIT = 254
 NAMES = {"first_name": "The first name", "last_name": "The last name"}
 
 
+def _expect(contact: Any) -> Contact:
+    return expect(contact, Contact, "The contact")
+
+
 def sees_all(profile: Profile, root: Any, place: Any) -> bool:
     """Say whether the person sees every contact of the subaccount ``place`` of account ``root``."""
     lists = registry.of(MailingList)
@@ -159,7 +163,7 @@ def edit_contact(
     Refused, or Invalid: ARCHIVED, ALREADY_USED and what cleaning raises.
     """
     act = "edit this contact"
-    with at_work(actor, contact, VIEW_CONTACTS, ADD_CONTACTS, act=act) as work:
+    with at_work(actor, _expect(contact), VIEW_CONTACTS, ADD_CONTACTS, act=act) as work:
         found = work.obj
         refuse_put_away(found)
         new: dict[str, Any] = {}
@@ -210,7 +214,7 @@ def put_on_list(*, actor: Any, contact: Contact, mailing_list: MailingList) -> C
     Needs ``view_contacts`` on the contact and ``add_contacts`` on the list. Raises Refused, or
     Invalid: ARCHIVED, ALREADY_SO.
     """
-    with at_work(actor, contact, VIEW_CONTACTS, act="put a contact on this list") as work:
+    with at_work(actor, _expect(contact), VIEW_CONTACTS, act="put a contact on this list") as work:
         target = _own_list(work, mailing_list)
         refuse_put_away(work.obj)
         refuse_put_away(target)
@@ -223,7 +227,9 @@ def put_on_list(*, actor: Any, contact: Contact, mailing_list: MailingList) -> C
 @service
 def take_off_list(*, actor: Any, contact: Contact, mailing_list: MailingList) -> Contact:
     """Take a contact off a list, by the same rights. Raises Refused, or Invalid (ALREADY_SO)."""
-    with at_work(actor, contact, VIEW_CONTACTS, act="take a contact off this list") as work:
+    with at_work(
+        actor, _expect(contact), VIEW_CONTACTS, act="take a contact off this list"
+    ) as work:
         target = _own_list(work, mailing_list)
         gone, _rows = ListMembership.objects.filter(contact=work.obj, mailing_list=target).delete()
         if not gone:
@@ -249,7 +255,7 @@ def set_subscription(*, actor: Any, contact: Contact, status: Any) -> Contact:
     ALREADY_SO, and ONLY_THE_CONTACT for the way back, which is theirs alone.
     """
     act = "change the subscription of this contact"
-    with at_work(actor, contact, VIEW_CONTACTS, ADD_CONTACTS, act=act) as work:
+    with at_work(actor, _expect(contact), VIEW_CONTACTS, ADD_CONTACTS, act=act) as work:
         found = work.obj
         if status not in Contact.Status.values:
             raise Invalid("A contact is either subscribed or unsubscribed.", code="WRONG_TYPE")

@@ -17,7 +17,7 @@ from teams.catalogue import ACCESS_AUDIENCE, DELETE_CONTACTS, VIEW_CONTACTS
 from teams.models import Contact, CustomField, Segment, Subaccount
 from teams.services.base import service
 from teams.services.contacts import sees_all
-from teams.services.inputs import clean_text, same_name
+from teams.services.inputs import clean_text, expect, same_name
 from teams.services.items import Work, at_work
 from teams.services.rules import CODENAME, rules_of
 
@@ -32,7 +32,8 @@ def create_field(*, actor: Any, subaccount: Subaccount, label: Any, kind: Any) -
 
     Raises Refused, or Invalid: ALREADY_USED, TOO_MANY, WRONG_TYPE for an unknown kind.
     """
-    with at_work(actor, subaccount, ACCESS_AUDIENCE, act="create a contact field") as work:
+    place = expect(subaccount, Subaccount, "The subaccount")
+    with at_work(actor, place, ACCESS_AUDIENCE, act="create a contact field") as work:
         if kind not in CustomField.Kind.values:
             kinds = ", ".join(str(label) for label in CustomField.Kind.labels)
             raise Invalid(f"Choose one of the types: {kinds}.", code="WRONG_TYPE")
@@ -58,6 +59,7 @@ def create_field(*, actor: Any, subaccount: Subaccount, label: Any, kind: Any) -
 @service
 def rename_field(*, actor: Any, field: CustomField, label: Any) -> CustomField:
     """Give a field another name; values and rules stay. Raises Refused, or Invalid."""
+    field = expect(field, CustomField, "The field")
     with at_work(actor, field, ACCESS_AUDIENCE, act="rename this field") as work:
         name = _clean_label(work, label, but=work.obj.pk)
         if name != work.obj.label:
@@ -75,6 +77,7 @@ def delete_field(*, actor: Any, field: CustomField) -> int:
     Raises Refused, or Invalid (IN_USE) while a segment, archived or not, has a rule about it.
     """
     act = "delete this field"
+    field = expect(field, CustomField, "The field")
     with at_work(actor, field, ACCESS_AUDIENCE, DELETE_CONTACTS, act=act) as work:
         if not sees_all(work.profile, work.account.pk, work.subaccount.pk):
             raise work.refusal(

@@ -72,7 +72,8 @@ def create_segment(
     Rules about addresses need sight of addresses. Raises Refused, or Invalid: ALREADY_USED,
     ARCHIVED and what ``clean_rules`` raises.
     """
-    with at_work(actor, subaccount, CREATE_SEGMENTS, act="create a segment") as work:
+    place = expect(subaccount, Subaccount, "The subaccount")
+    with at_work(actor, place, CREATE_SEGMENTS, act="create a segment") as work:
         target = None if mailing_list is None else _own_list(work, mailing_list)
         segment = Segment(
             account=work.account,
@@ -95,6 +96,7 @@ def edit_segment(*, actor: Any, segment: Segment, name: Any = None, rules: Any =
     Who gets a campaign that is scheduled is settled, and stays so. Raises Refused, or Invalid:
     ARCHIVED and what creating raises.
     """
+    segment = expect(segment, Segment, "The segment")
     with at_work(actor, segment, CREATE_SEGMENTS, act="edit this segment") as work:
         found = work.obj
         refuse_put_away(found)
