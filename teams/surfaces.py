@@ -13,22 +13,32 @@ from collections.abc import Mapping
 from permissions.resources import registry
 from teams.catalogue import (
     ACCESS_AUDIENCE,
+    ACCESS_CONTENT,
     ADD_CONTACTS,
     ARCHIVE_SUBACCOUNTS,
     ASSIGN_TEAM_RESOURCES,
+    CHANGE_LIST_TYPE,
+    CHANGE_LOCKED_CONTENTS,
+    CHANGE_LOCKED_ROWS,
     CREATE_SEGMENTS,
     CREATE_SUBACCOUNTS,
     DELETE_CONTACTS,
+    DELETE_LISTS,
     EXPORT_PII,
+    LOCK_ROWS_AND_CONTENTS,
     MANAGE_ACCOUNT_SETTINGS,
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
     MANAGE_THEME,
+    PURGE_ARCHIVED,
+    RENAME_LISTS,
+    SAVE_ROWS,
     USE_AUDIENCE_BUILDER,
     VIEW_CONTACTS,
     VIEW_PARENT_USERS,
 )
 from teams.editions import EDITIONS
+from teams.models import Archivable
 
 #: what services and pages ask by name; tests/services holds every line of it to be true
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -71,6 +81,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ),
     DELETE_CONTACTS: ("service delete_field",),
     ACCESS_AUDIENCE: (
+        "service create_list",
         "service create_field",
         "service rename_field",
         "service delete_field",
@@ -81,6 +92,28 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     USE_AUDIENCE_BUILDER: ("console audience builder",),
     MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking",),
     EXPORT_PII: ("addresses on pages, where the account masks them",),
+    # lists, templates and their rows
+    RENAME_LISTS: ("service rename_list",),
+    CHANGE_LIST_TYPE: ("service create_list", "service change_list_type"),
+    DELETE_LISTS: ("service delete_list",),
+    ACCESS_CONTENT: (
+        "service create_template",
+        "service rename_template",
+        "service add_row",
+        "service insert_saved_row",
+        "service change_row",
+        "service move_row",
+        "service remove_row",
+        "service lock_row",
+        "service change_text",
+        "service save_row",
+        "service delete_saved_row",
+    ),
+    LOCK_ROWS_AND_CONTENTS: ("service lock_row",),
+    CHANGE_LOCKED_ROWS: ("service move_row", "service remove_row"),
+    CHANGE_LOCKED_CONTENTS: ("service change_row", "service remove_row"),
+    SAVE_ROWS: ("service save_row", "service delete_saved_row"),
+    PURGE_ARCHIVED: ("service purge_item",),
 }
 _MEMBERSHIPS = (
     "service add_member",
@@ -121,4 +154,8 @@ def enforced_by() -> dict[str, list[str]]:
     for resource in registry:
         for action in resource.actions.values():
             found[action].add(f"has_perm and visible on {resource.label}")
+        if issubclass(resource.model, Archivable):
+            found[resource.actions["delete"]].update(
+                ("service archive_item", "service restore_item")
+            )
     return {permission: sorted(surfaces) for permission, surfaces in found.items()}

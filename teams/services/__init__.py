@@ -10,6 +10,7 @@ from teams.services.contacts import (
 from teams.services.custom_fields import create_field, delete_field, rename_field
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.items import archive_item, purge_item, restore_item
+from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
 from teams.services.people import (
     add_member,
@@ -26,6 +27,17 @@ from teams.services.places import (
     restore_subaccount,
 )
 from teams.services.primary_contact import set_primary_contact
+from teams.services.rows import (
+    add_row,
+    change_row,
+    change_text,
+    delete_saved_row,
+    insert_saved_row,
+    lock_row,
+    move_row,
+    remove_row,
+    save_row,
+)
 from teams.services.segments import create_segment, edit_segment
 from teams.services.sharing import (
     add_to_team,
@@ -34,33 +46,49 @@ from teams.services.sharing import (
     share_with_team,
     unshare_with_team,
 )
+from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
 
 __all__ = [
     "add_contact",
     "add_member",
+    "add_row",
     "add_to_team",
     "archive_item",
     "archive_subaccount",
+    "change_list_type",
     "change_role",
+    "change_row",
+    "change_text",
     "create_field",
+    "create_list",
     "create_segment",
     "create_subaccount",
     "create_team",
+    "create_template",
     "delete_field",
+    "delete_list",
+    "delete_saved_row",
     "edit_contact",
     "edit_segment",
     "give_guest_access",
+    "insert_saved_row",
+    "lock_row",
+    "move_row",
     "purge_item",
     "put_on_list",
     "reactivate_member",
     "remove_from_team",
     "remove_member",
+    "remove_row",
     "rename_field",
+    "rename_list",
     "rename_subaccount",
+    "rename_template",
     "restore_item",
     "restore_subaccount",
+    "save_row",
     "set_accent",
     "set_address_masking",
     "set_manager_reach",

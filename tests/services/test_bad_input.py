@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
+from django.utils import timezone as tz
 
 from permissions.errors import ServiceError
 from teams import services
@@ -18,6 +19,8 @@ from teams.factories import (
     ContactFactory,
     CustomFieldFactory,
     MailingListFactory,
+    MessageTemplateFactory,
+    SavedRowFactory,
     SegmentFactory,
     UserFactory,
 )
@@ -28,11 +31,14 @@ from teams.models import (
     ListMembership,
     MailingList,
     Membership,
+    MessageTemplate,
     Role,
+    SavedRow,
     Segment,
     Subaccount,
     Team,
 )
+from teams.services.content import new_row
 from tests.services.world import World, holds, is_sentence, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -54,9 +60,9 @@ class Cast:
         w = world("sailthru")
         emma = world("emma_enterprise")
         guest = w.member("reports_only")
-        contact = ContactFactory(subaccount=w.north)
-        joined = MailingListFactory(subaccount=w.north, created_by=w.owner)
-        ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=joined)
+        contact = ContactFactory(subaccount=w.south)
+        joined = MailingListFactory(subaccount=w.south, created_by=w.owner)
+        ListMembership.objects.create(subaccount=w.south, contact=contact, mailing_list=joined)
         return {
             "w": w,
             "emma": emma,
@@ -74,11 +80,16 @@ class Cast:
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
             "archived": w.west,
-            "mailing_list": MailingListFactory(subaccount=w.north, created_by=w.owner),
+            "mailing_list": MailingListFactory(subaccount=w.south, created_by=w.owner),
+            "put_away": MailingListFactory(subaccount=w.south, archived_at=tz.now()),
+            "template": MessageTemplateFactory(
+                subaccount=w.south, rows=[new_row("<p>one"), {**new_row("<p>two"), "key": "two"}]
+            ),
+            "saved": SavedRowFactory(subaccount=w.south),
             "contact": contact,
             "joined": joined,
-            "field": CustomFieldFactory(subaccount=w.north, codename="city"),
-            "segment": SegmentFactory(subaccount=w.north),
+            "field": CustomFieldFactory(subaccount=w.south, codename="city"),
+            "segment": SegmentFactory(subaccount=w.south),
         }
 
 
@@ -94,17 +105,37 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "all_subaccounts": False,
         "ends_at": None,
     },
+    "add_row": lambda s: {
+        "actor": s["actor"],
+        "content": s["template"],
+        "html": "<p>x</p>",
+        "position": 0,
+    },
     "add_to_team": lambda s: {
         "actor": s["actor"],
         "team": s["team"],
         "user": s["member"],
         "ends_at": None,
     },
+    "archive_item": lambda s: {"actor": s["actor"], "obj": s["obj"]},
     "archive_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["subaccount"]},
+    "change_list_type": lambda s: {
+        "actor": s["actor"],
+        "mailing_list": s["mailing_list"],
+        "kind": "secondary",
+    },
     "change_role": lambda s: {
         "actor": s["actor"],
         "membership": s["membership"],
         "role": s["role"],
+    },
+    "change_row": lambda s: {**_row(s), "html": "<p>x</p>"},
+    "change_text": lambda s: {"actor": s["actor"], "content": s["template"], "text": "x"},
+    "create_list": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Readers",
+        "kind": "primary",
     },
     "create_subaccount": lambda s: {
         "actor": s["actor"],
@@ -113,12 +144,32 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "slug": "east",
     },
     "create_team": lambda s: {"actor": s["actor"], "account": s["account"], "name": "Loyalty"},
+    "create_template": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Letter",
+    },
+    "delete_list": lambda s: {"actor": s["actor"], "mailing_list": s["mailing_list"]},
+    "delete_saved_row": lambda s: {"actor": s["actor"], "saved": s["saved"]},
     "give_guest_access": lambda s: {
         "actor": s["actor"],
         "user": s["guest"],
         "obj": s["obj"],
         "permissions": ["access_audience"],
         "ends_at": None,
+    },
+    "insert_saved_row": lambda s: {
+        "actor": s["actor"],
+        "content": s["template"],
+        "saved": s["saved"],
+        "position": 0,
+    },
+    "lock_row": lambda s: {**_row(s), "row_locked": True, "contents_locked": False},
+    "move_row": lambda s: {**_row(s), "position": 0},
+    "purge_item": lambda s: {
+        "actor": s["actor"],
+        "obj": s["put_away"],
+        "confirm": s["put_away"].name,
     },
     "reactivate_member": lambda s: {"actor": s["actor"], "membership": s["suspended"]},
     "remove_from_team": lambda s: {
@@ -127,12 +178,25 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "user": s["member"],
     },
     "remove_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
+    "remove_row": lambda s: {**_row(s)},
+    "rename_list": lambda s: {
+        "actor": s["actor"],
+        "mailing_list": s["mailing_list"],
+        "name": "Readers",
+    },
     "rename_subaccount": lambda s: {
         "actor": s["actor"],
         "subaccount": s["subaccount"],
         "name": "Far North",
     },
+    "rename_template": lambda s: {
+        "actor": s["actor"],
+        "template": s["template"],
+        "name": "Letter",
+    },
+    "restore_item": lambda s: {"actor": s["actor"], "obj": s["put_away"]},
     "restore_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["archived"]},
+    "save_row": lambda s: {**_row(s), "name": "Footer"},
     "set_accent": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -216,7 +280,7 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "delete_field": lambda s: {"actor": s["actor"], "field": s["field"]},
     "create_segment": lambda s: {
         "actor": s["actor"],
-        "subaccount": s["subaccount"],
+        "subaccount": s["w"].south,
         "name": "From Rome",
         "rules": RULES,
         "mailing_list": s["mailing_list"],
@@ -234,6 +298,10 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
 }
 RULES = {"match": "any", "rules": [{"field": "custom:city", "test": "is", "value": "Rome"}]}
+
+
+def _row(s: dict[str, Any]) -> dict[str, Any]:
+    return {"actor": s["actor"], "content": s["template"], "key": "two"}
 
 
 def _shared(s: dict[str, Any]) -> Any:
@@ -363,15 +431,25 @@ OBJECTS = _models(
 LINES = {k: v for k, v in NAMES.items() if k not in ("none", "empty", "blank", "bidi")}
 
 
-def _in_north(model: Any, foreign: str) -> dict[str, Any]:
-    return _models(
-        model,
-        foreign,
-        account=lambda c: c.here["account"],
-        subaccount=lambda c: c.here["subaccount"],
-    )
+def _in_south(model: Any, foreign: str) -> dict[str, Any]:
+    place = {"account": lambda c: c.here["account"], "subaccount": lambda c: c.here["w"].south}
+    return _models(model, foreign, **place)
 
 
+TEXTS = {
+    **{k: v for k, v in ANYTHING.items() if k != "text"},
+    "NUL": lambda c: "a\x00b",
+    "escape": lambda c: "a\x1b[31mb",
+    "surrogate": lambda c: "a\ud800",
+    "too long": lambda c: "x" * 100_001,
+}
+POSITIONS = {
+    **{k: v for k, v in ANYTHING.items() if k != "none"},
+    "before the first": lambda c: -1,
+    "huge": lambda c: TOO_BIG,
+    "yes": lambda c: True,
+}
+KEYS = ANYTHING | {"NUL": lambda c: "two\x00", "case": lambda c: "TWO", "bytes": lambda c: b"two"}
 SUBACCOUNTS = _models(Subaccount, "subaccount", account=lambda c: c.here["account"])
 MEMBERSHIPS = _models(
     Membership, "membership", account=lambda c: c.here["account"], user=lambda c: c.here["user"]
@@ -399,6 +477,19 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "not hexadecimal": lambda c: "#gggggg",
         "NUL": lambda c: "#0c5f7\x00",
     },
+    "mailing_list": _in_south(MailingList, "mailing_list"),
+    "template": _in_south(MessageTemplate, "template"),
+    "content": _in_south(MessageTemplate, "template")
+    | {"list": lambda c: c.here["mailing_list"], "place": lambda c: c.here["subaccount"]},
+    "saved": _in_south(SavedRow, "saved"),
+    "key": KEYS,
+    "kind": KEYS,
+    "html": TEXTS | {"nothing": lambda c: " ", "nothing left": lambda c: "<script>x</script>"},
+    "text": TEXTS,
+    "position": POSITIONS,
+    "row_locked": TRUTH,
+    "contents_locked": TRUTH,
+    "confirm": KEYS | {"empty": lambda c: ""},
     "slug": {k: v for k, v in NAMES.items() if k != "none"} | {"spaces": lambda c: "a b"},
     "permissions": GRANTED,
     "ends_at": ENDS,
@@ -406,11 +497,10 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
     # contacts, their fields, segments
-    "where": _in_north(MailingList, "mailing_list") | {"person": lambda c: c.here["user"]},
-    "mailing_list": _in_north(MailingList, "mailing_list"),
-    "contact": _in_north(Contact, "contact"),
-    "field": _in_north(CustomField, "field"),
-    "segment": _in_north(Segment, "segment"),
+    "where": _in_south(MailingList, "mailing_list") | {"person": lambda c: c.here["user"]},
+    "contact": _in_south(Contact, "contact"),
+    "field": _in_south(CustomField, "field"),
+    "segment": _in_south(Segment, "segment"),
     "email": ANYTHING
     | {
         "empty": lambda c: "",
@@ -430,7 +520,6 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     },
     "status": ANYTHING | {"subscribed": lambda c: "subscribed", "of lists": lambda c: [[]]},
     "label": NAMES,
-    "kind": ANYTHING | {"of lists": lambda c: [[]]},
     "rules": ANYTHING
     | {
         "nothing": lambda c: {},
