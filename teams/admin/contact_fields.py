@@ -93,7 +93,6 @@ class RenameField(FieldVerb):
     name = "rename"
     label = _("Rename…")
     act = "rename"
-    is_primary = True
     form_class = LabelForm
 
     def title(self) -> str:
@@ -160,7 +159,7 @@ class CustomFieldAdmin(ResourceAdmin):
     view_permission = ACCESS_AUDIENCE
     menu_label = "Contact fields"
     menu_icon = "settings"
-    menu_order = 53
+    menu_order = 43
     page_template = "teams/console/field.html"
     empty_text = "There is no field yet beyond name and address. Add one."
 

@@ -204,7 +204,6 @@ class EditContact(ContactVerb):
     name = "edit"
     label = _("Edit…")
     act = "edit"
-    is_primary = True
     form_class = EditForm
 
     @property

@@ -120,7 +120,7 @@ class ContactAdmin(ResourceAdmin):
     view_permission = VIEW_CONTACTS
     menu_label = "Contacts"
     menu_icon = "users"
-    menu_order = 51
+    menu_order = 41
     page_template = "teams/console/contact.html"
     empty_text = "There is no contact yet that you may see. Add one, or import a file of them."
 
@@ -133,7 +133,7 @@ class ContactAdmin(ResourceAdmin):
         ArchiveFilter,
     )
     show_facets = admin.ShowFacets.NEVER  # a count for each of thirty lists, of a million rows
-    search_fields: Any = ("first_name", "last_name")
+    search_fields: ClassVar[Any] = ("first_name", "last_name")
     ordering: ClassVar[Any] = ("-pk",)
     sortable_by = ("name_cell", "created_cell")
     verbs: tuple[type[Verb], ...] = (

@@ -166,9 +166,10 @@ class Draft:
         return json.dumps(found.stored) if found else ""
 
     @property
-    def sentences(self) -> list[str]:
+    def text(self) -> str:
         """Return the rules in words."""
-        return [self.sentence(rule) for rule in self.rules]
+        link = " and " if self.match == "all" else " or "
+        return link.join(self.sentence(rule) for rule in self.rules)
 
     def sentence(self, rule: Rule) -> str:
         """Return one rule in words; an address only for whoever sees addresses."""

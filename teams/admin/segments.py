@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from permissions import access
@@ -197,7 +197,6 @@ class EditSegment(RulesVerb, WorkVerb):
     label = _("Edit…")
     act = "edit"
     permission = CREATE_SEGMENTS
-    is_primary = True
     form_class = RulesForm
 
     def obstacle(self) -> str:
@@ -233,7 +232,7 @@ class SegmentAdmin(ResourceAdmin):
     view_permission = ACCESS_AUDIENCE
     menu_label = "Segments"
     menu_icon = "grid"
-    menu_order = 52
+    menu_order = 42
     empty_text = "There is no segment yet that you may see. Put rules together and save them."
 
     list_display: Any = ("name_cell", "list_cell", "place_cell", "created_cell")
@@ -268,9 +267,7 @@ class SegmentAdmin(ResourceAdmin):
         draft.read_stored(obj.rules)
         if draft.problem:
             return words.none("They cannot be read, so nobody matches")
-        head = MATCHES[draft.match]
-        rows = format_html_join("", "<li>{}</li>", ((text,) for text in draft.sentences))
-        return format_html('<span>{}:</span><ul class="plain">{}</ul>', head, rows)
+        return draft.text
 
     def _counted(self, request: HttpRequest, obj: Any) -> bool:
         desk = desk_of(request)
@@ -281,11 +278,8 @@ class SegmentAdmin(ResourceAdmin):
         if not self._counted(request, obj):
             return words.none("Not shown")
         rows = Contact.objects.filter(archived_at=None)
-        return matching(obj, access.visible(rows, request.user, VIEW_CONTACTS)).count()
-
-    def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
-        """Lead to who matches."""
-        if not self._counted(request, obj) or obj.is_archived:
-            return []
+        count = matching(obj, access.visible(rows, request.user, VIEW_CONTACTS)).count()
+        if obj.is_archived:
+            return count
         url = reverse(f"{self.admin_site.name}:teams_contact_changelist")
-        return [(f"{url}?segment={obj.pk}", "Show these contacts")]
+        return format_html('<a href="{}?segment={}">{}</a>', url, obj.pk, count)

@@ -69,12 +69,17 @@ def require_addresses(work: Work[Any]) -> None:
         )
 
 
+def lifts_masks(profile: Profile, root: Any) -> bool:
+    """Say whether the person sees every address anyway: nobody lifts a mask from their own eyes."""
+    return profile.scope(root, EXPORT_PII).everywhere
+
+
 @service
 def set_address_masking(*, actor: Any, account: Account, on: bool) -> Account:
     """Mask addresses on pages for whoever may not take them out in files, or show them again.
 
-    Needs ``manage_account_settings``; showing them needs ``export_pii`` in every subaccount too,
-    for nobody lifts a mask from their own eyes. Raises Refused, or Invalid (WRONG_TYPE).
+    Needs ``manage_account_settings``; showing them needs ``export_pii`` in every subaccount too.
+    Raises Refused, or Invalid (WRONG_TYPE).
     """
     act = "change what is shown of addresses"
     with changing(actor, account, act=act) as change:
@@ -84,7 +89,7 @@ def set_address_masking(*, actor: Any, account: Account, on: bool) -> Account:
         before = change.account.masks_addresses
         if on == before:
             return change.account
-        if not on and not change.profile.scope(change.account.pk, EXPORT_PII).everywhere:
+        if not on and not lifts_masks(change.profile, change.account.pk):
             label = str(CATALOGUE[EXPORT_PII].label)
             error = OutOfScope(
                 f"You cannot show addresses on pages: it needs {label} in every subaccount, which "
