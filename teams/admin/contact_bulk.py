@@ -11,7 +11,7 @@ from permissions import access
 from permissions.admin import BulkVerb, Effect, VerbForm
 from teams import services
 from teams.admin.base import ConsoleVerb
-from teams.admin.contact_verbs import offer_lists
+from teams.admin.contact_forms import offer_lists
 from teams.admin.forms import OfferedField, chosen_from
 from teams.admin.work import lacks
 from teams.catalogue import ADD_CONTACTS
