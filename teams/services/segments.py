@@ -119,7 +119,8 @@ def edit_segment(*, actor: Any, segment: Segment, name: Any = None, rules: Any =
     return found
 
 
-def _clean(work: Work[Any], rules: Any) -> Rules:
+def clean_for(work: Work[Any], rules: Any) -> Rules:
+    """Return ``rules`` cleaned, if the actor may ask what they ask. Raises Invalid or OutOfScope."""
     found = clean_rules(rules, fields_of(work.subaccount))
     if found.use_address:
         _require_sight(work)
