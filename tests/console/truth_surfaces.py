@@ -8,7 +8,6 @@ lowest role that can be given, a team that sees nothing, a permission everybody 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from permissions import grants
@@ -38,6 +37,26 @@ from teams.models import (
     SubaccountUserGrant,
     TeamMembership,
 )
+from tests.console.truth_content import ON_CONTENT
+from tests.console.truth_content import PAGES as CONTENT_PAGES
+from tests.console.truth_record import (
+    ARCHIVED,
+    EMMA,
+    EVERY_PLACE,
+    FIRST,
+    PEOPLE,
+    PLACES,
+    SUBACCOUNTS,
+    WHOLE,
+    Place,
+    Surface,
+    Way,
+    changelist,
+    needs,
+    person,
+    subaccount,
+    thing,
+)
 from tests.console.truth_stage import (
     ACCOUNT,
     ANYWHERE,
@@ -46,119 +65,8 @@ from tests.console.truth_stage import (
     ON_THE_ACCOUNT,
     REACHES,
     THERE,
-    Need,
     Stage,
 )
-
-Place = Subaccount | None
-Way = tuple[Need, ...]
-
-EMMA = ("emma_corporate", "emma_enterprise", "emma_hq")
-ALL = (*EMMA, "constant_contact", "sailthru")
-
-# where a record is tried
-PLACES, EVERY_PLACE, FIRST = "both places", "both places and the home", "the first place"
-WHOLE, ARCHIVED = "the account", "the archived place"
-
-PEOPLE, SUBACCOUNTS = "/auth/user/", "/teams/subaccount/"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surface:
-    """One page or act of the console.
-
-    ``ways`` are what the tables must say for it to be there; ``unlike`` replaces them in single
-    editions; in editions that are not among ``editions`` nobody has it, and where there is no such
-    thing to try it on it is not tried (``tried_in``). An area names the page it
-    is entered from (``menu``); an act says what is posted and how one sees that it was done.
-    """
-
-    name: str
-    at: str
-    url: Callable[[Stage, Any], str]
-    ways: tuple[Way, ...]
-    unlike: Mapping[str, tuple[Way, ...]] = field(default_factory=dict)
-    editions: tuple[str, ...] = ALL
-    tried_in: tuple[str, ...] = ALL
-    menu: str = ""
-    data: Callable[[Stage, Any], dict[str, Any]] = lambda stage, place: {}
-    done: Callable[[Stage, Any], bool] | None = None
-    why: str = ""
-
-    def ways_in(self, edition: str) -> tuple[Way, ...]:
-        """Return what is needed in ``edition``; no way at all where it is not known."""
-        if edition not in self.editions:
-            return ()
-        return self.unlike.get(edition, self.ways)
-
-    def permissions_in(self, edition: str) -> set[str]:
-        """Return every permission it asks for in ``edition``."""
-        needed = {what for way in self.ways_in(edition) for what, _where in way}
-        return {str(what) for what in needed if not what.startswith("(")}
-
-    @property
-    def permissions(self) -> set[str]:
-        """Return every permission it asks for in some edition."""
-        return set().union(*(self.permissions_in(edition) for edition in self.editions))
-
-    @property
-    def depends_on_reach(self) -> bool:
-        """Say whether it matters how far a role reaches, and not only whether."""
-        return any(
-            where in (THERE, EVERYWHERE) or what == REACHES
-            for way in self.ways
-            for what, where in way
-        )
-
-    @property
-    def verb(self) -> tuple[str, str]:
-        """Return the admin and the verb an act is, told by its name; empty for a page."""
-        model, _, verb = self.name.partition(": ")
-        return model, verb.partition(",")[0]
-
-    def allowed(self, stage: Stage, place: Place) -> bool:
-        """Say whether the tables give it to the person on ``stage``."""
-        return any(
-            all(stage.said(need, place) for need in way) for way in self.ways_in(stage.edition)
-        )
-
-    def targets(self, stage: Stage) -> list[Place]:
-        """Return where it is tried; one place stands for both to whoever reaches both alike."""
-        if stage.edition not in self.tried_in:
-            return []
-        both = stage.places[:1] if stage.person.everywhere else stage.places
-        return {
-            PLACES: lambda: [*both],
-            EVERY_PLACE: lambda: [*both, *stage.everything[2:]],
-            FIRST: lambda: stage.places[:1],
-            WHOLE: lambda: [None],
-            ARCHIVED: lambda: [stage.archived],
-        }[self.at]()
-
-
-def needs(*found: Need) -> tuple[Way, ...]:
-    """Return the one way that has all of these needs."""
-    return (found,)
-
-
-# pages
-
-
-def _changelist(kind: str) -> Callable[[Stage, Any], str]:
-    return lambda stage, place: f"/teams/{kind}/"
-
-
-def _thing(kind: str, rest: str = "change/") -> Callable[[Stage, Any], str]:
-    return lambda stage, place: f"/teams/{kind}/{stage.get(kind, place).pk}/{rest}"
-
-
-def _person(name: str, rest: str = "change/") -> Callable[[Stage, Any], str]:
-    return lambda stage, place: f"{PEOPLE}{stage.get(name, place).user.pk}/{rest}"
-
-
-def _subaccount(rest: str = "change/") -> Callable[[Stage, Any], str]:
-    return lambda stage, place: f"{SUBACCOUNTS}{place.pk}/{rest}"
-
 
 SEES_PEOPLE: tuple[Way, ...] = (
     ((MANAGE_MEMBERS, ANYWHERE),),
@@ -198,7 +106,7 @@ PAGES = (
         Surface(
             name=f"{kind} list",
             at=WHOLE,
-            url=_changelist(kind),
+            url=changelist(kind),
             menu="/",
             ways=needs((permission, ANYWHERE)),
         )
@@ -208,7 +116,7 @@ PAGES = (
         Surface(
             name=f"{kind} page",
             at=EVERY_PLACE,
-            url=_thing(kind),
+            url=thing(kind),
             menu=f"/teams/{kind}/",
             ways=needs((permission, HERE)),
         )
@@ -224,14 +132,14 @@ PAGES = (
     Surface(
         name="person page",
         at=PLACES,
-        url=_person("low"),
+        url=person("low"),
         menu=PEOPLE,
         ways=SEES_A_PERSON,
     ),
     Surface(
         name="person page, on the account",
         at=WHOLE,
-        url=_person("boss"),
+        url=person("boss"),
         menu=PEOPLE,
         ways=SEES_MANAGERS,
     ),
@@ -245,7 +153,7 @@ PAGES = (
     Surface(
         name="subaccount page",
         at=EVERY_PLACE,
-        url=_subaccount(),
+        url=subaccount(),
         menu=SUBACCOUNTS,
         ways=tuple((*way, (REACHES, HERE)) for way in ENTERS_SUBACCOUNTS),
     ),
@@ -425,7 +333,7 @@ ON_PEOPLE = (
     Surface(
         name="user: add",
         at=PLACES,
-        url=lambda stage, place: _person("low", f"act/add/{place.pk}/")(stage, stage.other(place)),
+        url=lambda stage, place: person("low", f"act/add/{place.pk}/")(stage, stage.other(place)),
         ways=BOTH,
         unlike={"sailthru": BOTH_ROLES},
         data=lambda stage, place: {"role": stage.lowest},
@@ -435,9 +343,7 @@ ON_PEOPLE = (
     Surface(
         name="user: guest",
         at=PLACES,
-        url=lambda stage, place: _person("low", f"act/guest/{place.pk}/")(
-            stage, stage.other(place)
-        ),
+        url=lambda stage, place: person("low", f"act/guest/{place.pk}/")(stage, stage.other(place)),
         ways=BOTH,
         data=lambda stage, place: {"permissions": ["access_response"]},
         done=_is_guest(""),
@@ -454,7 +360,7 @@ ON_PEOPLE = (
     Surface(
         name="user: join",
         at=PLACES,
-        url=_person("low", "act/join/"),
+        url=person("low", "act/join/"),
         ways=needs((MANAGE_TEAMS, HERE)),
         editions=("sailthru",),
         data=lambda stage, place: {"team": stage.spare.pk},
@@ -466,7 +372,7 @@ ON_PEOPLE = (
     Surface(
         name="user: leave",
         at=PLACES,
-        url=lambda stage, place: _person("joined", f"act/leave/{stage.get('in_team', place).pk}/")(
+        url=lambda stage, place: person("joined", f"act/leave/{stage.get('in_team', place).pk}/")(
             stage, place
         ),
         ways=needs((MANAGE_TEAMS, HERE)),
@@ -530,7 +436,7 @@ ON_MANAGERS = (
     Surface(
         name="user: add, on the account",
         at=FIRST,
-        url=_person("low", "act/add/account/"),
+        url=person("low", "act/add/account/"),
         ways=needs((MANAGE_MANAGERS, ACCOUNT), (REACHES, HERE)),
         unlike=BOSS_ROLES_SAILTHRU,
         data=_account_role,
@@ -565,7 +471,7 @@ ON_SUBACCOUNTS = (
     Surface(
         name="subaccount: rename",
         at=EVERY_PLACE,
-        url=_subaccount("act/rename/"),
+        url=subaccount("act/rename/"),
         ways=needs((MANAGE_SUBACCOUNT_SETTINGS, HERE)),
         data=lambda stage, place: {"name": "Elsewhere"},
         done=lambda stage, place: _stored(place).name == "Elsewhere",
@@ -573,21 +479,21 @@ ON_SUBACCOUNTS = (
     Surface(
         name="subaccount: archive",
         at=PLACES,
-        url=_subaccount("act/archive/"),
+        url=subaccount("act/archive/"),
         ways=needs((ARCHIVE_SUBACCOUNTS, ACCOUNT), (REACHES, HERE)),
         done=lambda stage, place: _stored(place).is_archived,
     ),
     Surface(
         name="subaccount: restore",
         at=ARCHIVED,
-        url=_subaccount("act/restore/"),
+        url=subaccount("act/restore/"),
         ways=needs((ARCHIVE_SUBACCOUNTS, ACCOUNT), (REACHES, HERE)),
         done=lambda stage, place: not _stored(place).is_archived,
     ),
     Surface(
         name="subaccount: add",
         at=PLACES,
-        url=_subaccount("act/add/"),
+        url=subaccount("act/add/"),
         ways=BOTH,
         unlike={"sailthru": BOTH_ROLES},
         data=lambda stage, place: {
@@ -600,7 +506,7 @@ ON_SUBACCOUNTS = (
     Surface(
         name="subaccount: guest",
         at=PLACES,
-        url=_subaccount("act/guest/"),
+        url=subaccount("act/guest/"),
         ways=BOTH,
         data=lambda stage, place: {
             "person": stage.get("low", stage.other(place)).user.pk,
@@ -622,7 +528,7 @@ ON_SUBACCOUNTS = (
     Surface(
         name="subaccount: contact",
         at=PLACES,
-        url=_subaccount("act/contact/"),
+        url=subaccount("act/contact/"),
         ways=MANAGES,
         editions=("emma_enterprise",),
         data=lambda stage, place: {
@@ -637,7 +543,7 @@ ON_THINGS = (
         Surface(
             name=f"{kind}: guest",
             at=PLACES,
-            url=_thing(kind, "act/guest/"),
+            url=thing(kind, "act/guest/"),
             ways=needs((permission, HERE), (MANAGE_MEMBERS, HERE), (MANAGE_MEMBERS, THERE)),
             data=lambda stage, place, permission=permission: {
                 "person": stage.get("low", stage.other(place)).user.pk,
@@ -653,7 +559,7 @@ ON_THINGS = (
             name=f"{kind}: withdraw",
             at=PLACES,
             url=lambda stage, place, kind=kind: (
-                f"{_thing(kind, 'act/withdraw/')(stage, place)}{stage.get('guest', place).user.pk}/"
+                f"{thing(kind, 'act/withdraw/')(stage, place)}{stage.get('guest', place).user.pk}/"
             ),
             ways=needs((permission, HERE), (MANAGE_MEMBERS, HERE)),
             done=lambda stage, place, kind=kind: (
@@ -669,7 +575,7 @@ ON_THINGS = (
         Surface(
             name=f"{kind}: share",
             at=PLACES,
-            url=_thing(kind, "act/share/"),
+            url=thing(kind, "act/share/"),
             ways=needs((permission, HERE), (ASSIGN_TEAM_RESOURCES, HERE)),
             editions=("sailthru",),
             data=lambda stage, place: {"team": stage.spare.pk},
@@ -685,7 +591,7 @@ ON_THINGS = (
             name=f"{kind}: unshare",
             at=PLACES,
             url=lambda stage, place, kind=kind: (
-                f"{_thing(kind, 'act/unshare/')(stage, place)}{stage.sharing.pk}/"
+                f"{thing(kind, 'act/unshare/')(stage, place)}{stage.sharing.pk}/"
             ),
             ways=needs((permission, HERE), (ASSIGN_TEAM_RESOURCES, HERE)),
             editions=("sailthru",),
@@ -699,8 +605,8 @@ ON_THINGS = (
     ),
 )
 
-ACTS = (*ON_THE_THEME, *ON_PEOPLE, *ON_MANAGERS, *ON_SUBACCOUNTS, *ON_THINGS)
-SURFACES = (*PAGES, *ACTS)
+ACTS = (*ON_THE_THEME, *ON_PEOPLE, *ON_MANAGERS, *ON_SUBACCOUNTS, *ON_THINGS, *ON_CONTENT)
+SURFACES = (*PAGES, *CONTENT_PAGES, *ACTS)
 
 #: verbs of the console that no record tries, and why
 UNTRIED: Mapping[tuple[str, str], str] = {
