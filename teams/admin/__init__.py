@@ -4,11 +4,14 @@ from permissions.admin import checks  # noqa: F401  (imported for what it regist
 from teams.admin import (  # noqa: F401  (likewise: their pages)
     account,
     accounts,
+    contact_fields,
+    contacts,
     lists,
     pages,
     people,
     resources,
     results,
+    segments,
     subaccounts,
     templates,
 )

@@ -1,8 +1,17 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.contacts import (
+    add_contact,
+    edit_contact,
+    put_on_list,
+    set_subscription,
+    take_off_list,
+)
+from teams.services.custom_fields import create_field, delete_field, rename_field
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.items import archive_item, purge_item, restore_item
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
+from teams.services.masking import set_address_masking
 from teams.services.people import (
     add_member,
     change_role,
@@ -29,6 +38,7 @@ from teams.services.rows import (
     remove_row,
     save_row,
 )
+from teams.services.segments import create_segment, edit_segment
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -41,6 +51,7 @@ from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
 
 __all__ = [
+    "add_contact",
     "add_member",
     "add_row",
     "add_to_team",
@@ -50,21 +61,28 @@ __all__ = [
     "change_role",
     "change_row",
     "change_text",
+    "create_field",
     "create_list",
+    "create_segment",
     "create_subaccount",
     "create_team",
     "create_template",
+    "delete_field",
     "delete_list",
     "delete_saved_row",
+    "edit_contact",
+    "edit_segment",
     "give_guest_access",
     "insert_saved_row",
     "lock_row",
     "move_row",
     "purge_item",
+    "put_on_list",
     "reactivate_member",
     "remove_from_team",
     "remove_member",
     "remove_row",
+    "rename_field",
     "rename_list",
     "rename_subaccount",
     "rename_template",
@@ -72,11 +90,14 @@ __all__ = [
     "restore_subaccount",
     "save_row",
     "set_accent",
+    "set_address_masking",
     "set_manager_reach",
     "set_primary_contact",
+    "set_subscription",
     "set_toggles",
     "share_with_team",
     "suspend_member",
+    "take_off_list",
     "toggle_permission",
     "unshare_with_team",
     "withdraw_guest_access",
