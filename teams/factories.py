@@ -22,10 +22,12 @@ from teams.models import (
     Account,
     Campaign,
     Contact,
+    CustomField,
     MailingList,
     Membership,
     MessageTemplate,
     Role,
+    Segment,
     Subaccount,
     Team,
     TeamMembership,
@@ -179,6 +181,32 @@ class CampaignFactory(InSubaccountFactory):
     status = Campaign.Status.DRAFT
     sent_at = factory.LazyAttribute(
         lambda o: timezone.now() if o.status == Campaign.Status.SENT else None
+    )
+
+
+class CustomFieldFactory(InSubaccountFactory):
+    """A field for text."""
+
+    class Meta:
+        model = CustomField
+
+    codename = factory.Sequence(lambda n: f"field_{n}")
+    label = factory.Sequence(lambda n: f"Field {n}")
+
+
+class SegmentFactory(InSubaccountFactory):
+    """Who is subscribed, of a whole subaccount."""
+
+    class Meta:
+        model = Segment
+
+    slug = factory.Sequence(lambda n: f"segment-{n}")
+    name = factory.Sequence(lambda n: f"Segment {n}")
+    rules = factory.LazyFunction(
+        lambda: {
+            "match": "all",
+            "rules": [{"field": "status", "test": "is", "value": "subscribed"}],
+        }
     )
 
 

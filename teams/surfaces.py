@@ -12,12 +12,20 @@ from collections.abc import Mapping
 
 from permissions.resources import registry
 from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ADD_CONTACTS,
     ARCHIVE_SUBACCOUNTS,
     ASSIGN_TEAM_RESOURCES,
+    CREATE_SEGMENTS,
     CREATE_SUBACCOUNTS,
+    DELETE_CONTACTS,
+    EXPORT_PII,
+    MANAGE_ACCOUNT_SETTINGS,
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
     MANAGE_THEME,
+    USE_AUDIENCE_BUILDER,
+    VIEW_CONTACTS,
     VIEW_PARENT_USERS,
 )
 from teams.editions import EDITIONS
@@ -44,6 +52,35 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "visibility of lists and templates",
     ),
     VIEW_PARENT_USERS: ("console people",),
+    # contacts, their fields, segments
+    VIEW_CONTACTS: (
+        "service edit_contact",
+        "service put_on_list",
+        "service take_off_list",
+        "service set_subscription",
+        "service delete_field",
+        "console contacts",
+        "console audience builder",
+    ),
+    ADD_CONTACTS: (
+        "service add_contact",
+        "service edit_contact",
+        "service put_on_list",
+        "service take_off_list",
+        "service set_subscription",
+    ),
+    DELETE_CONTACTS: ("service delete_field",),
+    ACCESS_AUDIENCE: (
+        "service create_field",
+        "service rename_field",
+        "service delete_field",
+        "console segments",
+        "console contact fields",
+    ),
+    CREATE_SEGMENTS: ("service create_segment", "service edit_segment"),
+    USE_AUDIENCE_BUILDER: ("console audience builder",),
+    MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking",),
+    EXPORT_PII: ("addresses on pages, where the account masks them",),
 }
 _MEMBERSHIPS = (
     "service add_member",

@@ -134,20 +134,24 @@ def read_rules(stored: Any) -> Rules:
     return Rules(str(stored["match"]), tuple(_read_rule(row) for row in rows))
 
 
+def rules_of(stored: Any) -> Rules | None:
+    """Return what ``read_rules`` returns, or None for rules that cannot be read."""
+    try:
+        return read_rules(stored)
+    except Invalid:
+        return None
+
+
 def _read_rule(row: Any) -> Rule:
-    parts = [row.get(key, "") for key in ("field", "test", "value")] if _is_map(row) else [None]
-    if not all(isinstance(part, str) for part in parts):
+    parts = {**row} if isinstance(row, Mapping) else {}
+    rule = Rule(parts.get("field", ""), parts.get("test", ""), parts.get("value", ""))
+    if not all(isinstance(part, str) for part in (rule.field, rule.test, rule.value)):
         raise Invalid("Each rule is a field, a test and a value, all text.", code="WRONG_TYPE")
-    rule = Rule(*parts)
     if rule.test not in TESTS:
         raise Invalid("There is no such test. Choose another one.", code="UNKNOWN_TEST")
     if rule.field not in BUILT_IN and not CODENAME.match(rule.codename):
         raise Invalid("There is no such field. Choose another one.", code="UNKNOWN_FIELD")
     return rule
-
-
-def _is_map(row: Any) -> bool:
-    return isinstance(row, Mapping)
 
 
 def clean_rules(stored: Any, known: Mapping[str, CustomField]) -> Rules:

@@ -14,8 +14,25 @@ from django.db import connection, transaction
 
 from permissions.errors import ServiceError
 from teams import services
-from teams.factories import MailingListFactory, UserFactory
-from teams.models import Account, MailingList, Membership, Role, Subaccount, Team
+from teams.factories import (
+    ContactFactory,
+    CustomFieldFactory,
+    MailingListFactory,
+    SegmentFactory,
+    UserFactory,
+)
+from teams.models import (
+    Account,
+    Contact,
+    CustomField,
+    ListMembership,
+    MailingList,
+    Membership,
+    Role,
+    Segment,
+    Subaccount,
+    Team,
+)
 from tests.services.world import World, holds, is_sentence, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +54,9 @@ class Cast:
         w = world("sailthru")
         emma = world("emma_enterprise")
         guest = w.member("reports_only")
+        contact = ContactFactory(subaccount=w.north)
+        joined = MailingListFactory(subaccount=w.north, created_by=w.owner)
+        ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=joined)
         return {
             "w": w,
             "emma": emma,
@@ -54,6 +74,11 @@ class Cast:
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
             "archived": w.west,
+            "mailing_list": MailingListFactory(subaccount=w.north, created_by=w.owner),
+            "contact": contact,
+            "joined": joined,
+            "field": CustomFieldFactory(subaccount=w.north, codename="city"),
+            "segment": SegmentFactory(subaccount=w.north),
         }
 
 
@@ -149,7 +174,66 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "obj": _guested(s),
         "permissions": ["access_audience"],
     },
+    # contacts, their fields, segments
+    "add_contact": lambda s: {
+        "actor": s["actor"],
+        "where": s["mailing_list"],
+        "email": "new@readers.example",
+        "first_name": "Ana",
+        "last_name": "",
+        "fields": {"city": "Rome"},
+    },
+    "edit_contact": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "email": "other@readers.example",
+        "first_name": "Ana",
+        "last_name": "Ruiz",
+        "fields": {"city": "Rome"},
+    },
+    "put_on_list": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "mailing_list": s["mailing_list"],
+    },
+    "take_off_list": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "mailing_list": s["joined"],
+    },
+    "set_subscription": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "status": "unsubscribed",
+    },
+    "create_field": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "label": "Birthday",
+        "kind": "date",
+    },
+    "rename_field": lambda s: {"actor": s["actor"], "field": s["field"], "label": "Town"},
+    "delete_field": lambda s: {"actor": s["actor"], "field": s["field"]},
+    "create_segment": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "From Rome",
+        "rules": RULES,
+        "mailing_list": s["mailing_list"],
+    },
+    "edit_segment": lambda s: {
+        "actor": s["actor"],
+        "segment": s["segment"],
+        "name": "From Rome",
+        "rules": RULES,
+    },
+    "set_address_masking": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "on": True,
+    },
 }
+RULES = {"match": "any", "rules": [{"field": "custom:city", "test": "is", "value": "Rome"}]}
 
 
 def _shared(s: dict[str, Any]) -> Any:
@@ -276,6 +360,18 @@ OBJECTS = _models(
     "account": lambda c: c.here["account"],
     "place that is gone": lambda c: Subaccount(pk=NO_KEY, account=c.here["account"]),
 }
+LINES = {k: v for k, v in NAMES.items() if k not in ("none", "empty", "blank", "bidi")}
+
+
+def _in_north(model: Any, foreign: str) -> dict[str, Any]:
+    return _models(
+        model,
+        foreign,
+        account=lambda c: c.here["account"],
+        subaccount=lambda c: c.here["subaccount"],
+    )
+
+
 SUBACCOUNTS = _models(Subaccount, "subaccount", account=lambda c: c.here["account"])
 MEMBERSHIPS = _models(
     Membership, "membership", account=lambda c: c.here["account"], user=lambda c: c.here["user"]
@@ -309,10 +405,56 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "managed": PLACES,
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
+    # contacts, their fields, segments
+    "where": _in_north(MailingList, "mailing_list") | {"person": lambda c: c.here["user"]},
+    "mailing_list": _in_north(MailingList, "mailing_list"),
+    "contact": _in_north(Contact, "contact"),
+    "field": _in_north(CustomField, "field"),
+    "segment": _in_north(Segment, "segment"),
+    "email": ANYTHING
+    | {
+        "empty": lambda c: "",
+        "NUL": lambda c: "a\x00b@readers.example",
+        "newline": lambda c: "a@readers.example\nBcc: b@readers.example",
+        "two": lambda c: "a@readers.example, b@readers.example",
+        "megabytes": lambda c: "a" * 5_000_000 + "@readers.example",
+    },
+    "first_name": LINES,
+    "last_name": LINES,
+    "fields": ANYTHING
+    | {
+        "unknown": lambda c: {"nobody": "x"},
+        "NUL": lambda c: {"city": "a\x00b"},
+        "nested": lambda c: {"city": {"a": "b"}},
+        "of no name": lambda c: {None: "x"},
+    },
+    "status": ANYTHING | {"subscribed": lambda c: "subscribed", "of lists": lambda c: [[]]},
+    "label": NAMES,
+    "kind": ANYTHING | {"of lists": lambda c: [[]]},
+    "rules": ANYTHING
+    | {
+        "nothing": lambda c: {},
+        "no rule": lambda c: {"match": "all", "rules": []},
+        "of lists": lambda c: {"match": [], "rules": [[]]},
+        "of numbers": lambda c: {"match": "all", "rules": [{"field": 1, "test": 2, "value": 3}]},
+        "unknown field": lambda c: {
+            "match": "all",
+            "rules": [{"field": "custom:gone", "test": "is", "value": "x"}],
+        },
+        "NUL": lambda c: {
+            "match": "all",
+            "rules": [{"field": "custom:city", "test": "is", "value": "a\x00b"}],
+        },
+    },
 }
-#: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login
+#: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login,
+#: and None for what is to stay
 ALLOWED = {
     ("add_member", "user", "foreign"),
+    ("add_contact", "fields", "none"),
+    ("create_segment", "mailing_list", "none"),
+    *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),
+    *(("edit_segment", name, "none") for name in ("name", "rules")),
     ("set_primary_contact", "membership", "none"),
     ("withdraw_guest_access", "permissions", "none"),
     ("withdraw_guest_access", "user", "inactive"),

@@ -14,8 +14,22 @@ import pytest
 
 from teams import services
 from teams.catalogue import CATALOGUE
-from teams.factories import MailingListFactory, UserFactory
-from teams.models import MailingList, Membership, Team
+from teams.factories import (
+    ContactFactory,
+    CustomFieldFactory,
+    MailingListFactory,
+    SegmentFactory,
+    UserFactory,
+)
+from teams.models import (
+    Contact,
+    CustomField,
+    ListMembership,
+    MailingList,
+    Membership,
+    Segment,
+    Team,
+)
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
 
@@ -90,7 +104,48 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "unshare_with_team": lambda s: services.unshare_with_team(
         actor=s.actor, team=s.team, obj=s.mailing_list
     ),
+    # contacts, their fields, segments
+    "add_contact": lambda s: services.add_contact(
+        actor=s.actor, where=s.w.north, email="new@readers.example"
+    ),
+    "edit_contact": lambda s: services.edit_contact(
+        actor=s.actor, contact=_contact(s), first_name="Mine"
+    ),
+    "put_on_list": lambda s: services.put_on_list(
+        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
+    ),
+    "take_off_list": lambda s: services.take_off_list(
+        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
+    ),
+    "set_subscription": lambda s: services.set_subscription(
+        actor=s.actor, contact=_contact(s), status="unsubscribed"
+    ),
+    "create_field": lambda s: services.create_field(
+        actor=s.actor, subaccount=s.w.north, label="City", kind="text"
+    ),
+    "rename_field": lambda s: services.rename_field(actor=s.actor, field=_field(s), label="Town"),
+    "delete_field": lambda s: services.delete_field(actor=s.actor, field=_field(s)),
+    "create_segment": lambda s: services.create_segment(
+        actor=s.actor, subaccount=s.w.north, name="All", rules=RULES
+    ),
+    "edit_segment": lambda s: services.edit_segment(
+        actor=s.actor, segment=Segment.objects.get(subaccount=s.w.north), rules=RULES
+    ),
+    "set_address_masking": lambda s: services.set_address_masking(
+        actor=s.actor, account=s.w.account, on=True
+    ),
 }
+RULES = {"match": "all", "rules": [{"field": "first_name", "test": "is_filled", "value": ""}]}
+
+
+def _contact(s: Scene) -> Contact:
+    return Contact.objects.get(subaccount=s.w.north)
+
+
+def _field(s: Scene) -> CustomField:
+    return CustomField.objects.get(subaccount=s.w.north)
+
+
 LINES = sorted(
     (permission, surface.removeprefix("service "))
     for permission, surfaces in enforced_by().items()
@@ -99,8 +154,14 @@ LINES = sorted(
 )
 
 
+#: custom roles hold these with the Audience tab, so it takes somebody who lacks the tab
+WITH_THE_TAB = ("view_contacts", "add_contacts", "create_segments")
+
+
 def edition_for(permission: str, service: str) -> str:
     """Return an edition where ``service`` exists and asks for ``permission``."""
+    if permission in WITH_THE_TAB and service != "delete_field":
+        return "emma_hq"
     if service == "set_primary_contact":
         return "emma_enterprise"
     if permission == "manage_managers" or service.endswith("e_subaccount"):
@@ -108,11 +169,34 @@ def edition_for(permission: str, service: str) -> str:
     return "emma_hq" if service in ("toggle_permission", "set_toggles") else "sailthru"
 
 
+def _without_the_tab(w: World, permission: str, service: str, mailing_list: MailingList) -> Any:
+    """Return the membership of somebody who lacks ``permission`` and sees what is tried."""
+    if service == "delete_field":  # teams hide some of the contacts
+        everything = w.edition.custom_roles
+        assert everything is not None
+        return w.member(w.custom(*(everything.tickable - {"assign_team_resources"})))
+    if permission != "add_contacts" or service == "add_contact":
+        return w.member("author")
+    guest = w.member("author", w.south)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest.user,
+        obj=mailing_list,
+        permissions=["access_audience", "view_contacts"],
+    )
+    return guest
+
+
 def scene(permission: str, service: str) -> Scene:
     """Return somebody who holds as much as they can without ``permission``."""
     w = world(edition_for(permission, service))
     role, other_role, place = "author", "editor", {"subaccount": w.north}
-    if w.edition.custom_roles is not None:
+    mailing_list = MailingListFactory(subaccount=w.north, created_by=w.owner)
+    if permission in WITH_THE_TAB:
+        if w.edition.custom_roles is not None:
+            role, other_role = "reports_only", "marketer_limited"
+        actor = _without_the_tab(w, permission, service, mailing_list)
+    elif w.edition.custom_roles is not None:
         everything_else = w.custom(*(w.edition.custom_roles.tickable - {permission}))
         role, other_role, actor = "reports_only", "marketer_limited", w.member(everything_else)
     elif permission == "manage_managers":
@@ -130,6 +214,10 @@ def scene(permission: str, service: str) -> Scene:
         target = w.member("editor")
     else:
         target = w.member(role)
+    CustomFieldFactory(subaccount=w.north)
+    SegmentFactory(subaccount=w.north)
+    contact = ContactFactory(subaccount=w.north)
+    ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=mailing_list)
     if service == "reactivate_member":
         Membership.objects.filter(pk=target.pk).update(status="suspended")
     return Scene(
@@ -139,7 +227,7 @@ def scene(permission: str, service: str) -> Scene:
         spare=UserFactory(),
         guest=w.member(role, w.south).user if "managed" not in place else UserFactory(),
         team=w.team(),
-        mailing_list=MailingListFactory(subaccount=w.north, created_by=w.owner),
+        mailing_list=mailing_list,
         place=place,
         role=role,
         other_role=other_role,
