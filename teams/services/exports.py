@@ -42,7 +42,7 @@ from teams.services import transfers
 from teams.services.base import service
 from teams.services.fields import as_text, fields_of
 from teams.services.items import Work, at_work
-from teams.services.segments import matching, uses_address
+from teams.services.segments import matching, tells_addresses
 from teams.services.transfers import Taken, aim, beat, claim, own, target_of
 
 T = TypeVar("T")
@@ -78,15 +78,12 @@ def _silent(job: ContactExport) -> None:
 def _working(actor: Any, target: Any) -> Iterator[tuple[Work[Any], Sight]]:
     """Lock and ask whether ``actor`` may export ``target`` now, and what they may see of it."""
     with at_work(actor, target, EXPORT_CONTACTS, act=_ACT) as work:
-        masked = transfers.is_masked(work.profile, work.account, work.subaccount)
-        if masked and isinstance(work.obj, Segment) and uses_address(work.obj):
-            error = OutOfScope(
-                f"You cannot export {work.obj}: its rules look at addresses, which are masked for "
-                "you there.",
-                code="MASKED",
+        if isinstance(work.obj, Segment) and tells_addresses(work.account, work.profile, work.obj):
+            raise work.refusal(
+                EXPORT_PII,
+                "its rules look at addresses, which are masked here. It needs {label} in {place}, "
+                "which you do not hold there",
             )
-            error.account = work.account
-            raise error
         lists = registry.of(MailingList)
         is_limited = work.profile.is_limited(lists, work.account.pk, work.subaccount.pk)
         yield (
@@ -149,11 +146,11 @@ def lines(
     labels = [shown(field.label) for field in fields.values()]
     yield written(["Address (MD5)" if is_hashed else "Address", *_HEADINGS, *labels])
     for email, first, last, status, unsubscribed_at, created_at, values in contacts:
-        texts = [first, last, *(as_text(values.get(codename)) for codename in fields)]
-        first, last, *custom = (shown(text, email) for text in texts)
+        names = (shown(text, email) for text in (first, last))
+        custom = (shown(as_text(values.get(codename)), email) for codename in fields)
         moments = (_moment(unsubscribed_at), _moment(created_at))
         who = hashed(email) if is_hashed else email
-        yield written([who, first, last, _STATES.get(status, status), *moments, *custom])
+        yield written([who, *names, _STATES.get(status, status), *moments, *custom])
 
 
 COLUMNS = (

@@ -1,10 +1,9 @@
 """The rows of an import: what each would do, and doing it.
 
-Whether an address is there already is not told to who may not see that contact. Such a row counts
-as added, like that of a new address, and nothing is done: the contact is neither changed nor put
-on a list, for that would show it. So the figures say the same in both cases. What remains is that
-a new contact can be seen afterwards and a hidden one cannot, as long as an address is there once
-in a subaccount; to whom even seen addresses are masked, importing is refused for that reason.
+Whether an address is there already is not told to who may not see that contact, by the rule of
+``contacts.add_contact``: it comes onto the list as it is, none of the row's values is written, and
+it counts as added, as a new one would. Where addresses are masked nobody who sees the mask imports
+at all: which of their own rows turned up as new ones would tell them which were there.
 """
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db.models.functions import Lower
 
 from permissions import access
@@ -32,23 +30,26 @@ from teams.models import (
     ListMembership,
     MailingList,
 )
+from teams.services.contacts import NAME_LIMIT, NAMES, clean_address
 from teams.services.fields import clean_line, clean_value, fields_of
 from teams.services.items import Work
 
 ADDRESS = "email"
 CUSTOM = "custom:"
-NAMES = {"first_name": "First name", "last_name": "Last name"}
-NAME_LIMIT = 80
-ADDRESS_LIMIT = 254
+#: the one thing an import does that no column names: it brings back what was put away
+ARCHIVED = "archived_at"
+#: what a contact that is there gets from a row
+WRITTEN = ("first_name", "last_name", "fields", ARCHIVED)
 #: how many errors are kept; all are counted
 ERRORS_KEPT = 100
+LABELS = {name: label.removeprefix("The ").capitalize() for name, label in NAMES.items()}
 _HASH = re.compile(r"[0-9a-fA-F]{32}\Z")
 
 
 def targets(subaccount: Any) -> dict[str, str]:
     """Return what a column may become, with its label: ``Contact`` fields and custom ones."""
     custom = {f"{CUSTOM}{key}": row.label for key, row in fields_of(subaccount).items()}
-    return {ADDRESS: "Address", **NAMES, **custom}
+    return {ADDRESS: "Address", **LABELS, **custom}
 
 
 _USUAL = {
@@ -93,21 +94,6 @@ def clean_mapping(
     if ADDRESS not in used:
         raise Invalid("Choose the column that holds the addresses.", code="MAPPING")
     return found
-
-
-def clean_address(text: str) -> str:
-    """Return an address as it is stored. Raises Invalid (NOT_AN_ADDRESS, TOO_LONG, NOT_TEXT)."""
-    if _HASH.match(text):
-        raise Invalid("The address is a hash of one. Addresses are needed.", code="NOT_AN_ADDRESS")
-    found = clean_line(text, "The address", limit=ADDRESS_LIMIT)
-    local, _at, domain = found.rpartition("@")
-    try:
-        validate_email(found)
-    except ValidationError:
-        local = ""
-    if not local.isascii() or not local:
-        raise Invalid("The address is not one, such as ana@example.com.", code="NOT_AN_ADDRESS")
-    return f"{local}@{domain.lower()}"
 
 
 @dataclass(slots=True)
@@ -170,15 +156,21 @@ class Reader:
             target = self.job.mapping.get(heading, "")
             text = unguarded(cell).strip()
             if target == ADDRESS:
-                found[target] = clean_address(text)
+                found[target] = _address(text)
             elif target in NAMES:
-                found[target] = clean_line(text, f"The {NAMES[target].lower()}", limit=NAME_LIMIT)
+                found[target] = clean_line(text, NAMES[target], limit=NAME_LIMIT)
             elif target:
                 kind = self.custom.get(target.removeprefix(CUSTOM))
                 if kind is None:
                     raise Invalid("A chosen field is not there any more.", code="UNKNOWN_FIELD")
                 found[target] = clean_value(kind.kind, text, kind.label)
         return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _address(text: str) -> str:
+    if _HASH.match(text):  # what an export without addresses holds
+        raise Invalid("The address is a hash of one. Addresses are needed.", code="NOT_AN_ADDRESS")
+    return clean_address(text)
 
 
 def look_up(work: Work[Any], batch: Batch) -> None:
@@ -189,18 +181,9 @@ def look_up(work: Work[Any], batch: Batch) -> None:
     found = {contact.email.lower(): contact for contact in there}
     keys = {contact.pk for contact in found.values()}
     mine = reached(work.profile, keys, ADD_CONTACTS, VIEW_CONTACTS)
-    good = []
     for row in batch.rows:
         row.contact = found.get(row.key)
         row.is_hidden = row.contact is not None and row.contact.pk not in mine
-        if row.contact is not None and row.contact.is_archived and not row.is_hidden:
-            batch.errors.append(
-                (row.line, "The contact with this address is archived. Restore it first.")
-            )
-        else:
-            good.append(row)
-    batch.rows = good
-    batch.errors.sort()
 
 
 def reached(profile: Profile, keys: Iterable[int], *permissions: str) -> set[int]:
@@ -224,7 +207,7 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
     """Carry out the rows of ``batch``. Raises Invalid (SIGHT) if one went out of the actor's reach.
 
     A contact that is there keeps what the row leaves empty, and its state: an import never
-    subscribes anybody again.
+    subscribes anybody again. One that was archived is brought back.
     """
     new = [row for row in batch.rows if row.contact is None]
     contacts = Contact.objects.bulk_create([_contact(job, row.values) for row in new])
@@ -236,12 +219,13 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
         )
         for contact, row in zip(contacts, new, strict=True)
     ]
+    hidden = {row.contact.pk for row in batch.rows if row.contact is not None and row.is_hidden}
     for row in batch.rows:
-        if row.contact is not None and not row.is_hidden:
-            changes = _change(row.contact, row.values)
+        if row.contact is not None and (to is not None or not row.is_hidden):
+            changes = _change(row.contact, {} if row.is_hidden else row.values)
             notes.append(ImportedRow(contact=row.contact, changes=changes))
     changed = [note.contact for note in notes if note.changes and not note.created]
-    Contact.objects.bulk_update(changed, ["first_name", "last_name", "fields"], batch_size=200)
+    Contact.objects.bulk_update(changed, WRITTEN, batch_size=200)
     if to is not None:
         _join(to, notes)
     notes = [note for note in notes if note.created or note.changes or note.joined]
@@ -249,8 +233,8 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
         note.subaccount, note.contact_import = work.subaccount, job
     ImportedRow.objects.bulk_create(notes)
     _judge(work, notes)
-    added = len(new) + sum(row.is_hidden for row in batch.rows)
-    return Figures(created=added, updated=len(notes) - len(new))
+    known = [note for note in notes if not note.created and note.contact_id not in hidden]
+    return Figures(created=len(new) + len(hidden), updated=len(known))
 
 
 def _contact(job: ContactImport, values: Mapping[str, Any]) -> Contact:
@@ -277,6 +261,9 @@ def _change(contact: Contact, values: Mapping[str, Any]) -> dict[str, list[Any]]
         if target != ADDRESS and before != value:
             changes[target] = [before, value]
             set_value(contact, target, value)
+    if contact.archived_at is not None:
+        changes[ARCHIVED] = [value_of(contact, ARCHIVED), None]
+        contact.archived_at = None
     return changes
 
 
@@ -284,12 +271,15 @@ def value_of(contact: Contact, target: str) -> Any:
     """Return what ``contact`` has there; None for nothing."""
     if target.startswith(CUSTOM):
         return contact.fields.get(target.removeprefix(CUSTOM))
-    return getattr(contact, target) or None
+    value = getattr(contact, target) or None
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def set_value(contact: Contact, target: str, value: Any) -> None:
     """Give ``contact`` a value there; None for none."""
-    if not target.startswith(CUSTOM):
+    if target == ARCHIVED:
+        contact.archived_at = None if value is None else datetime.fromisoformat(value)
+    elif not target.startswith(CUSTOM):
         setattr(contact, target, value or "")
     elif value is None:
         contact.fields.pop(target.removeprefix(CUSTOM), None)

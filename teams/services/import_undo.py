@@ -11,7 +11,7 @@ from permissions.profile import Profile
 from teams.catalogue import ADD_CONTACTS, VIEW_CONTACTS
 from teams.models import Account, Contact, ContactImport, Delivery, ImportedRow, ListMembership
 from teams.services.base import service
-from teams.services.import_rows import reached, set_value, value_of
+from teams.services.import_rows import WRITTEN, reached, set_value, value_of
 from teams.services.items import at_work
 from teams.services.transfers import beat
 
@@ -82,7 +82,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
             left += len(same) < len(row.changes)
             if row.joined:
                 leaving.append(key)
-    Contact.objects.bulk_update(restored, ["first_name", "last_name", "fields"], batch_size=200)
+    Contact.objects.bulk_update(restored, WRITTEN, batch_size=200)
     ListMembership.objects.filter(mailing_list=job.mailing_list_id, contact__in=leaving).delete()
     Contact.objects.filter(pk__in=gone).delete()
     return left

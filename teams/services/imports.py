@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from permissions.errors import Invalid, OutOfScope, Refused
+from permissions.errors import Invalid, Refused
 from permissions.resources import registry
 from teams.background import task
 from teams.catalogue import ADD_CONTACTS
@@ -36,6 +36,7 @@ from teams.services.import_rows import (
 from teams.services.import_undo import undo_batch
 from teams.services.inputs import clean_text
 from teams.services.items import Work, at_work
+from teams.services.masking import require_addresses
 from teams.services.transfers import Taken, aim, beat, claim, own, target_of
 
 Status = ContactImport.Status
@@ -60,20 +61,13 @@ def _silent(job: ContactImport) -> None:
 def _working(actor: Any, target: Any) -> Iterator[Work[Any]]:
     """Lock and ask whether ``actor`` may import into ``target``, now."""
     with at_work(actor, target, ADD_CONTACTS, act=_ACT) as work:
-        if transfers.is_masked(work.profile, work.account, work.subaccount):
-            error = OutOfScope(
-                f"You cannot import contacts in {work.subaccount.name}: addresses are masked for "
-                "you there, and an import would tell which of them are there already.",
-                code="MASKED",
-            )
-            error.account = work.account
-            raise error
+        require_addresses(work)
         lists = registry.of(MailingList)
         is_limited = work.profile.is_limited(lists, work.account.pk, work.subaccount.pk)
         if is_limited and not isinstance(work.obj, MailingList):
             raise Invalid(
                 "Choose a mailing list: your teams let you see contacts on lists only.",
-                code="NEEDS_LIST",
+                code="LIST_NEEDED",
             )
         yield work
 
@@ -99,7 +93,7 @@ def upload_import(
     """Keep a CSV file (binary, able to seek) to be imported, having read it to its end.
 
     Nobody's contacts change. Raises Refused, NotFound, Invalid: what ``csv_files.opened`` raises,
-    NEEDS_LIST, NO_SPACE.
+    LIST_NEEDED, NO_SPACE.
     """
     target = aim(subaccount, mailing_list)
     _ask(actor=actor, target=target)  # before anything is read

@@ -20,11 +20,7 @@ from django.utils import timezone
 
 from permissions import audit
 from permissions.errors import Invalid, NotFound
-from permissions.profile import Profile
-from permissions.resources import registry
-from teams.catalogue import EXPORT_PII
 from teams.models import (
-    Account,
     ContactExport,
     ContactImport,
     MailingList,
@@ -88,13 +84,6 @@ def own(actor: Any, job: Any, model: type[J]) -> J:
     if found.created_by_id != actor.pk:
         raise NotFound(f"There is no such {model._meta.verbose_name}.")
     return found
-
-
-def is_masked(profile: Profile, account: Account, subaccount: Subaccount) -> bool:
-    """Say whether this person sees no addresses there, not even on pages."""
-    return account.masks_addresses and not profile.allows(
-        EXPORT_PII, registry.of(subaccount), subaccount
-    )
 
 
 # files
