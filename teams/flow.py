@@ -53,13 +53,13 @@ STEPS: Mapping[str, Step] = {
 #: the states in which a campaign may be written on; the only way back here is a step
 EDITABLE = (DRAFT,)
 
-_SO = {
+_SO: Mapping[str, str] = {
     DRAFT: "is a draft",
     SCHEDULED: "is scheduled",
     SENDING: "is being sent",
     SENT: "was sent",
 }
-_TO_EDIT = {
+_TO_EDIT: Mapping[str, str] = {
     SCHEDULED: "Unschedule it first, or make a copy.",
     SENDING: "Make a copy to go on with.",
     SENT: "Make a copy to go on with.",

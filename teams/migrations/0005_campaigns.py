@@ -4,35 +4,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('teams', '0004_contacts_and_content'),
+        ("teams", "0004_contacts_and_content"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='campaign',
-            name='problem',
-            field=models.CharField(blank=True, max_length=300, verbose_name='why it did not go out'),
+            model_name="campaign",
+            name="problem",
+            field=models.CharField(
+                blank=True, max_length=300, verbose_name="why it did not go out"
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='email',
-            field=models.EmailField(blank=True, max_length=254, verbose_name='address'),
+            model_name="delivery",
+            name="email",
+            field=models.EmailField(blank=True, max_length=254, verbose_name="address"),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='tries',
-            field=models.PositiveSmallIntegerField(default=0, verbose_name='tries'),
+            model_name="delivery",
+            name="tries",
+            field=models.PositiveSmallIntegerField(default=0, verbose_name="tries"),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='unsubscribed_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='unsubscribed'),
+            model_name="delivery",
+            name="unsubscribed_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="unsubscribed"),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='values',
-            field=models.JSONField(blank=True, default=dict, verbose_name='merge fields'),
+            model_name="delivery",
+            name="values",
+            field=models.JSONField(blank=True, default=dict, verbose_name="merge fields"),
         ),
     ]

@@ -71,7 +71,7 @@ def edit_campaign(
         found.sender_email = _clean_address(sender_email, "The sender's address")
         found.reply_to = _clean_address(reply_to, "The address for replies")
         found.save(update_fields=["subject", "sender_name", "sender_email", "reply_to"])
-        work.record("campaign.edited", found, subject=found.subject)
+        work.record("campaign.edited", found, about=found.subject)
         return found
 
 
@@ -94,9 +94,7 @@ def rename_campaign(*, actor: Any, campaign: Any, name: Any) -> Campaign:
 
 
 @service
-def set_audience(
-    *, actor: Any, campaign: Any, mailing_list: Any, segment: Any = None
-) -> Campaign:
+def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any = None) -> Campaign:
     """Say to which list a draft goes, or to which segment of it; None takes the audience away.
 
     Both must be seen by the actor and lie in the campaign's subaccount; a segment is of that list
@@ -193,7 +191,7 @@ def share_campaign(*, actor: Any, campaign: Any, subaccount: Any, name: Any = No
         work.require(SHARE_CAMPAIGNS, target)
         if target.pk == work.subaccount.pk:
             raise Invalid(f"{old} is in {target} already. Copy it instead.", code="SAME_PLACE")
-        there: Work[Any] = dataclasses.replace(work, subaccount=target, obj=target)
+        there = dataclasses.replace(work, subaccount=target)
         made = _add(
             there,
             clean_name(there, Campaign, old.name if name is None else name),

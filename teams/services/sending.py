@@ -42,19 +42,18 @@ def audience(campaign: Campaign) -> QuerySet[Contact]:
     on_list = ListMembership.objects.filter(
         contact=OuterRef("pk"), mailing_list=campaign.mailing_list_id
     )
-    found = Contact.objects.filter(
+    return Contact.objects.filter(
         Exists(on_list),
         subaccount=campaign.subaccount_id,
         status=Contact.Status.SUBSCRIBED,
         archived_at=None,
     )
-    return found
 
 
 def obstacles(campaign: Campaign) -> Iterator[Invalid]:
     """Yield everything that is missing before ``campaign`` can go out, the audience's size aside.
 
-    Codes: ARCHIVED, NO_LIST, OTHER_LIST, NO_SUBJECT, NO_SENDER, NO_CONTENT.
+    Codes: ARCHIVED, NO_LIST, OTHER_LIST, NO_SUBJECT, NO_SENDER, NO_CONTENT, UNKNOWN_FIELD.
     """
     if campaign.mailing_list is None:
         yield Invalid("It has no audience. Choose a mailing list.", code="NO_LIST")
@@ -70,8 +69,14 @@ def obstacles(campaign: Campaign) -> Iterator[Invalid]:
         yield Invalid("It has no subject. Write one.", code="NO_SUBJECT")
     if not (campaign.sender_name and campaign.sender_email):
         yield Invalid("It has no sender. Say whom it comes from.", code="NO_SENDER")
-    if not letters.body_text(campaign, {}).strip():
+    if not campaign.rows and not campaign.text.strip():
         yield Invalid("It has no content. Choose a template or write rows.", code="NO_CONTENT")
+    unknown = sorted(letters.fields_used(campaign) - letters.fields_known(campaign))
+    if unknown:
+        yield Invalid(
+            f"It merges {{{{{unknown[0]}}}}}, a field that no contact has. Correct its name.",
+            code="UNKNOWN_FIELD",
+        )
 
 
 @service
@@ -158,9 +163,9 @@ def _clean_time(at: Any) -> datetime:
         raise Invalid("The time must be a date and time with a time zone.", code="WRONG_TYPE")
     now = timezone.now()
     if at < now - LENIENCE:
-        raise Invalid("That time has passed. Choose a later one, or send now.", code="TIME_PAST")
+        raise Invalid("That time has passed. Choose a later one.", code="TIME_PAST")
     if at > now + FURTHEST:
-        raise Invalid("That is more than a year ahead. Choose an earlier time.", code="TIME_TOO_FAR")
+        raise Invalid("That is more than a year ahead. Choose another.", code="TIME_TOO_FAR")
     return at
 
 
