@@ -26,6 +26,8 @@ from teams.models import (
     Membership,
     MessageTemplate,
     Role,
+    SavedRow,
+    Segment,
     Subaccount,
     Team,
     TeamMembership,
@@ -166,6 +168,27 @@ class MessageTemplateFactory(InSubaccountFactory):
 
     slug = factory.Sequence(lambda n: f"template-{n}")
     name = factory.Sequence(lambda n: f"Template {n}")
+
+
+class SavedRowFactory(InSubaccountFactory):
+    """A saved row."""
+
+    class Meta:
+        model = SavedRow
+
+    slug = factory.Sequence(lambda n: f"row-{n}")
+    name = factory.Sequence(lambda n: f"Row {n}")
+    html = "<p>Kept for later</p>"
+
+
+class SegmentFactory(InSubaccountFactory):
+    """A segment without a rule: everybody."""
+
+    class Meta:
+        model = Segment
+
+    slug = factory.Sequence(lambda n: f"segment-{n}")
+    name = factory.Sequence(lambda n: f"Segment {n}")
 
 
 class CampaignFactory(InSubaccountFactory):

@@ -12,15 +12,26 @@ from collections.abc import Mapping
 
 from permissions.resources import registry
 from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ACCESS_CONTENT,
     ARCHIVE_SUBACCOUNTS,
     ASSIGN_TEAM_RESOURCES,
+    CHANGE_LIST_TYPE,
+    CHANGE_LOCKED_CONTENTS,
+    CHANGE_LOCKED_ROWS,
     CREATE_SUBACCOUNTS,
+    DELETE_LISTS,
+    LOCK_ROWS_AND_CONTENTS,
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
     MANAGE_THEME,
+    PURGE_ARCHIVED,
+    RENAME_LISTS,
+    SAVE_ROWS,
     VIEW_PARENT_USERS,
 )
 from teams.editions import EDITIONS
+from teams.models import Archivable
 
 #: what services and pages ask by name; tests/services holds every line of it to be true
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -44,6 +55,29 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "visibility of lists and templates",
     ),
     VIEW_PARENT_USERS: ("console people",),
+    # lists, templates and their rows
+    ACCESS_AUDIENCE: ("service create_list",),
+    RENAME_LISTS: ("service rename_list",),
+    CHANGE_LIST_TYPE: ("service create_list", "service change_list_type"),
+    DELETE_LISTS: ("service delete_list",),
+    ACCESS_CONTENT: (
+        "service create_template",
+        "service rename_template",
+        "service add_row",
+        "service insert_saved_row",
+        "service change_row",
+        "service move_row",
+        "service remove_row",
+        "service lock_row",
+        "service change_text",
+        "service save_row",
+        "service delete_saved_row",
+    ),
+    LOCK_ROWS_AND_CONTENTS: ("service lock_row",),
+    CHANGE_LOCKED_ROWS: ("service move_row", "service remove_row"),
+    CHANGE_LOCKED_CONTENTS: ("service change_row", "service remove_row"),
+    SAVE_ROWS: ("service save_row", "service delete_saved_row"),
+    PURGE_ARCHIVED: ("service purge_item",),
 }
 _MEMBERSHIPS = (
     "service add_member",
@@ -84,4 +118,8 @@ def enforced_by() -> dict[str, list[str]]:
     for resource in registry:
         for action in resource.actions.values():
             found[action].add(f"has_perm and visible on {resource.label}")
+        if issubclass(resource.model, Archivable):
+            found[resource.actions["delete"]].update(
+                ("service archive_item", "service restore_item")
+            )
     return {permission: sorted(surfaces) for permission, surfaces in found.items()}

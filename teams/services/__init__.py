@@ -2,6 +2,7 @@
 
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.items import archive_item, purge_item, restore_item
+from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.people import (
     add_member,
     change_role,
@@ -17,6 +18,17 @@ from teams.services.places import (
     restore_subaccount,
 )
 from teams.services.primary_contact import set_primary_contact
+from teams.services.rows import (
+    add_row,
+    change_row,
+    change_text,
+    delete_saved_row,
+    insert_saved_row,
+    lock_row,
+    move_row,
+    remove_row,
+    save_row,
+)
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -24,25 +36,41 @@ from teams.services.sharing import (
     share_with_team,
     unshare_with_team,
 )
+from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
 
 __all__ = [
     "add_member",
+    "add_row",
     "add_to_team",
     "archive_item",
     "archive_subaccount",
+    "change_list_type",
     "change_role",
+    "change_row",
+    "change_text",
+    "create_list",
     "create_subaccount",
     "create_team",
+    "create_template",
+    "delete_list",
+    "delete_saved_row",
     "give_guest_access",
+    "insert_saved_row",
+    "lock_row",
+    "move_row",
     "purge_item",
     "reactivate_member",
     "remove_from_team",
     "remove_member",
+    "remove_row",
+    "rename_list",
     "rename_subaccount",
+    "rename_template",
     "restore_item",
     "restore_subaccount",
+    "save_row",
     "set_accent",
     "set_manager_reach",
     "set_primary_contact",

@@ -17,13 +17,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import slugify
 
-from permissions import access, audit
+from permissions import access, audit, grants
 from permissions.errors import Invalid, Missing, NotFound, OutOfScope
 from permissions.policy import Denial, Source
 from permissions.profile import Profile
 from permissions.resources import registry
 from teams.catalogue import CATALOGUE, PURGE_ARCHIVED
-from teams.models import Account, Archivable, Campaign, MailingList, Segment, Subaccount
+from teams.models import Account, Archivable, Campaign, MailingList, Segment, Subaccount, Team
 from teams.services.base import root_key, service
 from teams.services.inputs import clean_text, expect, expect_user, same_name
 
@@ -158,14 +158,32 @@ def refuse_put_away(obj: Archivable) -> None:
         raise Invalid(f"{obj} is archived. Restore it first.", code="ARCHIVED")
 
 
+def give_to_own_teams(work: Work[Any], obj: models.Model) -> list[str]:
+    """Share ``obj``, just created, with every team of its creator there; return their names.
+
+    Of whoever sees only what is shared with their teams (Sailthru, "Assign Team Resources"); who
+    may assign decides for themselves.
+    """
+    resource = registry.of(obj)
+    if not work.profile.is_limited(resource, work.account.pk, work.subaccount.pk):
+        return []
+    teams = Team.objects.filter(account=work.account, group__in=work.profile.groups)
+    found = list(teams.select_related("group").order_by("name"))
+    for team in found:
+        grants.give(
+            permission=resource.actions["view"], obj=obj, group=team.group, granted_by=work.actor
+        )
+    return [team.name for team in found]
+
+
 # put away, bring back, remove for good
 
 
 def _deletes(obj: Any) -> str:
-    permission = registry.of(obj).actions.get("delete")
-    if permission is None or not isinstance(obj, Archivable):
-        raise Invalid(f"A {obj._meta.verbose_name} cannot be archived.", code="WRONG_TYPE")
-    return permission
+    """Return the permission that archiving ``obj`` needs. Raises Invalid (WRONG_TYPE)."""
+    if not isinstance(obj, Archivable):
+        raise Invalid(f"There is no archive for {type(obj).__name__}.", code="WRONG_TYPE")
+    return registry.of(obj).actions["delete"]
 
 
 @service
@@ -219,7 +237,7 @@ def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
         return remove(work, item)
 
 
-def remove(work: Work[Any], item: Any) -> dict[str, int]:
+def remove(work: Work[Any], item: Any, *, event: str = "purged") -> dict[str, int]:
     """Delete ``item`` and what goes with it, record it, and return how many rows of what.
 
     Raises Invalid (IN_USE), naming what keeps it by kind only.
@@ -227,6 +245,9 @@ def remove(work: Work[Any], item: Any) -> dict[str, int]:
     key, label, kind = item.pk, str(item), item._meta.model_name
     counts: dict[str, int]
     refuse_on_its_way(item, "removed")
+    if isinstance(item, MailingList) and item.segments.filter(archived_at=None).exists():
+        # they would go with it, and nothing goes that is not put away itself
+        raise Invalid(f"{label} has segments. Archive those first.", code="IN_USE")
     try:
         _total, counts = item.delete()
     except models.ProtectedError as error:
@@ -236,7 +257,7 @@ def remove(work: Work[Any], item: Any) -> dict[str, int]:
             code="IN_USE",
         ) from None
     item.pk = key  # the event names what is gone
-    work.record(f"{kind}.purged", item, counts=counts)
+    work.record(f"{kind}.{event}", item, counts=counts)
     return counts
 
 

@@ -11,11 +11,27 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
+from django.utils import timezone as tz
 
 from permissions.errors import ServiceError
 from teams import services
-from teams.factories import MailingListFactory, UserFactory
-from teams.models import Account, MailingList, Membership, Role, Subaccount, Team
+from teams.factories import (
+    MailingListFactory,
+    MessageTemplateFactory,
+    SavedRowFactory,
+    UserFactory,
+)
+from teams.models import (
+    Account,
+    MailingList,
+    Membership,
+    MessageTemplate,
+    Role,
+    SavedRow,
+    Subaccount,
+    Team,
+)
+from teams.services.content import new_row
 from tests.services.world import World, holds, is_sentence, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +70,12 @@ class Cast:
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
             "archived": w.west,
+            "mailing_list": MailingListFactory(subaccount=w.south),
+            "put_away": MailingListFactory(subaccount=w.south, archived_at=tz.now()),
+            "template": MessageTemplateFactory(
+                subaccount=w.south, rows=[new_row("<p>one"), {**new_row("<p>two"), "key": "two"}]
+            ),
+            "saved": SavedRowFactory(subaccount=w.south),
         }
 
 
@@ -69,17 +91,37 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "all_subaccounts": False,
         "ends_at": None,
     },
+    "add_row": lambda s: {
+        "actor": s["actor"],
+        "content": s["template"],
+        "html": "<p>x</p>",
+        "position": 0,
+    },
     "add_to_team": lambda s: {
         "actor": s["actor"],
         "team": s["team"],
         "user": s["member"],
         "ends_at": None,
     },
+    "archive_item": lambda s: {"actor": s["actor"], "obj": s["obj"]},
     "archive_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["subaccount"]},
+    "change_list_type": lambda s: {
+        "actor": s["actor"],
+        "mailing_list": s["mailing_list"],
+        "kind": "secondary",
+    },
     "change_role": lambda s: {
         "actor": s["actor"],
         "membership": s["membership"],
         "role": s["role"],
+    },
+    "change_row": lambda s: {**_row(s), "html": "<p>x</p>"},
+    "change_text": lambda s: {"actor": s["actor"], "content": s["template"], "text": "x"},
+    "create_list": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Readers",
+        "kind": "primary",
     },
     "create_subaccount": lambda s: {
         "actor": s["actor"],
@@ -88,12 +130,32 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "slug": "east",
     },
     "create_team": lambda s: {"actor": s["actor"], "account": s["account"], "name": "Loyalty"},
+    "create_template": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Letter",
+    },
+    "delete_list": lambda s: {"actor": s["actor"], "mailing_list": s["mailing_list"]},
+    "delete_saved_row": lambda s: {"actor": s["actor"], "saved": s["saved"]},
     "give_guest_access": lambda s: {
         "actor": s["actor"],
         "user": s["guest"],
         "obj": s["obj"],
         "permissions": ["access_audience"],
         "ends_at": None,
+    },
+    "insert_saved_row": lambda s: {
+        "actor": s["actor"],
+        "content": s["template"],
+        "saved": s["saved"],
+        "position": 0,
+    },
+    "lock_row": lambda s: {**_row(s), "row_locked": True, "contents_locked": False},
+    "move_row": lambda s: {**_row(s), "position": 0},
+    "purge_item": lambda s: {
+        "actor": s["actor"],
+        "obj": s["put_away"],
+        "confirm": s["put_away"].name,
     },
     "reactivate_member": lambda s: {"actor": s["actor"], "membership": s["suspended"]},
     "remove_from_team": lambda s: {
@@ -102,12 +164,25 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "user": s["member"],
     },
     "remove_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
+    "remove_row": lambda s: {**_row(s)},
+    "rename_list": lambda s: {
+        "actor": s["actor"],
+        "mailing_list": s["mailing_list"],
+        "name": "Readers",
+    },
     "rename_subaccount": lambda s: {
         "actor": s["actor"],
         "subaccount": s["subaccount"],
         "name": "Far North",
     },
+    "rename_template": lambda s: {
+        "actor": s["actor"],
+        "template": s["template"],
+        "name": "Letter",
+    },
+    "restore_item": lambda s: {"actor": s["actor"], "obj": s["put_away"]},
     "restore_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["archived"]},
+    "save_row": lambda s: {**_row(s), "name": "Footer"},
     "set_accent": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -150,6 +225,10 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "permissions": ["access_audience"],
     },
 }
+
+
+def _row(s: dict[str, Any]) -> dict[str, Any]:
+    return {"actor": s["actor"], "content": s["template"], "key": "two"}
 
 
 def _shared(s: dict[str, Any]) -> Any:
@@ -276,6 +355,27 @@ OBJECTS = _models(
     "account": lambda c: c.here["account"],
     "place that is gone": lambda c: Subaccount(pk=NO_KEY, account=c.here["account"]),
 }
+
+
+def _in_south(model: Any, foreign: str) -> dict[str, Any]:
+    place = {"account": lambda c: c.here["account"], "subaccount": lambda c: c.here["w"].south}
+    return _models(model, foreign, **place)
+
+
+TEXTS = {
+    **{k: v for k, v in ANYTHING.items() if k != "text"},
+    "NUL": lambda c: "a\x00b",
+    "escape": lambda c: "a\x1b[31mb",
+    "surrogate": lambda c: "a\ud800",
+    "too long": lambda c: "x" * 100_001,
+}
+POSITIONS = {
+    **{k: v for k, v in ANYTHING.items() if k != "none"},
+    "before the first": lambda c: -1,
+    "huge": lambda c: TOO_BIG,
+    "yes": lambda c: True,
+}
+KEYS = ANYTHING | {"NUL": lambda c: "two\x00", "case": lambda c: "TWO", "bytes": lambda c: b"two"}
 SUBACCOUNTS = _models(Subaccount, "subaccount", account=lambda c: c.here["account"])
 MEMBERSHIPS = _models(
     Membership, "membership", account=lambda c: c.here["account"], user=lambda c: c.here["user"]
@@ -303,6 +403,19 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "not hexadecimal": lambda c: "#gggggg",
         "NUL": lambda c: "#0c5f7\x00",
     },
+    "mailing_list": _in_south(MailingList, "mailing_list"),
+    "template": _in_south(MessageTemplate, "template"),
+    "content": _in_south(MessageTemplate, "template")
+    | {"list": lambda c: c.here["mailing_list"], "place": lambda c: c.here["subaccount"]},
+    "saved": _in_south(SavedRow, "saved"),
+    "key": KEYS,
+    "kind": KEYS,
+    "html": TEXTS | {"nothing": lambda c: " ", "nothing left": lambda c: "<script>x</script>"},
+    "text": TEXTS,
+    "position": POSITIONS,
+    "row_locked": TRUTH,
+    "contents_locked": TRUTH,
+    "confirm": KEYS | {"empty": lambda c: ""},
     "slug": {k: v for k, v in NAMES.items() if k != "none"} | {"spaces": lambda c: "a b"},
     "permissions": GRANTED,
     "ends_at": ENDS,

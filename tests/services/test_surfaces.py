@@ -14,8 +14,16 @@ import pytest
 
 from teams import services
 from teams.catalogue import CATALOGUE
-from teams.factories import MailingListFactory, UserFactory
-from teams.models import MailingList, Membership, Team
+from teams.factories import (
+    CampaignFactory,
+    ContactFactory,
+    MailingListFactory,
+    MessageTemplateFactory,
+    SavedRowFactory,
+    SegmentFactory,
+    UserFactory,
+)
+from teams.models import MailingList, Membership, MessageTemplate, SavedRow, Team
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
 
@@ -36,6 +44,10 @@ class Scene:
     place: dict[str, Any]
     role: str
     other_role: str
+    template: MessageTemplate
+    saved: SavedRow
+    row: str
+    item: Any
 
 
 CALLS: dict[str, Callable[[Scene], Any]] = {
@@ -90,7 +102,63 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "unshare_with_team": lambda s: services.unshare_with_team(
         actor=s.actor, team=s.team, obj=s.mailing_list
     ),
+    "create_list": lambda s: services.create_list(
+        actor=s.actor, subaccount=s.w.north, name="Mine", kind="secondary"
+    ),
+    "rename_list": lambda s: services.rename_list(
+        actor=s.actor, mailing_list=s.mailing_list, name="Mine"
+    ),
+    "change_list_type": lambda s: services.change_list_type(
+        actor=s.actor, mailing_list=s.mailing_list, kind="secondary"
+    ),
+    "delete_list": lambda s: services.delete_list(actor=s.actor, mailing_list=s.mailing_list),
+    "create_template": lambda s: services.create_template(
+        actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "rename_template": lambda s: services.rename_template(
+        actor=s.actor, template=s.template, name="Mine"
+    ),
+    "add_row": lambda s: services.add_row(actor=s.actor, content=s.template, html="<p>x"),
+    "insert_saved_row": lambda s: services.insert_saved_row(
+        actor=s.actor, content=s.template, saved=s.saved
+    ),
+    "change_row": lambda s: services.change_row(
+        actor=s.actor, content=s.template, key="fixed", html="<p>y"
+    ),
+    "move_row": lambda s: services.move_row(
+        actor=s.actor, content=s.template, key="locked", position=0
+    ),
+    "remove_row": lambda s: services.remove_row(actor=s.actor, content=s.template, key=s.row),
+    "lock_row": lambda s: services.lock_row(
+        actor=s.actor, content=s.template, key="free", row_locked=True, contents_locked=False
+    ),
+    "change_text": lambda s: services.change_text(actor=s.actor, content=s.template, text="x"),
+    "save_row": lambda s: services.save_row(
+        actor=s.actor, content=s.template, key="free", name="Mine"
+    ),
+    "delete_saved_row": lambda s: services.delete_saved_row(actor=s.actor, saved=s.saved),
+    "archive_item": lambda s: services.archive_item(actor=s.actor, obj=s.item),
+    "restore_item": lambda s: services.restore_item(actor=s.actor, obj=s.item),
+    "purge_item": lambda s: services.purge_item(actor=s.actor, obj=s.item, confirm=str(s.item)),
 }
+#: what archiving is tried on, by the permission that it needs
+ITEMS: dict[str, Callable[[World], Any]] = {
+    "access_content": lambda w: MessageTemplateFactory(subaccount=w.north),
+    "create_segments": lambda w: SegmentFactory(subaccount=w.north),
+    "delete_campaigns": lambda w: CampaignFactory(subaccount=w.north),
+    "delete_contacts": lambda w: ContactFactory(subaccount=w.north),
+}
+#: what cannot be ticked by itself is lacked without what it comes along with
+FOLLOWS = {"create_segments": "use_audience_builder"}
+ROWS = [
+    {
+        "key": key,
+        "html": "<p>x</p>",
+        "row_locked": key == "locked",
+        "contents_locked": key == "fixed",
+    }
+    for key in ("free", "locked", "fixed")
+]
 LINES = sorted(
     (permission, surface.removeprefix("service "))
     for permission, surfaces in enforced_by().items()
@@ -113,7 +181,9 @@ def scene(permission: str, service: str) -> Scene:
     w = world(edition_for(permission, service))
     role, other_role, place = "author", "editor", {"subaccount": w.north}
     if w.edition.custom_roles is not None:
-        everything_else = w.custom(*(w.edition.custom_roles.tickable - {permission}))
+        everything_else = w.custom(
+            *(w.edition.custom_roles.tickable - {FOLLOWS.get(permission, permission)})
+        )
         role, other_role, actor = "reports_only", "marketer_limited", w.member(everything_else)
     elif permission == "manage_managers":
         role = other_role = "manager"
@@ -143,6 +213,12 @@ def scene(permission: str, service: str) -> Scene:
         place=place,
         role=role,
         other_role=other_role,
+        template=MessageTemplateFactory(subaccount=w.north, rows=ROWS),
+        saved=SavedRowFactory(subaccount=w.north),
+        row={"change_locked_rows": "locked", "change_locked_contents": "fixed"}.get(
+            permission, "free"
+        ),
+        item=ITEMS.get(permission, lambda w: MailingListFactory(subaccount=w.north))(w),
     )
 
 
