@@ -89,7 +89,7 @@ def refuse_archived(campaign: Campaign) -> None:
 
 
 def refuse_settled(campaign: Campaign) -> None:
-    """Raise Invalid (WRONG_STATE) unless ``campaign`` may be written on: only a draft may.
+    """Raise Invalid (NOT_A_DRAFT) unless ``campaign`` may be written on: only a draft may.
 
     Whoever may send edits no scheduled campaign either: then nobody has to prove that the change
     of one was approved by the other.
@@ -99,5 +99,5 @@ def refuse_settled(campaign: Campaign) -> None:
         raise Invalid(
             f"{campaign} {_SO[campaign.status]}, so that nothing of it can be changed. "
             f"{_TO_EDIT[campaign.status]}",
-            code="WRONG_STATE",
+            code="NOT_A_DRAFT",
         )

@@ -1,5 +1,15 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.campaigns import (
+    create_campaign,
+    delete_campaign,
+    duplicate_campaign,
+    edit_campaign,
+    rename_campaign,
+    set_audience,
+    share_campaign,
+    use_template,
+)
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.items import archive_item, purge_item, restore_item
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
@@ -29,6 +39,7 @@ from teams.services.rows import (
     remove_row,
     save_row,
 )
+from teams.services.sending import schedule_campaign, send_campaign, unschedule_campaign
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -39,6 +50,7 @@ from teams.services.sharing import (
 from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
+from teams.services.trials import send_test
 
 __all__ = [
     "add_member",
@@ -50,12 +62,16 @@ __all__ = [
     "change_role",
     "change_row",
     "change_text",
+    "create_campaign",
     "create_list",
     "create_subaccount",
     "create_team",
     "create_template",
+    "delete_campaign",
     "delete_list",
     "delete_saved_row",
+    "duplicate_campaign",
+    "edit_campaign",
     "give_guest_access",
     "insert_saved_row",
     "lock_row",
@@ -65,19 +81,27 @@ __all__ = [
     "remove_from_team",
     "remove_member",
     "remove_row",
+    "rename_campaign",
     "rename_list",
     "rename_subaccount",
     "rename_template",
     "restore_item",
     "restore_subaccount",
     "save_row",
+    "schedule_campaign",
+    "send_campaign",
+    "send_test",
     "set_accent",
+    "set_audience",
     "set_manager_reach",
     "set_primary_contact",
     "set_toggles",
+    "share_campaign",
     "share_with_team",
     "suspend_member",
     "toggle_permission",
+    "unschedule_campaign",
     "unshare_with_team",
+    "use_template",
     "withdraw_guest_access",
 ]

@@ -59,8 +59,8 @@ def edit_campaign(
 ) -> Campaign:
     """Say what a draft is about and whom it comes from; any of it may be left empty.
 
-    Raises Refused, or Invalid: WRONG_STATE unless it is a draft, NOT_TEXT for what would break
-    out of a header, NOT_AN_ADDRESS.
+    Raises Refused, or Invalid: NOT_A_DRAFT, NOT_TEXT for what would break out of a header,
+    NOT_AN_ADDRESS.
     """
     act = "edit this campaign"
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act=act) as work:
@@ -78,7 +78,7 @@ def edit_campaign(
 @service
 def rename_campaign(*, actor: Any, campaign: Any, name: Any) -> Campaign:
     """Give a campaign another name: a draft's needs the right to create, a sent one's to change
-    after sending. Raises Refused, or Invalid: WRONG_STATE while it is on its way."""
+    after sending. Raises Refused, or Invalid: NOT_A_DRAFT while it is on its way."""
     found = _expect(campaign)
     with at_work(actor, found, act="rename this campaign") as work:
         found = work.obj
@@ -99,7 +99,7 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
 
     Both must be seen by the actor and lie in the campaign's subaccount; a segment is of that list
     or of the whole subaccount. Raises NotFound, Refused, or Invalid: ARCHIVED, OTHER_LIST,
-    WRONG_STATE.
+    NOT_A_DRAFT.
     """
     act = "choose the audience of this campaign"
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act=act) as work:
@@ -113,9 +113,7 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
             refuse_other_list(part, chosen)
         found.mailing_list, found.segment = chosen, part
         found.save(update_fields=["mailing_list", "segment"])
-        work.record(
-            "campaign.audience_changed", found, mailing_list=_key(chosen), segment=_key(part)
-        )
+        work.record("campaign.addressed", found, mailing_list=_key(chosen), segment=_key(part))
         return found
 
 
@@ -134,7 +132,7 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
     """Begin the content of a draft anew from ``template``: its rows and text are copied.
 
     What is done to the template afterwards changes nothing here. Raises NotFound for a template
-    the actor does not see, Refused, or Invalid: ARCHIVED, WRONG_STATE.
+    the actor does not see, Refused, or Invalid: ARCHIVED, NOT_A_DRAFT.
     """
     act = "choose the template of this campaign"
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act=act) as work:
@@ -145,7 +143,7 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
             raise Invalid("Choose a template.", code="EMPTY")
         found.template, found.rows, found.text = chosen, chosen.rows, chosen.text
         found.save(update_fields=["template", "rows", "text"])
-        work.record("campaign.template_used", found, template=chosen.pk)
+        work.record("campaign.laid_out", found, template=chosen.pk)
         return found
 
 

@@ -171,7 +171,7 @@ def _begin(campaign: int) -> Round | None:
             flow.take(found, "begin")
             found.problem = ""
             found.save(update_fields=["status", "problem"])
-            _record(found, "campaign.begun")
+            _record(found, "campaign.began_sending")
             watch = timezone.now() + STALE
             transaction.on_commit(lambda: _enqueue(look_after_campaign, watch, campaign=campaign))
     return None
@@ -211,7 +211,7 @@ def _give_back(campaign: Campaign, reason: str) -> None:
     campaign.scheduled_at = campaign.scheduled_by = None
     campaign.save(update_fields=["status", "problem", "scheduled_at", "scheduled_by"])
     forget_waiting(campaign)
-    _record(campaign, "campaign.given_back", reason=reason)
+    _record(campaign, "campaign.returned", reason=reason)
 
 
 def forget_waiting(campaign: Campaign) -> None:

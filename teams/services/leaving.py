@@ -38,10 +38,17 @@ def leaver_of(token: str) -> Leaver | None:
         contact, campaign = signing.loads(token, salt=UNSUBSCRIBE_SALT, max_age=VALID)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    if not Contact.objects.filter(pk=contact).exists():
+    if not Contact.objects.filter(pk=_key(contact)).exists():
         return None
-    sender = Campaign.objects.filter(pk=campaign).values_list("sender_name", flat=True).first()
+    sender = (
+        Campaign.objects.filter(pk=_key(campaign)).values_list("sender_name", flat=True).first()
+    )
     return Leaver(contact, campaign, sender or "this sender")
+
+
+def _key(value: object) -> int:
+    """Return a key as the database takes it; 0 is nobody's."""
+    return value if type(value) is int and 0 < value < 2**63 else 0
 
 
 def unsubscribe(token: str) -> Leaver | None:
