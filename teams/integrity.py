@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db.models import Count, F, Q
 
 from permissions import audit, grants
+from permissions.constraints import CompositeForeignKey
 from permissions.resources import registry
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS, get
@@ -23,8 +25,6 @@ from teams.models import (
     Account,
     AccountUserGrant,
     Campaign,
-    ListMembership,
-    ManagedSubaccount,
     Membership,
     Role,
     Subaccount,
@@ -219,33 +219,27 @@ def _nobody_holds_model_permissions() -> Found:
 
 
 def _tenants_are_not_mixed() -> Found:
-    """Compare every pair of keys the composite constraints hold together."""
-    for resource in registry:
-        model = resource.model
-        names = {f.name for f in model._meta.concrete_fields}
-        if resource.place_path == "subaccount_id" and "account" in names:
-            for row in model._default_manager.exclude(account=F("subaccount__account")):
-                yield row, "is in another account than its subaccount"
-    for row in Campaign.objects.exclude(mailing_list=None).exclude(
-        mailing_list__subaccount=F("subaccount")
+    """Compare the keys that each composite constraint holds together."""
+    for model in apps.get_models():
+        for constraint in model._meta.constraints:
+            if not isinstance(constraint, CompositeForeignKey):
+                continue
+            shared, key, *more = constraint.fields
+            if more:
+                continue  # who a toggle belongs to: _toggle_is_admitted_by_the_role
+            rows = model._default_manager.exclude(**{key: None})
+            for row in rows.exclude(**{shared: F(f"{key}__{shared}")}):
+                yield row, f"its {key.replace('_', ' ')} is of another {shared}"
+
+
+def _segments_fit_their_campaign() -> Found:
+    """A segment of another list would bring in contacts that the campaign's list hides."""
+    for row in (
+        Campaign.objects.exclude(segment=None)
+        .exclude(segment__mailing_list=None)
+        .exclude(mailing_list=F("segment__mailing_list"))
     ):
-        yield row, "uses a list of another subaccount"
-    for row in Campaign.objects.exclude(template=None).exclude(
-        template__subaccount=F("subaccount")
-    ):
-        yield row, "uses a template of another subaccount"
-    for row in ListMembership.objects.exclude(contact__subaccount=F("mailing_list__subaccount")):
-        yield row, "a contact is on a list of another subaccount"
-    for row in Membership.objects.exclude(subaccount=None).exclude(
-        account=F("subaccount__account")
-    ):
-        yield row, "a role in a subaccount of another account"
-    for row in Membership.objects.exclude(custom_role=None).exclude(
-        account=F("custom_role__account")
-    ):
-        yield row, "a custom role of another account"
-    for row in ManagedSubaccount.objects.exclude(membership__account=F("subaccount__account")):
-        yield row, "manages a subaccount of another account"
+        yield row, "uses a segment of another list"
 
 
 def _one_primary_contact_where_there_is_such_a_thing() -> Found:
@@ -275,5 +269,6 @@ _CHECKS: tuple[Callable[[], Found], ...] = (
     _team_groups_are_empty,
     _nobody_holds_model_permissions,
     _tenants_are_not_mixed,
+    _segments_fit_their_campaign,
     _one_primary_contact_where_there_is_such_a_thing,
 )

@@ -34,6 +34,7 @@ from teams.models import (
     Membership,
     MessageTemplate,
     Role,
+    Segment,
     Subaccount,
     SubaccountUserGrant,
     Team,
@@ -97,6 +98,14 @@ def give(permission: str, obj: Any, user: Any, **extra: Any) -> None:
 
 def elsewhere(w: World) -> Subaccount:
     return SubaccountFactory(account=world(w.account.edition).account)
+
+
+def segment_of_another_list(c: Cast) -> Segment:
+    place = c.campaign.subaccount
+    other = MailingListFactory(subaccount=place)
+    return Segment.objects.create(
+        account=place.account, subaccount=place, slug="s", name="S", mailing_list=other
+    )
 
 
 PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
@@ -206,6 +215,9 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "manager": lambda c: ManagedSubaccount.objects.filter(membership=c.manager).update(
             subaccount=elsewhere(c.hq)
         ),
+    },
+    "segments_fit_their_campaign": {
+        "of another list": lambda c: set_(c.campaign, segment=segment_of_another_list(c)),
     },
     "one_primary_contact_where_there_is_such_a_thing": {
         "left over": lambda c: set_(c.full, is_primary_contact=True)

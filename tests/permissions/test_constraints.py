@@ -24,16 +24,27 @@ from teams.models import (
     AccountUserGrant,
     Campaign,
     Contact,
+    ContactExport,
+    ContactImport,
+    CustomField,
+    Delivery,
+    ImportedRow,
     ListMembership,
     MailingList,
     ManagedSubaccount,
     Membership,
     MessageTemplate,
+    SavedRow,
+    Segment,
     SubaccountUserGrant,
 )
 from tests.services.world import World, world
 
 pytestmark = pytest.mark.django_db
+
+
+def segment(place: Any) -> Segment:
+    return Segment.objects.create(account=place.account, subaccount=place, slug="s", name="s")
 
 
 class Cast:
@@ -56,6 +67,11 @@ class Cast:
             "south template": MessageTemplateFactory(subaccount=south),
             "contact": ContactFactory(subaccount=north),
             "campaign": CampaignFactory(subaccount=north),
+            "segment": segment(north),
+            "south segment": segment(south),
+            "import": ContactImport.objects.create(
+                account=w.account, subaccount=north, created_by=w.owner, original_name="a.csv"
+            ),
         }
 
 
@@ -113,6 +129,67 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
         ),
         lambda c: Campaign.objects.filter(pk=c.mine["campaign"].pk).update(
             template=c.mine["south template"]
+        ),
+    ],
+    "customfield_same_account": [
+        lambda c: CustomField.objects.bulk_create(
+            [CustomField(account=c.w.account, subaccount=c.rival.north, codename="x", label="x")]
+        ),
+    ],
+    "segment_same_account": [
+        lambda c: Segment.objects.bulk_create(
+            [Segment(account=c.w.account, subaccount=c.rival.north, slug="x", name="x")]
+        ),
+    ],
+    "savedrow_same_account": [
+        lambda c: SavedRow.objects.bulk_create(
+            [SavedRow(account=c.w.account, subaccount=c.rival.north, slug="x", name="x")]
+        ),
+    ],
+    "contactimport_same_account": [
+        lambda c: ContactImport.objects.bulk_create(
+            [ContactImport(account=c.w.account, subaccount=c.rival.north, created_by=c.w.owner)]
+        ),
+    ],
+    "contactexport_same_account": [
+        lambda c: ContactExport.objects.bulk_create(
+            [ContactExport(account=c.w.account, subaccount=c.rival.north, created_by=c.w.owner)]
+        ),
+    ],
+    "segment_same_list": [
+        lambda c: Segment.objects.filter(pk=c.mine["segment"].pk).update(
+            mailing_list=c.theirs["list"]
+        ),
+        lambda c: Segment.objects.filter(pk=c.mine["segment"].pk).update(
+            mailing_list=c.mine["south list"]
+        ),
+    ],
+    "campaign_same_segment": [
+        lambda c: Campaign.objects.filter(pk=c.mine["campaign"].pk).update(
+            segment=c.theirs["segment"]
+        ),
+        lambda c: Campaign.objects.filter(pk=c.mine["campaign"].pk).update(
+            segment=c.mine["south segment"]
+        ),
+    ],
+    "delivery_same_campaign": [
+        lambda c: Delivery.objects.create(
+            subaccount=c.w.north, campaign=c.theirs["campaign"], contact=c.mine["contact"]
+        ),
+    ],
+    "delivery_same_contact": [
+        lambda c: Delivery.objects.create(
+            subaccount=c.w.north, campaign=c.mine["campaign"], contact=c.theirs["contact"]
+        ),
+    ],
+    "importedrow_same_import": [
+        lambda c: ImportedRow.objects.create(
+            subaccount=c.w.north, contact_import=c.theirs["import"], contact=c.mine["contact"]
+        ),
+    ],
+    "importedrow_same_contact": [
+        lambda c: ImportedRow.objects.create(
+            subaccount=c.w.north, contact_import=c.mine["import"], contact=c.theirs["contact"]
         ),
     ],
     "listmembership_same_contact": [
@@ -285,6 +362,7 @@ def test_composite_keys_survive_a_table_rebuild() -> None:
         assert names_in_database(Campaign) == {
             "campaign_same_account",
             "campaign_same_list",
+            "campaign_same_segment",
             "campaign_same_template",
         }
         cast = Cast()
