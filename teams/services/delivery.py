@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
 
-from django.core import mail
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
@@ -31,7 +30,7 @@ from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Account, Campaign, Contact, Delivery
 from teams.services import letters
 from teams.services.base import root_key
-from teams.services.posting import Fate, post
+from teams.services.posting import Fate, mailer, post
 
 Status = Delivery.Status
 log = logging.getLogger("teams.delivery")
@@ -118,7 +117,7 @@ def work_off(
     if idle is not None:
         return idle
     _give_up_stale(campaign)
-    connection = mail.get_connection()
+    connection = mailer()
     last = done = 0
     try:
         while keys := _next(campaign, last):

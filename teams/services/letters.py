@@ -6,6 +6,8 @@ fields of the subaccount by their codenames.
 
 from __future__ import annotations
 
+import email.policy
+import inspect
 from collections.abc import Iterable, Mapping
 from email.utils import formataddr
 from html import escape
@@ -25,6 +27,7 @@ from teams.services import content
 PLAIN = {"first_name": "Robin", "last_name": "Reader", "email": "robin@example.com"}
 VALUE_LIMIT = 200
 SUBJECT_LIMIT = 300
+LINE_LIMIT = 990
 
 UNSUBSCRIBE_SALT = "teams.unsubscribe"
 #: stands where a link of somebody's own would, in previews and tests
@@ -110,6 +113,21 @@ Unsubscribe: {url}
 """
 
 
+class Letter(EmailMultiAlternatives):
+    """A message whose headers are not folded.
+
+    Django 6 folds by the standard library's policy, which encodes what does not fit on a line: an
+    address at which to unsubscribe is then none that mail programs read.
+    """
+
+    def message(self, **options: Any) -> Any:
+        """Return the message with lines as long as the standard (RFC 5322) lets them be."""
+        if "policy" in inspect.signature(super().message).parameters:
+            policy = options.get("policy", email.policy.default)
+            options["policy"] = policy.clone(max_line_length=LINE_LIMIT)
+        return super().message(**options)
+
+
 def subject_of(campaign: Campaign, values: Mapping[str, str]) -> str:
     """Return the subject with ``values`` filled in, on one line."""
     return " ".join(content.fill(campaign.subject, values).split())[:SUBJECT_LIMIT]
@@ -139,7 +157,7 @@ def letter(
     token: str = NOBODYS_TOKEN,
     mark: str = "",
     key: str = "",
-) -> EmailMultiAlternatives:
+) -> Letter:
     """Return the message to one address.
 
     ``mark`` stands before the subject (a test says so); ``key`` makes the Message-ID, the same
@@ -153,7 +171,7 @@ def letter(
     if key:
         host = urlsplit(settings.CONSOLE_ORIGIN).hostname or "localhost"
         headers["Message-ID"] = f"<campaign.{key}@{host}>"
-    message = EmailMultiAlternatives(
+    message = Letter(
         subject=f"{mark}{subject_of(campaign, values)}",
         body=plain(campaign, values, token),
         from_email=formataddr((campaign.sender_name, campaign.sender_email)),

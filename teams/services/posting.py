@@ -12,6 +12,7 @@ from smtplib import (
 )
 from typing import Any
 
+from django.core import mail
 from django.core.mail import EmailMessage
 
 
@@ -24,6 +25,13 @@ class Fate(enum.Enum):
     REFUSED = "refused"
     #: the server was not heard after the message was begun: it may or may not have taken it
     UNKNOWN = "unknown"
+
+
+def mailer() -> Any:
+    """Return a connection to the mail server, not open yet, of either Django's making."""
+    if hasattr(mail, "mailers"):  # from Django 6.1 on
+        return mail.mailers.default
+    return mail.get_connection()
 
 
 def post(connection: Any, message: EmailMessage) -> tuple[Fate, str]:

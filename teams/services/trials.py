@@ -10,7 +10,6 @@ from smtplib import SMTPException
 from typing import Any
 
 from django.conf import settings
-from django.core import mail
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
@@ -24,7 +23,7 @@ from teams.services import letters
 from teams.services.base import root_key, service
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work
-from teams.services.posting import Fate, post
+from teams.services.posting import Fate, mailer, post
 
 #: how many tests one person gets in an account within an hour
 HOURLY = 20
@@ -39,7 +38,7 @@ def send_test(*, actor: Any, campaign: Any) -> str:
     """
     message = _prepare(actor=actor, campaign=campaign)
     # after the transaction: a mail server may take its time, and others wait for the account
-    connection = mail.get_connection()
+    connection = mailer()
     try:
         connection.open()
         fate, note = post(connection, message)
