@@ -64,7 +64,8 @@ def record(
     """Append an event to the chain of ``root``; ``actor`` None means the system itself.
 
     Must be called inside the transaction of the change. ``data`` holds before and after as plain
-    JSON values; secrets and contacts' addresses have no place in it.
+    JSON values; secrets and contacts' addresses have no place in it. A subject that has an
+    ``audit_label`` is called that, any other what people call it.
     """
     AuditHead.objects.get_or_create(root=root)
     head = AuditHead.objects.select_for_update().get(root=root)
@@ -76,7 +77,8 @@ def record(
         actor_label=label_of(actor) if actor is not None else "System",
         action=action,
         subject_ref=ref_of(subject),
-        subject_label=label_of(subject),
+        # what outlives its subject must not say more of it than it may: see Contact
+        subject_label=getattr(subject, "audit_label", None) or label_of(subject),
         # through JSON once, so that what is hashed is what will be read back
         data=json.loads(json.dumps(data or {}, cls=DjangoJSONEncoder)),
         previous=head.digest,

@@ -22,6 +22,7 @@ from teams.models import (
     Account,
     Campaign,
     Contact,
+    CustomField,
     MailingList,
     Membership,
     MessageTemplate,
@@ -181,16 +182,6 @@ class SavedRowFactory(InSubaccountFactory):
     html = "<p>Kept for later</p>"
 
 
-class SegmentFactory(InSubaccountFactory):
-    """A segment without a rule: everybody."""
-
-    class Meta:
-        model = Segment
-
-    slug = factory.Sequence(lambda n: f"segment-{n}")
-    name = factory.Sequence(lambda n: f"Segment {n}")
-
-
 class CampaignFactory(InSubaccountFactory):
     """A draft; one with the status ``sent`` was sent just now."""
 
@@ -202,6 +193,32 @@ class CampaignFactory(InSubaccountFactory):
     status = Campaign.Status.DRAFT
     sent_at = factory.LazyAttribute(
         lambda o: timezone.now() if o.status == Campaign.Status.SENT else None
+    )
+
+
+class CustomFieldFactory(InSubaccountFactory):
+    """A field for text."""
+
+    class Meta:
+        model = CustomField
+
+    codename = factory.Sequence(lambda n: f"field_{n}")
+    label = factory.Sequence(lambda n: f"Field {n}")
+
+
+class SegmentFactory(InSubaccountFactory):
+    """Who is subscribed, of a whole subaccount."""
+
+    class Meta:
+        model = Segment
+
+    slug = factory.Sequence(lambda n: f"segment-{n}")
+    name = factory.Sequence(lambda n: f"Segment {n}")
+    rules = factory.LazyFunction(
+        lambda: {
+            "match": "all",
+            "rules": [{"field": "status", "test": "is", "value": "subscribed"}],
+        }
     )
 
 

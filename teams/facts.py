@@ -44,7 +44,7 @@ from teams.models import (
 )
 
 #: what every page shows of an account, so that no page asks for it again
-DETAILS = ("slug", "name", "edition", "owner_id", "accent")
+DETAILS = ("slug", "name", "edition", "owner_id", "accent", "masks_addresses")
 
 
 class Row(NamedTuple):

@@ -299,7 +299,12 @@ class Contact(Archivable):
 
     def __str__(self) -> str:
         # the address is personal data that some may not see: never in a label
-        return f"{self.first_name} {self.last_name}".strip() or f"Contact {self.pk}"
+        return f"{self.first_name} {self.last_name}".strip() or self.audit_label
+
+    @property
+    def audit_label(self) -> str:
+        """Return what the audit calls them: it outlives the contact, so by no name of theirs."""
+        return f"Contact {self.pk}"
 
 
 class ListMembership(models.Model):

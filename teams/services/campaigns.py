@@ -274,7 +274,7 @@ def _choose(work: Work[Campaign], model: type[Any], obj: Any, current: Any) -> A
 
 def _clean_line(value: Any, what: str, limit: int) -> str:
     """Return one line of plain text, or "" for nothing."""
-    if value in (None, "") or (isinstance(value, str) and not value.strip()):
+    if isinstance(value, str) and not value.strip():
         return ""
     return clean_text(value, what, limit=limit)
 

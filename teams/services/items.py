@@ -22,7 +22,7 @@ from permissions import access, audit, grants
 from permissions.errors import Invalid, Missing, NotFound, OutOfScope
 from permissions.policy import Denial, Source
 from permissions.profile import Profile
-from permissions.resources import registry
+from permissions.resources import Resource, registry
 from teams.catalogue import CATALOGUE, PURGE_ARCHIVED
 from teams.models import (
     Account,
@@ -75,24 +75,40 @@ class Work(Generic[M]):
         if outcome.denial == Denial.ARCHIVED:
             name = self.subaccount.name
             raise Invalid(f"{name} is archived. Restore it first.", code="ARCHIVED")
-        label = str(CATALOGUE[permission].label)
+        raise self.refusal(permission, "it needs {label} in {place}, which you do not hold there")
+
+    def refusal(self, permission: str, why: str) -> OutOfScope:
+        """Return the refusal of this work for want of ``permission``; ``why`` may name both the
+        permission ({label}) and the subaccount ({place})."""
+        label, place = str(CATALOGUE[permission].label), self.subaccount.name
         error = OutOfScope(
-            f"You cannot {self.act}: it needs {label} in {self.subaccount.name}, which you do not "
-            "hold there.",
-            missing=[Missing(permission, label, self.subaccount.name)],
+            f"You cannot {self.act}: {why.format(label=label, place=place)}.",
+            missing=[Missing(permission, label, place)],
         )
         error.account = self.account
-        raise error
+        return error
 
     def _known(self, target: models.Model) -> bool:
-        """Say whether the actor works in the place of ``target``, or is a guest of it."""
+        """Say whether the actor works in the place of ``target`` and sees it, or is its guest."""
         resource = registry.of(target)
         root, place = resource.locate(target)
         tenant = self.profile.tenants.get(root)
         if tenant is None:
             return False
+        if not self.profile.sees(resource, target, root, place):
+            return self._is_guest(resource, target)
         works = any(place in holding.reach for holding in tenant.standing.holdings)
-        return works or (resource.label, str(target.pk)) in self.profile.guests
+        return works or self._is_guest(resource, target)
+
+    def _is_guest(self, resource: Resource, target: models.Model) -> bool:
+        """Say whether the actor is a guest of ``target``, or of what leads to it."""
+        guests = self.profile.guests
+        if (resource.label, str(target.pk)) in guests:
+            return True
+        if not guests or not resource.through:
+            return False
+        label = resource.link.resource.label
+        return any((label, str(pk)) in guests for pk in resource.link.linked(target))
 
     def sources(self, permission: str) -> tuple[Source, ...]:
         """Return why the actor holds ``permission`` on the object; empty if they do not."""
@@ -196,6 +212,11 @@ def _deletes(obj: Any) -> str:
     return registry.of(obj).actions["delete"]
 
 
+def _called(obj: Any) -> str:
+    """Return what a refusal calls ``obj``: it is recorded, and the record outlives the object."""
+    return str(getattr(obj, "audit_label", None) or obj)
+
+
 @service
 def archive_item(*, actor: Any, obj: Any) -> Any:
     """Put a list, segment, template, campaign or contact away; whoever may delete it may.
@@ -204,7 +225,7 @@ def archive_item(*, actor: Any, obj: Any) -> Any:
     ALREADY_SO, and IN_USE while something scheduled or being sent needs it.
     """
     permission = _deletes(obj)
-    with at_work(actor, obj, permission, act=f"archive {obj}") as work:
+    with at_work(actor, obj, permission, act=f"archive {_called(obj)}") as work:
         item = work.obj
         if item.is_archived:
             raise Invalid(f"{item} is archived already.", code="ALREADY_SO")
@@ -219,7 +240,7 @@ def archive_item(*, actor: Any, obj: Any) -> Any:
 def restore_item(*, actor: Any, obj: Any) -> Any:
     """Bring back what was archived; whoever may delete it may. Raises Invalid (ALREADY_SO)."""
     permission = _deletes(obj)
-    with at_work(actor, obj, permission, act=f"restore {obj}") as work:
+    with at_work(actor, obj, permission, act=f"restore {_called(obj)}") as work:
         item = work.obj
         if not item.is_archived:
             raise Invalid(f"{item} is not archived.", code="ALREADY_SO")
@@ -238,7 +259,7 @@ def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
     """
     _deletes(obj)
     view = registry.of(obj).actions["view"]
-    with at_work(actor, obj, view, PURGE_ARCHIVED, act=f"purge {obj}") as work:
+    with at_work(actor, obj, view, PURGE_ARCHIVED, act=f"purge {_called(obj)}") as work:
         item = work.obj
         if not item.is_archived:
             raise Invalid(f"{item} is not archived. Archive it first.", code="NOT_ARCHIVED")

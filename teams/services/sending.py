@@ -24,6 +24,7 @@ from teams.services.base import service
 from teams.services.campaigns import refuse_other_list
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work
+from teams.services.segments import matching
 
 #: nothing is scheduled further ahead: by then nobody remembers it
 FURTHEST = timedelta(days=366)
@@ -42,12 +43,13 @@ def audience(campaign: Campaign) -> QuerySet[Contact]:
     on_list = ListMembership.objects.filter(
         contact=OuterRef("pk"), mailing_list=campaign.mailing_list_id
     )
-    return Contact.objects.filter(
+    found = Contact.objects.filter(
         Exists(on_list),
         subaccount=campaign.subaccount_id,
         status=Contact.Status.SUBSCRIBED,
         archived_at=None,
     )
+    return found if campaign.segment is None else matching(campaign.segment, found)
 
 
 def obstacles(campaign: Campaign) -> Iterator[Invalid]:

@@ -16,22 +16,31 @@ from django.utils import timezone as tz
 from permissions.errors import ServiceError
 from teams import services
 from teams.factories import (
+    ContactFactory,
+    CustomFieldFactory,
     MailingListFactory,
     MessageTemplateFactory,
     SavedRowFactory,
+    SegmentFactory,
     UserFactory,
 )
 from teams.models import (
     Account,
+    Campaign,
+    Contact,
+    CustomField,
+    ListMembership,
     MailingList,
     Membership,
     MessageTemplate,
     Role,
     SavedRow,
+    Segment,
     Subaccount,
     Team,
 )
 from teams.services.content import new_row
+from tests.services.mailing import ready
 from tests.services.world import World, holds, is_sentence, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +62,9 @@ class Cast:
         w = world("sailthru")
         emma = world("emma_enterprise")
         guest = w.member("reports_only")
+        contact = ContactFactory(subaccount=w.north)
+        joined = MailingListFactory(subaccount=w.north, created_by=w.owner)
+        ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=joined)
         return {
             "w": w,
             "emma": emma,
@@ -70,13 +82,24 @@ class Cast:
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
             "archived": w.west,
-            "mailing_list": MailingListFactory(subaccount=w.south),
             "put_away": MailingListFactory(subaccount=w.south, archived_at=tz.now()),
             "template": MessageTemplateFactory(
                 subaccount=w.south, rows=[new_row("<p>one"), {**new_row("<p>two"), "key": "two"}]
             ),
             "saved": SavedRowFactory(subaccount=w.south),
+            "mailing_list": MailingListFactory(subaccount=w.north, created_by=w.owner),
+            "contact": contact,
+            "joined": joined,
+            "field": CustomFieldFactory(subaccount=w.north, codename="city"),
+            "segment": SegmentFactory(subaccount=w.north),
+            "campaign": ready(w.north, count=1),
+            "scheduled": ready(w.north, status="scheduled", scheduled_at=tz.now()),
+            "letter": ready(w.south),
         }
+
+
+def _campaign(s: dict[str, Any]) -> dict[str, Any]:
+    return {"actor": s["actor"], "campaign": s["campaign"]}
 
 
 #: a call of every service that succeeds
@@ -224,7 +247,96 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "obj": _guested(s),
         "permissions": ["access_audience"],
     },
+    # contacts, their fields, segments
+    "add_contact": lambda s: {
+        "actor": s["actor"],
+        "where": s["mailing_list"],
+        "email": "new@readers.example",
+        "first_name": "Ana",
+        "last_name": "",
+        "fields": {"city": "Rome"},
+    },
+    "edit_contact": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "email": "other@readers.example",
+        "first_name": "Ana",
+        "last_name": "Ruiz",
+        "fields": {"city": "Rome"},
+    },
+    "put_on_list": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "mailing_list": s["mailing_list"],
+    },
+    "take_off_list": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "mailing_list": s["joined"],
+    },
+    "set_subscription": lambda s: {
+        "actor": s["actor"],
+        "contact": s["contact"],
+        "status": "unsubscribed",
+    },
+    "create_field": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "label": "Birthday",
+        "kind": "date",
+    },
+    "rename_field": lambda s: {"actor": s["actor"], "field": s["field"], "label": "Town"},
+    "delete_field": lambda s: {"actor": s["actor"], "field": s["field"]},
+    "create_segment": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "From Rome",
+        "rules": RULES,
+        "mailing_list": s["mailing_list"],
+    },
+    "edit_segment": lambda s: {
+        "actor": s["actor"],
+        "segment": s["segment"],
+        "name": "From Rome",
+        "rules": RULES,
+    },
+    "set_address_masking": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "on": True,
+    },
+    "create_campaign": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Spring",
+    },
+    "edit_campaign": lambda s: (
+        _campaign(s)
+        | {
+            "subject": "Spring is here",
+            "sender_name": "North",
+            "sender_email": "news@north.example",
+            "reply_to": "answers@north.example",
+        }
+    ),
+    "rename_campaign": lambda s: _campaign(s) | {"name": "Spring"},
+    "set_audience": lambda s: (
+        _campaign(s) | {"mailing_list": s["mailing_list"], "segment": s["segment"]}
+    ),
+    "use_template": lambda s: {
+        "actor": s["actor"],
+        "campaign": s["letter"],
+        "template": s["template"],
+    },
+    "duplicate_campaign": lambda s: _campaign(s) | {"name": "Spring"},
+    "share_campaign": lambda s: _campaign(s) | {"subaccount": s["w"].south, "name": "Spring"},
+    "delete_campaign": _campaign,
+    "send_test": _campaign,
+    "schedule_campaign": lambda s: _campaign(s) | {"at": tz.now() + timedelta(days=1)},
+    "send_campaign": _campaign,
+    "unschedule_campaign": lambda s: {"actor": s["actor"], "campaign": s["scheduled"]},
 }
+RULES = {"match": "any", "rules": [{"field": "custom:city", "test": "is", "value": "Rome"}]}
 
 
 def _row(s: dict[str, Any]) -> dict[str, Any]:
@@ -376,6 +488,26 @@ POSITIONS = {
     "yes": lambda c: True,
 }
 KEYS = ANYTHING | {"NUL": lambda c: "two\x00", "case": lambda c: "TWO", "bytes": lambda c: b"two"}
+LINES = {k: v for k, v in NAMES.items() if k not in ("none", "empty", "blank", "bidi")}
+
+
+ADDRESSES = {
+    **ANYTHING,
+    "newline": lambda c: "a@readers.example\nBcc: b@readers.example",
+    "two": lambda c: "a@readers.example, b@readers.example",
+    "with a name": lambda c: "A <a@readers.example>",
+}
+
+
+def _in_north(model: Any, foreign: str) -> dict[str, Any]:
+    return _models(
+        model,
+        foreign,
+        account=lambda c: c.here["account"],
+        subaccount=lambda c: c.here["subaccount"],
+    )
+
+
 SUBACCOUNTS = _models(Subaccount, "subaccount", account=lambda c: c.here["account"])
 MEMBERSHIPS = _models(
     Membership, "membership", account=lambda c: c.here["account"], user=lambda c: c.here["user"]
@@ -403,13 +535,11 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "not hexadecimal": lambda c: "#gggggg",
         "NUL": lambda c: "#0c5f7\x00",
     },
-    "mailing_list": _in_south(MailingList, "mailing_list"),
     "template": _in_south(MessageTemplate, "template"),
     "content": _in_south(MessageTemplate, "template")
     | {"list": lambda c: c.here["mailing_list"], "place": lambda c: c.here["subaccount"]},
     "saved": _in_south(SavedRow, "saved"),
     "key": KEYS,
-    "kind": KEYS,
     "html": TEXTS | {"nothing": lambda c: " ", "nothing left": lambda c: "<script>x</script>"},
     "text": TEXTS,
     "position": POSITIONS,
@@ -422,10 +552,65 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "managed": PLACES,
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
+    # contacts, their fields, segments
+    "where": _in_north(MailingList, "mailing_list") | {"person": lambda c: c.here["user"]},
+    "mailing_list": _in_north(MailingList, "mailing_list"),
+    "contact": _in_north(Contact, "contact"),
+    "field": _in_north(CustomField, "field"),
+    "segment": _in_north(Segment, "segment"),
+    "email": ANYTHING
+    | {
+        "empty": lambda c: "",
+        "NUL": lambda c: "a\x00b@readers.example",
+        "newline": lambda c: "a@readers.example\nBcc: b@readers.example",
+        "two": lambda c: "a@readers.example, b@readers.example",
+        "megabytes": lambda c: "a" * 5_000_000 + "@readers.example",
+    },
+    "first_name": LINES,
+    "last_name": LINES,
+    "fields": ANYTHING
+    | {
+        "unknown": lambda c: {"nobody": "x"},
+        "NUL": lambda c: {"city": "a\x00b"},
+        "nested": lambda c: {"city": {"a": "b"}},
+        "of no name": lambda c: {None: "x"},
+    },
+    "status": ANYTHING | {"subscribed": lambda c: "subscribed", "of lists": lambda c: [[]]},
+    "label": NAMES,
+    "kind": KEYS | {"of lists": lambda c: [[]]},
+    "rules": ANYTHING
+    | {
+        "nothing": lambda c: {},
+        "no rule": lambda c: {"match": "all", "rules": []},
+        "of lists": lambda c: {"match": [], "rules": [[]]},
+        "of numbers": lambda c: {"match": "all", "rules": [{"field": 1, "test": 2, "value": 3}]},
+        "unknown field": lambda c: {
+            "match": "all",
+            "rules": [{"field": "custom:gone", "test": "is", "value": "x"}],
+        },
+        "NUL": lambda c: {
+            "match": "all",
+            "rules": [{"field": "custom:city", "test": "is", "value": "a\x00b"}],
+        },
+    },
+    # campaigns
+    "campaign": _in_north(Campaign, "campaign"),
+    "subject": LINES | {"none": lambda c: None, "too long": lambda c: "x" * 1_000_000},
+    "sender_name": LINES,
+    "sender_email": ADDRESSES,
+    "reply_to": ADDRESSES,
+    "at": ENDS | {"none": lambda c: None},
 }
-#: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login
+#: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login,
+#: and None for what is to stay
 ALLOWED = {
     ("add_member", "user", "foreign"),
+    ("add_contact", "fields", "none"),
+    ("create_segment", "mailing_list", "none"),
+    ("set_audience", "segment", "none"),
+    ("share_campaign", "name", "none"),
+    *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),
+    *(("edit_segment", name, "none") for name in ("name", "rules")),
     ("set_primary_contact", "membership", "none"),
     ("withdraw_guest_access", "permissions", "none"),
     ("withdraw_guest_access", "user", "inactive"),

@@ -8,22 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from teams import services
 from teams.catalogue import CATALOGUE
 from teams.factories import (
     CampaignFactory,
     ContactFactory,
+    CustomFieldFactory,
     MailingListFactory,
     MessageTemplateFactory,
     SavedRowFactory,
     SegmentFactory,
     UserFactory,
 )
-from teams.models import MailingList, Membership, MessageTemplate, SavedRow, Team
+from teams.models import (
+    Campaign,
+    Contact,
+    CustomField,
+    ListMembership,
+    MailingList,
+    Membership,
+    MessageTemplate,
+    SavedRow,
+    Segment,
+    Team,
+)
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
 
@@ -140,6 +154,67 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "archive_item": lambda s: services.archive_item(actor=s.actor, obj=s.item),
     "restore_item": lambda s: services.restore_item(actor=s.actor, obj=s.item),
     "purge_item": lambda s: services.purge_item(actor=s.actor, obj=s.item, confirm=str(s.item)),
+    # contacts, their fields, segments
+    "add_contact": lambda s: services.add_contact(
+        actor=s.actor, where=s.w.north, email="new@readers.example"
+    ),
+    "edit_contact": lambda s: services.edit_contact(
+        actor=s.actor, contact=_contact(s), first_name="Mine"
+    ),
+    "put_on_list": lambda s: services.put_on_list(
+        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
+    ),
+    "take_off_list": lambda s: services.take_off_list(
+        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
+    ),
+    "set_subscription": lambda s: services.set_subscription(
+        actor=s.actor, contact=_contact(s), status="unsubscribed"
+    ),
+    "create_field": lambda s: services.create_field(
+        actor=s.actor, subaccount=s.w.north, label="City", kind="text"
+    ),
+    "rename_field": lambda s: services.rename_field(actor=s.actor, field=_field(s), label="Town"),
+    "delete_field": lambda s: services.delete_field(actor=s.actor, field=_field(s)),
+    "create_segment": lambda s: services.create_segment(
+        actor=s.actor, subaccount=s.w.north, name="All", rules=RULES
+    ),
+    "edit_segment": lambda s: services.edit_segment(
+        actor=s.actor, segment=Segment.objects.get(subaccount=s.w.north), rules=RULES
+    ),
+    "set_address_masking": lambda s: services.set_address_masking(
+        actor=s.actor, account=s.w.account, on=True
+    ),
+    # campaigns
+    "create_campaign": lambda s: services.create_campaign(
+        actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "edit_campaign": lambda s: services.edit_campaign(
+        actor=s.actor, campaign=_campaign(s), subject="x", sender_name="", sender_email=""
+    ),
+    "rename_campaign": lambda s: services.rename_campaign(
+        actor=s.actor, campaign=_campaign(s), name="Mine"
+    ),
+    "set_audience": lambda s: services.set_audience(
+        actor=s.actor, campaign=_campaign(s), mailing_list=s.mailing_list
+    ),
+    "use_template": lambda s: services.use_template(
+        actor=s.actor, campaign=_campaign(s), template=s.template
+    ),
+    "duplicate_campaign": lambda s: services.duplicate_campaign(
+        actor=s.actor, campaign=_campaign(s), name="Mine"
+    ),
+    "share_campaign": lambda s: services.share_campaign(
+        actor=s.actor, campaign=_campaign(s), subaccount=s.w.south
+    ),
+    "delete_campaign": lambda s: services.delete_campaign(actor=s.actor, campaign=_campaign(s)),
+    "send_test": lambda s: services.send_test(actor=s.actor, campaign=_campaign(s)),
+    "schedule_campaign": lambda s: services.schedule_campaign(
+        actor=s.actor, campaign=_campaign(s), at=timezone.now() + timedelta(days=1)
+    ),
+    "send_campaign": lambda s: services.send_campaign(actor=s.actor, campaign=_campaign(s)),
+    "unschedule_campaign": lambda s: services.unschedule_campaign(
+        actor=s.actor, campaign=_campaign(s)
+    ),
 }
 #: what archiving is tried on, by the permission that it needs
 ITEMS: dict[str, Callable[[World], Any]] = {
@@ -149,7 +224,12 @@ ITEMS: dict[str, Callable[[World], Any]] = {
     "delete_contacts": lambda w: ContactFactory(subaccount=w.north),
 }
 #: what cannot be ticked by itself is lacked without what it comes along with
-FOLLOWS = {"create_segments": "use_audience_builder"}
+FOLLOWS = {
+    "create_segments": "use_audience_builder",
+    "create_campaigns": "access_campaigns",
+    "test_campaigns": "access_campaigns",
+    "change_published_campaigns": "send_campaigns",
+}
 ROWS = [
     {
         "key": key,
@@ -159,6 +239,21 @@ ROWS = [
     }
     for key in ("free", "locked", "fixed")
 ]
+RULES = {"match": "all", "rules": [{"field": "first_name", "test": "is_filled", "value": ""}]}
+
+
+def _campaign(s: Scene) -> Campaign:
+    return Campaign.objects.get(subaccount=s.w.north, slug="tried")
+
+
+def _contact(s: Scene) -> Contact:
+    return Contact.objects.get(subaccount=s.w.north)
+
+
+def _field(s: Scene) -> CustomField:
+    return CustomField.objects.get(subaccount=s.w.north)
+
+
 LINES = sorted(
     (permission, surface.removeprefix("service "))
     for permission, surfaces in enforced_by().items()
@@ -167,8 +262,14 @@ LINES = sorted(
 )
 
 
+#: custom roles hold these with the Audience tab, so it takes somebody who lacks the tab
+WITH_THE_TAB = ("view_contacts", "add_contacts", "create_segments")
+
+
 def edition_for(permission: str, service: str) -> str:
     """Return an edition where ``service`` exists and asks for ``permission``."""
+    if permission in WITH_THE_TAB and service != "delete_field":
+        return "emma_hq"
     if service == "set_primary_contact":
         return "emma_enterprise"
     if permission == "manage_managers" or service.endswith("e_subaccount"):
@@ -176,11 +277,34 @@ def edition_for(permission: str, service: str) -> str:
     return "emma_hq" if service in ("toggle_permission", "set_toggles") else "sailthru"
 
 
+def _without_the_tab(w: World, permission: str, service: str, mailing_list: MailingList) -> Any:
+    """Return the membership of somebody who lacks ``permission`` and sees what is tried."""
+    if service == "delete_field":  # teams hide some of the contacts
+        everything = w.edition.custom_roles
+        assert everything is not None
+        return w.member(w.custom(*(everything.tickable - {"assign_team_resources"})))
+    if permission != "add_contacts" or service == "add_contact":
+        return w.member("author")
+    guest = w.member("author", w.south)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest.user,
+        obj=mailing_list,
+        permissions=["access_audience", "view_contacts"],
+    )
+    return guest
+
+
 def scene(permission: str, service: str) -> Scene:
     """Return somebody who holds as much as they can without ``permission``."""
     w = world(edition_for(permission, service))
     role, other_role, place = "author", "editor", {"subaccount": w.north}
-    if w.edition.custom_roles is not None:
+    mailing_list = MailingListFactory(subaccount=w.north, created_by=w.owner)
+    if permission in WITH_THE_TAB:
+        if w.edition.custom_roles is not None:
+            role, other_role = "reports_only", "marketer_limited"
+        actor = _without_the_tab(w, permission, service, mailing_list)
+    elif w.edition.custom_roles is not None:
         everything_else = w.custom(
             *(w.edition.custom_roles.tickable - {FOLLOWS.get(permission, permission)})
         )
@@ -200,6 +324,15 @@ def scene(permission: str, service: str) -> Scene:
         target = w.member("editor")
     else:
         target = w.member(role)
+    CustomFieldFactory(subaccount=w.north)
+    SegmentFactory(subaccount=w.north)
+    contact = ContactFactory(subaccount=w.north)
+    ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=mailing_list)
+    CampaignFactory(
+        subaccount=w.north,
+        slug="tried",
+        status="sent" if permission == "change_published_campaigns" else "draft",
+    )
     if service == "reactivate_member":
         Membership.objects.filter(pk=target.pk).update(status="suspended")
     return Scene(
@@ -209,7 +342,7 @@ def scene(permission: str, service: str) -> Scene:
         spare=UserFactory(),
         guest=w.member(role, w.south).user if "managed" not in place else UserFactory(),
         team=w.team(),
-        mailing_list=MailingListFactory(subaccount=w.north, created_by=w.owner),
+        mailing_list=mailing_list,
         place=place,
         role=role,
         other_role=other_role,
