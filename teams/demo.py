@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from teams import services
 from teams.catalogue import ACCESS_CAMPAIGNS
+from teams.demo_content import rows_of
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
@@ -25,10 +26,11 @@ from teams.factories import (
     ContactFactory,
     MailingListFactory,
     MessageTemplateFactory,
+    SavedRowFactory,
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import Account, Campaign, ListMembership, Membership, Subaccount
+from teams.models import Account, Campaign, ListMembership, MailingList, Membership, Subaccount
 from teams.models.account import TeamMode
 
 COMPANIES = {
@@ -74,6 +76,10 @@ CAMPAIGNS = {
     "spring-sale": ("Spring sale", "newsletter", "monthly", Campaign.Status.SENT),
     "welcome": ("Welcome aboard", "customers", "announcement", Campaign.Status.DRAFT),
 }
+#: put away: nothing uses it any more
+OLD_LIST = ("pop-up", "Pop-up shop 2024")
+
+
 TEAMS = {"Loyalty": ("newsletter", "monthly"), "Acquisition": ("customers", "announcement")}
 
 
@@ -204,7 +210,19 @@ def _fill(subaccount: Subaccount) -> None:
     owner = subaccount.account.owner
     shared = {"subaccount": subaccount, "created_by": owner}
     lists = {s: MailingListFactory(slug=s, name=n, **shared) for s, n in LISTS.items()}
-    templates = {s: MessageTemplateFactory(slug=s, name=n, **shared) for s, n in TEMPLATES.items()}
+    rows = rows_of(subaccount.name)
+    templates = {
+        slug: MessageTemplateFactory(slug=slug, name=name, rows=rows[slug], **shared)
+        for slug, name in TEMPLATES.items()
+    }
+    SavedRowFactory(slug="opening", name="Opening", html=rows["monthly"][1]["html"], **shared)
+    MailingListFactory(
+        slug=OLD_LIST[0],
+        name=OLD_LIST[1],
+        kind=MailingList.Kind.SECONDARY,
+        archived_at=timezone.now() - timedelta(days=40),
+        **shared,
+    )
     for slug, (name, list_slug, template_slug, status) in CAMPAIGNS.items():
         CampaignFactory(
             slug=slug,
@@ -214,6 +232,7 @@ def _fill(subaccount: Subaccount) -> None:
             sent_at=timezone.now() - timedelta(days=3) if status == Campaign.Status.SENT else None,
             mailing_list=lists[list_slug],
             template=templates[template_slug],
+            rows=rows[template_slug],
             **shared,
         )
     host = f"{subaccount.slug}.{subaccount.account.slug}.example"

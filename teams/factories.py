@@ -27,6 +27,7 @@ from teams.models import (
     Membership,
     MessageTemplate,
     Role,
+    SavedRow,
     Segment,
     Subaccount,
     Team,
@@ -168,6 +169,17 @@ class MessageTemplateFactory(InSubaccountFactory):
 
     slug = factory.Sequence(lambda n: f"template-{n}")
     name = factory.Sequence(lambda n: f"Template {n}")
+
+
+class SavedRowFactory(InSubaccountFactory):
+    """A saved row."""
+
+    class Meta:
+        model = SavedRow
+
+    slug = factory.Sequence(lambda n: f"row-{n}")
+    name = factory.Sequence(lambda n: f"Row {n}")
+    html = "<p>Kept for later</p>"
 
 
 class CampaignFactory(InSubaccountFactory):

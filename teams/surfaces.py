@@ -13,22 +13,38 @@ from collections.abc import Mapping
 from permissions.resources import registry
 from teams.catalogue import (
     ACCESS_AUDIENCE,
+    ACCESS_CONTENT,
     ADD_CONTACTS,
     ARCHIVE_SUBACCOUNTS,
     ASSIGN_TEAM_RESOURCES,
+    CHANGE_LIST_TYPE,
+    CHANGE_LOCKED_CONTENTS,
+    CHANGE_LOCKED_ROWS,
+    CHANGE_PUBLISHED_CAMPAIGNS,
+    CREATE_CAMPAIGNS,
     CREATE_SEGMENTS,
     CREATE_SUBACCOUNTS,
+    DELETE_CAMPAIGNS,
     DELETE_CONTACTS,
+    DELETE_LISTS,
     EXPORT_PII,
+    LOCK_ROWS_AND_CONTENTS,
     MANAGE_ACCOUNT_SETTINGS,
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
     MANAGE_THEME,
+    PURGE_ARCHIVED,
+    RENAME_LISTS,
+    SAVE_ROWS,
+    SEND_CAMPAIGNS,
+    SHARE_CAMPAIGNS,
+    TEST_CAMPAIGNS,
     USE_AUDIENCE_BUILDER,
     VIEW_CONTACTS,
     VIEW_PARENT_USERS,
 )
 from teams.editions import EDITIONS
+from teams.models import Archivable
 
 #: what services and pages ask by name; tests/services holds every line of it to be true
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -52,6 +68,48 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "visibility of lists and templates",
     ),
     VIEW_PARENT_USERS: ("console people",),
+    # lists, templates and their rows
+    RENAME_LISTS: ("service rename_list",),
+    CHANGE_LIST_TYPE: ("service create_list", "service change_list_type"),
+    DELETE_LISTS: ("service delete_list",),
+    ACCESS_CONTENT: (
+        "service create_template",
+        "service rename_template",
+        "service add_row",
+        "service insert_saved_row",
+        "service change_row",
+        "service move_row",
+        "service remove_row",
+        "service lock_row",
+        "service change_text",
+        "service save_row",
+        "service delete_saved_row",
+    ),
+    LOCK_ROWS_AND_CONTENTS: ("service lock_row",),
+    CHANGE_LOCKED_ROWS: ("service move_row", "service remove_row"),
+    CHANGE_LOCKED_CONTENTS: ("service change_row", "service remove_row"),
+    SAVE_ROWS: ("service save_row", "service delete_saved_row"),
+    PURGE_ARCHIVED: ("service purge_item",),
+    # campaigns
+    CREATE_CAMPAIGNS: (
+        "service create_campaign",
+        "service edit_campaign",
+        "service rename_campaign",
+        "service set_audience",
+        "service use_template",
+        "service duplicate_campaign",
+        "names of lists, segments and templates for a campaign",
+    ),
+    TEST_CAMPAIGNS: ("service send_test",),
+    SEND_CAMPAIGNS: (
+        "service schedule_campaign",
+        "service send_campaign",
+        "service unschedule_campaign",
+        "the worker, of whoever scheduled",
+    ),
+    CHANGE_PUBLISHED_CAMPAIGNS: ("service rename_campaign",),
+    DELETE_CAMPAIGNS: ("service delete_campaign",),
+    SHARE_CAMPAIGNS: ("service share_campaign",),
     # contacts, their fields, segments
     VIEW_CONTACTS: (
         "service edit_contact",
@@ -71,6 +129,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ),
     DELETE_CONTACTS: ("service delete_field",),
     ACCESS_AUDIENCE: (
+        "service create_list",
         "service create_field",
         "service rename_field",
         "service delete_field",
@@ -121,4 +180,8 @@ def enforced_by() -> dict[str, list[str]]:
     for resource in registry:
         for action in resource.actions.values():
             found[action].add(f"has_perm and visible on {resource.label}")
+        if issubclass(resource.model, Archivable):
+            found[resource.actions["delete"]].update(
+                ("service archive_item", "service restore_item")
+            )
     return {permission: sorted(surfaces) for permission, surfaces in found.items()}

@@ -44,6 +44,10 @@ class ConsoleAdmin(ScopedModelAdmin):
         queryset = super().list_scope(request)
         return queryset if place is None else self.narrow(request, queryset, place.pk)
 
+    def shown(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return what the list shows as one opens it, without a filter."""
+        return self.list_scope(request)
+
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Return the rows of ``queryset`` that lie in ``place``."""
         return queryset.filter(subaccount=place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 
 from permissions.audit import REFUSED, label_of
@@ -117,7 +118,17 @@ def sentence(  # noqa: PLR0912  (a table of actions, one sentence each)
         case "write.refused":
             return str(data.get("message") or "was refused something.").replace("You ", "", 1)
         case _:
-            return f"{event.action.replace('.', ' ').replace('_', ' ')}: {subject}."
+            return _about_work(event, subject)
+
+
+def _about_work(event: AuditEvent, subject: str) -> str:
+    """Return what was done to a list, a template or the like: "renamed the mailing list News."."""
+    kind, _, done = event.action.partition(".")
+    try:
+        noun = apps.get_model("teams", kind)._meta.verbose_name
+    except LookupError:
+        return f"{event.action.replace('.', ' ').replace('_', ' ')}: {subject}."
+    return f"{done.replace('_', ' ')} the {noun} {subject}."
 
 
 def _person(data: dict[str, Any]) -> str:

@@ -114,9 +114,9 @@ def page_url(model: Any, key: Any) -> str:
 
 
 def listed(desk: Desk, model: Any) -> QuerySet[Any]:
-    """Return what the list of ``model`` begins with: so a number is what its link leads to."""
+    """Return what the list of ``model`` shows as one opens it, as its number and its link do."""
     model_admin: Any = console._registry[model]
-    found: QuerySet[Any] = model_admin.list_scope(desk.request)
+    found: QuerySet[Any] = model_admin.shown(desk.request)
     return found
 
 
@@ -213,7 +213,7 @@ def _subaccounts(desk: Desk) -> list[dict[str, Any]]:
             top.setdefault(membership.subaccount_id or 0, []).append(label_of(membership.user))
     campaigns = dict(
         access.visible(
-            Campaign.objects.filter(account=desk.account, subaccount__in=keys),
+            Campaign.objects.filter(account=desk.account, subaccount__in=keys, archived_at=None),
             desk.user,
             ACCESS_CAMPAIGNS,
         )

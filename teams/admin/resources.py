@@ -1,7 +1,8 @@
-"""Lists, templates and campaigns, to look at. Contacts are not here."""
+"""What the pages of lists, templates and campaigns share, and campaigns to look at."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -11,25 +12,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from permissions import grants
-from permissions.admin import ScopedFilter, Verb, row_of
+from permissions.admin import BulkVerb, ScopedFilter, Verb, row_of
 from permissions.audit import label_of
 from permissions.policy import TOP
 from permissions.resources import registry
 from teams.admin import words
 from teams.admin.access_panel import panel_context
+from teams.admin.archive_verbs import ARCHIVE_BULK_VERBS, ARCHIVE_VERBS
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere, Share, Unshare
 from teams.admin.site import console
-from teams.catalogue import (
-    ACCESS_AUDIENCE,
-    ACCESS_CAMPAIGNS,
-    ACCESS_CONTENT,
-    ASSIGN_TEAM_RESOURCES,
-    CATALOGUE,
-)
-from teams.models import Campaign, MailingList, MessageTemplate, Team
+from teams.catalogue import ACCESS_CAMPAIGNS, ASSIGN_TEAM_RESOURCES, CATALOGUE
+from teams.models import Campaign, Team
 
 
 class PlaceFilter(ScopedFilter):
@@ -47,6 +43,33 @@ class PlaceFilter(ScopedFilter):
     def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return what lies there."""
         return queryset.filter(subaccount=value)
+
+
+class ArchiveFilter(ScopedFilter):
+    """What is in use, or what was put away: nothing shows both."""
+
+    title = "archive"
+    parameter_name = "archived"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the archive; without it the list shows what is in use."""
+        return [("yes", "Archived")]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Call what is shown without it by its name: "All" it is not."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "In use"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out what was put away, unless it is asked for."""
+        if self.value() is None:
+            return queryset.filter(archived_at=None)
+        return super().queryset(request, queryset)
+
+    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return what was put away."""
+        return queryset.filter(archived_at__isnull=False)
 
 
 class StatusFilter(ScopedFilter):
@@ -73,13 +96,14 @@ class ResourceAdmin(ConsoleAdmin):
 
     # annotated, for subclasses show more columns than three
     list_display: Any = ("name_cell", "place_cell", "created_cell")
-    list_filter: ClassVar[Any] = (PlaceFilter,)
+    list_filter: ClassVar[Any] = (PlaceFilter, ArchiveFilter)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"
     ordering: ClassVar[Any] = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
-    verbs: tuple[type[Verb], ...] = (Share, Unshare, GuestHere, WithdrawHere)
+    verbs: tuple[type[Verb], ...] = (*ARCHIVE_VERBS, Share, Unshare, GuestHere, WithdrawHere)
+    bulk_verbs: tuple[type[BulkVerb], ...] = ARCHIVE_BULK_VERBS
 
     def menu_name(self, request: HttpRequest) -> str:
         """Return the edition's word for the area, if it has one."""
@@ -104,10 +128,25 @@ class ResourceAdmin(ConsoleAdmin):
         """Load the subaccount's name with the list."""
         return super().get_queryset(request).select_related("subaccount", "created_by")
 
+    @property
+    def has_archive(self) -> bool:
+        """Say whether the list leaves out what was put away."""
+        return ArchiveFilter in self.list_filter
+
+    def shown(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return what the list shows as one opens it."""
+        rows = super().shown(request)
+        return rows.filter(archived_at=None) if self.has_archive else rows
+
+    def related_rows(self, request: HttpRequest) -> QuerySet[Any]:
+        """Offer nothing that was put away."""
+        rows = super().related_rows(request)
+        return rows.filter(archived_at=None) if self.has_archive else rows
+
     @admin.display(description="Name", ordering="name")
     def name_cell(self, obj: Any) -> str:
-        """Return the name."""
-        return str(obj.name)
+        """Return the name, and that it was put away if it was."""
+        return format_html("{}{}", obj.name, words.put_away(obj)) if self.has_archive else obj.name
 
     @admin.display(description="Subaccount")
     def place_cell(self, obj: Any) -> str:
@@ -122,11 +161,22 @@ class ResourceAdmin(ConsoleAdmin):
     def facts(self, obj: Any) -> list[tuple[str, Any]]:
         """Return what the page says about it."""
         made = label_of(obj.created_by) if obj.created_by else words.none("Not known")
-        return [
+        found = [
             ("Subaccount", obj.subaccount.name),
             ("Created", words.when(obj.created_at)),
             ("Created by", made),
         ]
+        if self.has_archive and obj.is_archived:
+            found.insert(0, ("Archived", words.when(obj.archived_at)))
+        return found
+
+    def facts_for(self, request: HttpRequest, obj: Any) -> list[tuple[str, Any]]:
+        """Return the facts as this reader may know them."""
+        return self.facts(obj)
+
+    def more(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Return what the page of this kind of thing shows besides."""
+        return {}
 
     def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
         """Return (address, label) of pages that belong to it."""
@@ -154,35 +204,16 @@ class ResourceAdmin(ConsoleAdmin):
         ]
         context = {
             "title": obj.name,
-            "facts": self.facts(obj),
+            "facts": self.facts_for(request, obj),
             "shows_teams": shows_teams,
             "teams": teams,
             "lines": lines,
             "links": self.links(request, obj),
             "verbs": self.offered(request, obj),
+            **self.more(request, obj),
             **panel_context(self, request, obj),
         }
         return self.page(request, obj, context)
-
-
-@admin.register(MailingList, site=console)
-class MailingListAdmin(ResourceAdmin):
-    """Mailing lists by name; the contacts on them are not shown."""
-
-    view_permission = ACCESS_AUDIENCE
-    menu_area = "audience"
-    menu_label = "Audience"
-    menu_icon = "audience"
-
-
-@admin.register(MessageTemplate, site=console)
-class MessageTemplateAdmin(ResourceAdmin):
-    """Message templates."""
-
-    view_permission = ACCESS_CONTENT
-    menu_area = "content"
-    menu_label = "Templates"
-    menu_icon = "image"
 
 
 @admin.register(Campaign, site=console)
@@ -195,8 +226,8 @@ class CampaignAdmin(ResourceAdmin):
     menu_icon = "send"
 
     list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter: ClassVar[Any] = (PlaceFilter, StatusFilter)
-    verbs = (GuestHere, WithdrawHere)
+    list_filter: ClassVar[Any] = (PlaceFilter, StatusFilter, ArchiveFilter)
+    verbs = (*ARCHIVE_VERBS, GuestHere, WithdrawHere)
 
     @admin.display(description="State")
     def state_cell(self, obj: Any) -> SafeString:

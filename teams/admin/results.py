@@ -40,6 +40,7 @@ class ResultAdmin(ResourceAdmin):
     ordering: ClassVar[Any] = (F("sent_at").desc(nulls_last=True), "-pk")
     sortable_by = ("name_cell", "sent_cell")
     verbs: tuple[type[Verb], ...] = ()
+    bulk_verbs = ()
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return what was sent, of what the reader may read about."""

@@ -82,6 +82,7 @@ def counted(queryset: QuerySet[Subaccount], desk: Desk) -> QuerySet[Any]:
     seen = access.visible_q(
         registry.of(MailingList), desk.profile, ACCESS_AUDIENCE, prefix="mailinglists__"
     )
+    in_use = Q(mailinglists__archived_at=None)
     now = timezone.now()
     active = Q(memberships__status=Membership.Status.ACTIVE) & (
         Q(memberships__ends_at=None) | Q(memberships__ends_at__gt=now)
@@ -89,7 +90,7 @@ def counted(queryset: QuerySet[Subaccount], desk: Desk) -> QuerySet[Any]:
     everybody = Count("memberships__user", filter=active, distinct=True)
     return queryset.annotate(
         people=Case(When(people, then=everybody), default=None),
-        lists=Case(When(lists, then=Count("mailinglists", filter=seen, distinct=True))),
+        lists=Case(When(lists, then=Count("mailinglists", filter=seen & in_use, distinct=True))),
     )
 
 

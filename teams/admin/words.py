@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from permissions.audit import label_of
+from permissions.resources import registry
 from teams.admin.desk import Chip, Desk, initials, role_kind, role_spec
 from teams.models import Account, Membership
 
@@ -151,6 +152,23 @@ def state_chip(name: str) -> SafeString:
     """Return a state as dot and word."""
     kind, word = STATES[name]
     return format_html('<span class="state state--{}">{}</span>', kind, word)
+
+
+def put_away(obj: Any) -> SafeString:
+    """Return the word that stands beside the name of what is archived; nothing for what is not."""
+    if not obj.is_archived:
+        return mark_safe("")
+    return mark_safe(' <span class="state state--suspended">Archived</span>')
+
+
+def who_sees_new(desk: Desk, model: Any, place: Any) -> str:
+    """Return who will see what the reader makes in ``place``."""
+    resource = registry.of(model)
+    if desk.profile.is_limited(resource, desk.account.pk, place.pk):
+        return "Everybody in your teams comes to see it, where their role lets them."
+    if resource.limited in desk.tenant.limits:
+        return "Nobody's team sees it until you share it."
+    return f"Everybody who works with such things in {place.name} sees it."
 
 
 def listed(names: list[str]) -> str:

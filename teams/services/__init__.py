@@ -1,5 +1,15 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.campaigns import (
+    create_campaign,
+    delete_campaign,
+    duplicate_campaign,
+    edit_campaign,
+    rename_campaign,
+    set_audience,
+    share_campaign,
+    use_template,
+)
 from teams.services.contacts import (
     add_contact,
     edit_contact,
@@ -10,6 +20,7 @@ from teams.services.contacts import (
 from teams.services.custom_fields import create_field, delete_field, rename_field
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.items import archive_item, purge_item, restore_item
+from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
 from teams.services.people import (
     add_member,
@@ -26,7 +37,19 @@ from teams.services.places import (
     restore_subaccount,
 )
 from teams.services.primary_contact import set_primary_contact
+from teams.services.rows import (
+    add_row,
+    change_row,
+    change_text,
+    delete_saved_row,
+    insert_saved_row,
+    lock_row,
+    move_row,
+    remove_row,
+    save_row,
+)
 from teams.services.segments import create_segment, edit_segment
+from teams.services.sending import schedule_campaign, send_campaign, unschedule_campaign
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -34,43 +57,72 @@ from teams.services.sharing import (
     share_with_team,
     unshare_with_team,
 )
+from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
+from teams.services.trials import send_test
 
 __all__ = [
     "add_contact",
     "add_member",
+    "add_row",
     "add_to_team",
     "archive_item",
     "archive_subaccount",
+    "change_list_type",
     "change_role",
+    "change_row",
+    "change_text",
+    "create_campaign",
     "create_field",
+    "create_list",
     "create_segment",
     "create_subaccount",
     "create_team",
+    "create_template",
+    "delete_campaign",
     "delete_field",
+    "delete_list",
+    "delete_saved_row",
+    "duplicate_campaign",
+    "edit_campaign",
     "edit_contact",
     "edit_segment",
     "give_guest_access",
+    "insert_saved_row",
+    "lock_row",
+    "move_row",
     "purge_item",
     "put_on_list",
     "reactivate_member",
     "remove_from_team",
     "remove_member",
+    "remove_row",
+    "rename_campaign",
     "rename_field",
+    "rename_list",
     "rename_subaccount",
+    "rename_template",
     "restore_item",
     "restore_subaccount",
+    "save_row",
+    "schedule_campaign",
+    "send_campaign",
+    "send_test",
     "set_accent",
     "set_address_masking",
+    "set_audience",
     "set_manager_reach",
     "set_primary_contact",
     "set_subscription",
     "set_toggles",
+    "share_campaign",
     "share_with_team",
     "suspend_member",
     "take_off_list",
     "toggle_permission",
+    "unschedule_campaign",
     "unshare_with_team",
+    "use_template",
     "withdraw_guest_access",
 ]

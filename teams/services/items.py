@@ -8,22 +8,32 @@ permission is asked of the very object as it is stored now.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from permissions import access, audit
+from permissions import access, audit, grants
 from permissions.errors import Invalid, Missing, NotFound, OutOfScope
 from permissions.policy import Denial, Source
 from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams.catalogue import CATALOGUE, PURGE_ARCHIVED
-from teams.models import Account, Archivable, Campaign, MailingList, Segment, Subaccount
+from teams.models import (
+    Account,
+    Archivable,
+    Campaign,
+    MailingList,
+    MessageTemplate,
+    Segment,
+    Subaccount,
+    Team,
+)
 from teams.services.base import root_key, service
 from teams.services.inputs import clean_text, expect, expect_user, same_name
 
@@ -174,14 +184,32 @@ def refuse_put_away(obj: Archivable) -> None:
         raise Invalid(f"{obj} is archived. Restore it first.", code="ARCHIVED")
 
 
+def give_to_own_teams(work: Work[Any], obj: models.Model) -> list[str]:
+    """Share ``obj``, just created, with every team of its creator there; return their names.
+
+    Of whoever sees only what is shared with their teams (Sailthru, "Assign Team Resources"); who
+    may assign decides for themselves.
+    """
+    resource = registry.of(obj)
+    if not work.profile.is_limited(resource, work.account.pk, work.subaccount.pk):
+        return []
+    teams = Team.objects.filter(account=work.account, group__in=work.profile.groups)
+    found = list(teams.select_related("group").order_by("name"))
+    for team in found:
+        grants.give(
+            permission=resource.actions["view"], obj=obj, group=team.group, granted_by=work.actor
+        )
+    return [team.name for team in found]
+
+
 # put away, bring back, remove for good
 
 
 def _deletes(obj: Any) -> str:
-    permission = registry.of(obj).actions.get("delete")
-    if permission is None or not isinstance(obj, Archivable):
-        raise Invalid(f"A {obj._meta.verbose_name} cannot be archived.", code="WRONG_TYPE")
-    return permission
+    """Return the permission that archiving ``obj`` needs. Raises Invalid (WRONG_TYPE)."""
+    if not isinstance(obj, Archivable):
+        raise Invalid(f"There is no archive for {type(obj).__name__}.", code="WRONG_TYPE")
+    return registry.of(obj).actions["delete"]
 
 
 def _called(obj: Any) -> str:
@@ -240,42 +268,64 @@ def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
         return remove(work, item)
 
 
-def remove(work: Work[Any], item: Any) -> dict[str, int]:
+def remove(work: Work[Any], item: Any, *, event: str = "purged") -> dict[str, int]:
     """Delete ``item`` and what goes with it, record it, and return how many rows of what.
 
     Raises Invalid (IN_USE), naming what keeps it by kind only.
     """
     key, label, kind = item.pk, str(item), item._meta.model_name
     counts: dict[str, int]
-    refuse_on_its_way(item, "removed")
+    refuse_used(item)
     try:
         _total, counts = item.delete()
-    except models.ProtectedError as error:
+    except models.ProtectedError as error:  # a host's own models may refer to ours
         kinds = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
         raise Invalid(
             f"{label} is used by {' and '.join(kinds)}. Archive it instead, or remove those first.",
             code="IN_USE",
         ) from None
     item.pk = key  # the event names what is gone
-    work.record(f"{kind}.purged", item, counts=counts)
+    work.record(f"{kind}.{event}", item, counts=counts)
     return counts
+
+
+def on_its_way(model: type[models.Model], keys: Collection[Any]) -> frozenset[Any]:
+    """Return which rows of ``model`` a mailing needs that is scheduled or being sent."""
+    paths: dict[type[models.Model], str] = {
+        Campaign: "pk",
+        MailingList: "mailing_list",
+        Segment: "segment",
+    }
+    path = paths.get(model._meta.concrete_model or model)
+    if path is None:  # what is written is settled when a campaign is scheduled
+        return frozenset()
+    rows = Campaign.objects.filter(status__in=Campaign.ON_ITS_WAY, **{f"{path}__in": keys})
+    return frozenset(rows.values_list(path, flat=True))
 
 
 def refuse_on_its_way(item: Any, done: str) -> None:
     """Refuse what a mailing needs that is scheduled or being sent. Raises Invalid (IN_USE)."""
-    match item:
-        case Campaign():
-            uses = Campaign.objects.filter(pk=item.pk)
-        case MailingList():
-            uses = item.campaigns.all()
-        case Segment():
-            uses = item.campaigns.all()
-        case _:
-            return  # what is written is settled when a campaign is scheduled
-    if uses.filter(status__in=Campaign.ON_ITS_WAY).exists():
+    if on_its_way(type(item), [item.pk]):
         why = (
             "it is scheduled or being sent"
             if isinstance(item, Campaign)
             else "a campaign that is scheduled or being sent uses it"
         )
         raise Invalid(f"{item} cannot be {done} now: {why}.", code="IN_USE")
+
+
+def refuse_used(item: Any) -> None:
+    """Refuse to remove what campaigns are made of, and what a segment would go with that is not
+    put away itself. Raises Invalid (IN_USE)."""
+    refuse_on_its_way(item, "removed")
+    uses = Campaign.objects.none()
+    match item:
+        case MailingList():
+            uses = Campaign.objects.filter(Q(mailing_list=item) | Q(segment__mailing_list=item))
+        case Segment() | MessageTemplate():
+            uses = item.campaigns.all()
+    if uses.exists():
+        advice = "Purge that first." if item.is_archived else "Archive it instead."
+        raise Invalid(f"{item} is used by a campaign. {advice}", code="IN_USE")
+    if isinstance(item, MailingList) and item.segments.filter(archived_at=None).exists():
+        raise Invalid(f"{item} has segments. Archive those first.", code="IN_USE")

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
+from django.utils import timezone as tz
 
 from permissions.errors import ServiceError
 from teams import services
@@ -18,21 +19,28 @@ from teams.factories import (
     ContactFactory,
     CustomFieldFactory,
     MailingListFactory,
+    MessageTemplateFactory,
+    SavedRowFactory,
     SegmentFactory,
     UserFactory,
 )
 from teams.models import (
     Account,
+    Campaign,
     Contact,
     CustomField,
     ListMembership,
     MailingList,
     Membership,
+    MessageTemplate,
     Role,
+    SavedRow,
     Segment,
     Subaccount,
     Team,
 )
+from teams.services.content import new_row
+from tests.services.mailing import ready
 from tests.services.world import World, holds, is_sentence, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -74,12 +82,24 @@ class Cast:
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
             "archived": w.west,
+            "put_away": MailingListFactory(subaccount=w.south, archived_at=tz.now()),
+            "template": MessageTemplateFactory(
+                subaccount=w.south, rows=[new_row("<p>one"), {**new_row("<p>two"), "key": "two"}]
+            ),
+            "saved": SavedRowFactory(subaccount=w.south),
             "mailing_list": MailingListFactory(subaccount=w.north, created_by=w.owner),
             "contact": contact,
             "joined": joined,
             "field": CustomFieldFactory(subaccount=w.north, codename="city"),
             "segment": SegmentFactory(subaccount=w.north),
+            "campaign": ready(w.north, count=1),
+            "scheduled": ready(w.north, status="scheduled", scheduled_at=tz.now()),
+            "letter": ready(w.south),
         }
+
+
+def _campaign(s: dict[str, Any]) -> dict[str, Any]:
+    return {"actor": s["actor"], "campaign": s["campaign"]}
 
 
 #: a call of every service that succeeds
@@ -94,17 +114,37 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "all_subaccounts": False,
         "ends_at": None,
     },
+    "add_row": lambda s: {
+        "actor": s["actor"],
+        "content": s["template"],
+        "html": "<p>x</p>",
+        "position": 0,
+    },
     "add_to_team": lambda s: {
         "actor": s["actor"],
         "team": s["team"],
         "user": s["member"],
         "ends_at": None,
     },
+    "archive_item": lambda s: {"actor": s["actor"], "obj": s["obj"]},
     "archive_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["subaccount"]},
+    "change_list_type": lambda s: {
+        "actor": s["actor"],
+        "mailing_list": s["mailing_list"],
+        "kind": "secondary",
+    },
     "change_role": lambda s: {
         "actor": s["actor"],
         "membership": s["membership"],
         "role": s["role"],
+    },
+    "change_row": lambda s: {**_row(s), "html": "<p>x</p>"},
+    "change_text": lambda s: {"actor": s["actor"], "content": s["template"], "text": "x"},
+    "create_list": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Readers",
+        "kind": "primary",
     },
     "create_subaccount": lambda s: {
         "actor": s["actor"],
@@ -113,12 +153,32 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "slug": "east",
     },
     "create_team": lambda s: {"actor": s["actor"], "account": s["account"], "name": "Loyalty"},
+    "create_template": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Letter",
+    },
+    "delete_list": lambda s: {"actor": s["actor"], "mailing_list": s["mailing_list"]},
+    "delete_saved_row": lambda s: {"actor": s["actor"], "saved": s["saved"]},
     "give_guest_access": lambda s: {
         "actor": s["actor"],
         "user": s["guest"],
         "obj": s["obj"],
         "permissions": ["access_audience"],
         "ends_at": None,
+    },
+    "insert_saved_row": lambda s: {
+        "actor": s["actor"],
+        "content": s["template"],
+        "saved": s["saved"],
+        "position": 0,
+    },
+    "lock_row": lambda s: {**_row(s), "row_locked": True, "contents_locked": False},
+    "move_row": lambda s: {**_row(s), "position": 0},
+    "purge_item": lambda s: {
+        "actor": s["actor"],
+        "obj": s["put_away"],
+        "confirm": s["put_away"].name,
     },
     "reactivate_member": lambda s: {"actor": s["actor"], "membership": s["suspended"]},
     "remove_from_team": lambda s: {
@@ -127,12 +187,25 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "user": s["member"],
     },
     "remove_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
+    "remove_row": lambda s: {**_row(s)},
+    "rename_list": lambda s: {
+        "actor": s["actor"],
+        "mailing_list": s["mailing_list"],
+        "name": "Readers",
+    },
     "rename_subaccount": lambda s: {
         "actor": s["actor"],
         "subaccount": s["subaccount"],
         "name": "Far North",
     },
+    "rename_template": lambda s: {
+        "actor": s["actor"],
+        "template": s["template"],
+        "name": "Letter",
+    },
+    "restore_item": lambda s: {"actor": s["actor"], "obj": s["put_away"]},
     "restore_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["archived"]},
+    "save_row": lambda s: {**_row(s), "name": "Footer"},
     "set_accent": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -232,8 +305,42 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "account": s["account"],
         "on": True,
     },
+    "create_campaign": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Spring",
+    },
+    "edit_campaign": lambda s: (
+        _campaign(s)
+        | {
+            "subject": "Spring is here",
+            "sender_name": "North",
+            "sender_email": "news@north.example",
+            "reply_to": "answers@north.example",
+        }
+    ),
+    "rename_campaign": lambda s: _campaign(s) | {"name": "Spring"},
+    "set_audience": lambda s: (
+        _campaign(s) | {"mailing_list": s["mailing_list"], "segment": s["segment"]}
+    ),
+    "use_template": lambda s: {
+        "actor": s["actor"],
+        "campaign": s["letter"],
+        "template": s["template"],
+    },
+    "duplicate_campaign": lambda s: _campaign(s) | {"name": "Spring"},
+    "share_campaign": lambda s: _campaign(s) | {"subaccount": s["w"].south, "name": "Spring"},
+    "delete_campaign": _campaign,
+    "send_test": _campaign,
+    "schedule_campaign": lambda s: _campaign(s) | {"at": tz.now() + timedelta(days=1)},
+    "send_campaign": _campaign,
+    "unschedule_campaign": lambda s: {"actor": s["actor"], "campaign": s["scheduled"]},
 }
 RULES = {"match": "any", "rules": [{"field": "custom:city", "test": "is", "value": "Rome"}]}
+
+
+def _row(s: dict[str, Any]) -> dict[str, Any]:
+    return {"actor": s["actor"], "content": s["template"], "key": "two"}
 
 
 def _shared(s: dict[str, Any]) -> Any:
@@ -360,7 +467,36 @@ OBJECTS = _models(
     "account": lambda c: c.here["account"],
     "place that is gone": lambda c: Subaccount(pk=NO_KEY, account=c.here["account"]),
 }
+
+
+def _in_south(model: Any, foreign: str) -> dict[str, Any]:
+    place = {"account": lambda c: c.here["account"], "subaccount": lambda c: c.here["w"].south}
+    return _models(model, foreign, **place)
+
+
+TEXTS = {
+    **{k: v for k, v in ANYTHING.items() if k != "text"},
+    "NUL": lambda c: "a\x00b",
+    "escape": lambda c: "a\x1b[31mb",
+    "surrogate": lambda c: "a\ud800",
+    "too long": lambda c: "x" * 100_001,
+}
+POSITIONS = {
+    **{k: v for k, v in ANYTHING.items() if k != "none"},
+    "before the first": lambda c: -1,
+    "huge": lambda c: TOO_BIG,
+    "yes": lambda c: True,
+}
+KEYS = ANYTHING | {"NUL": lambda c: "two\x00", "case": lambda c: "TWO", "bytes": lambda c: b"two"}
 LINES = {k: v for k, v in NAMES.items() if k not in ("none", "empty", "blank", "bidi")}
+
+
+ADDRESSES = {
+    **ANYTHING,
+    "newline": lambda c: "a@readers.example\nBcc: b@readers.example",
+    "two": lambda c: "a@readers.example, b@readers.example",
+    "with a name": lambda c: "A <a@readers.example>",
+}
 
 
 def _in_north(model: Any, foreign: str) -> dict[str, Any]:
@@ -399,6 +535,17 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "not hexadecimal": lambda c: "#gggggg",
         "NUL": lambda c: "#0c5f7\x00",
     },
+    "template": _in_south(MessageTemplate, "template"),
+    "content": _in_south(MessageTemplate, "template")
+    | {"list": lambda c: c.here["mailing_list"], "place": lambda c: c.here["subaccount"]},
+    "saved": _in_south(SavedRow, "saved"),
+    "key": KEYS,
+    "html": TEXTS | {"nothing": lambda c: " ", "nothing left": lambda c: "<script>x</script>"},
+    "text": TEXTS,
+    "position": POSITIONS,
+    "row_locked": TRUTH,
+    "contents_locked": TRUTH,
+    "confirm": KEYS | {"empty": lambda c: ""},
     "slug": {k: v for k, v in NAMES.items() if k != "none"} | {"spaces": lambda c: "a b"},
     "permissions": GRANTED,
     "ends_at": ENDS,
@@ -430,7 +577,7 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     },
     "status": ANYTHING | {"subscribed": lambda c: "subscribed", "of lists": lambda c: [[]]},
     "label": NAMES,
-    "kind": ANYTHING | {"of lists": lambda c: [[]]},
+    "kind": KEYS | {"of lists": lambda c: [[]]},
     "rules": ANYTHING
     | {
         "nothing": lambda c: {},
@@ -446,6 +593,13 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
             "rules": [{"field": "custom:city", "test": "is", "value": "a\x00b"}],
         },
     },
+    # campaigns
+    "campaign": _in_north(Campaign, "campaign"),
+    "subject": LINES | {"none": lambda c: None, "too long": lambda c: "x" * 1_000_000},
+    "sender_name": LINES,
+    "sender_email": ADDRESSES,
+    "reply_to": ADDRESSES,
+    "at": ENDS | {"none": lambda c: None},
 }
 #: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login,
 #: and None for what is to stay
@@ -453,6 +607,8 @@ ALLOWED = {
     ("add_member", "user", "foreign"),
     ("add_contact", "fields", "none"),
     ("create_segment", "mailing_list", "none"),
+    ("set_audience", "segment", "none"),
+    ("share_campaign", "name", "none"),
     *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),
     *(("edit_segment", name, "none") for name in ("name", "rules")),
     ("set_primary_contact", "membership", "none"),

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from teams import services
 from teams.catalogue import CATALOGUE
 from teams.factories import (
+    CampaignFactory,
     ContactFactory,
     CustomFieldFactory,
     MailingListFactory,
+    MessageTemplateFactory,
+    SavedRowFactory,
     SegmentFactory,
     UserFactory,
 )
 from teams.models import (
+    Campaign,
     Contact,
     CustomField,
     ListMembership,
     MailingList,
     Membership,
+    MessageTemplate,
+    SavedRow,
     Segment,
     Team,
 )
@@ -50,6 +58,10 @@ class Scene:
     place: dict[str, Any]
     role: str
     other_role: str
+    template: MessageTemplate
+    saved: SavedRow
+    row: str
+    item: Any
 
 
 CALLS: dict[str, Callable[[Scene], Any]] = {
@@ -104,6 +116,44 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "unshare_with_team": lambda s: services.unshare_with_team(
         actor=s.actor, team=s.team, obj=s.mailing_list
     ),
+    "create_list": lambda s: services.create_list(
+        actor=s.actor, subaccount=s.w.north, name="Mine", kind="secondary"
+    ),
+    "rename_list": lambda s: services.rename_list(
+        actor=s.actor, mailing_list=s.mailing_list, name="Mine"
+    ),
+    "change_list_type": lambda s: services.change_list_type(
+        actor=s.actor, mailing_list=s.mailing_list, kind="secondary"
+    ),
+    "delete_list": lambda s: services.delete_list(actor=s.actor, mailing_list=s.mailing_list),
+    "create_template": lambda s: services.create_template(
+        actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "rename_template": lambda s: services.rename_template(
+        actor=s.actor, template=s.template, name="Mine"
+    ),
+    "add_row": lambda s: services.add_row(actor=s.actor, content=s.template, html="<p>x"),
+    "insert_saved_row": lambda s: services.insert_saved_row(
+        actor=s.actor, content=s.template, saved=s.saved
+    ),
+    "change_row": lambda s: services.change_row(
+        actor=s.actor, content=s.template, key="fixed", html="<p>y"
+    ),
+    "move_row": lambda s: services.move_row(
+        actor=s.actor, content=s.template, key="locked", position=0
+    ),
+    "remove_row": lambda s: services.remove_row(actor=s.actor, content=s.template, key=s.row),
+    "lock_row": lambda s: services.lock_row(
+        actor=s.actor, content=s.template, key="free", row_locked=True, contents_locked=False
+    ),
+    "change_text": lambda s: services.change_text(actor=s.actor, content=s.template, text="x"),
+    "save_row": lambda s: services.save_row(
+        actor=s.actor, content=s.template, key="free", name="Mine"
+    ),
+    "delete_saved_row": lambda s: services.delete_saved_row(actor=s.actor, saved=s.saved),
+    "archive_item": lambda s: services.archive_item(actor=s.actor, obj=s.item),
+    "restore_item": lambda s: services.restore_item(actor=s.actor, obj=s.item),
+    "purge_item": lambda s: services.purge_item(actor=s.actor, obj=s.item, confirm=str(s.item)),
     # contacts, their fields, segments
     "add_contact": lambda s: services.add_contact(
         actor=s.actor, where=s.w.north, email="new@readers.example"
@@ -134,8 +184,66 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "set_address_masking": lambda s: services.set_address_masking(
         actor=s.actor, account=s.w.account, on=True
     ),
+    # campaigns
+    "create_campaign": lambda s: services.create_campaign(
+        actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "edit_campaign": lambda s: services.edit_campaign(
+        actor=s.actor, campaign=_campaign(s), subject="x", sender_name="", sender_email=""
+    ),
+    "rename_campaign": lambda s: services.rename_campaign(
+        actor=s.actor, campaign=_campaign(s), name="Mine"
+    ),
+    "set_audience": lambda s: services.set_audience(
+        actor=s.actor, campaign=_campaign(s), mailing_list=s.mailing_list
+    ),
+    "use_template": lambda s: services.use_template(
+        actor=s.actor, campaign=_campaign(s), template=s.template
+    ),
+    "duplicate_campaign": lambda s: services.duplicate_campaign(
+        actor=s.actor, campaign=_campaign(s), name="Mine"
+    ),
+    "share_campaign": lambda s: services.share_campaign(
+        actor=s.actor, campaign=_campaign(s), subaccount=s.w.south
+    ),
+    "delete_campaign": lambda s: services.delete_campaign(actor=s.actor, campaign=_campaign(s)),
+    "send_test": lambda s: services.send_test(actor=s.actor, campaign=_campaign(s)),
+    "schedule_campaign": lambda s: services.schedule_campaign(
+        actor=s.actor, campaign=_campaign(s), at=timezone.now() + timedelta(days=1)
+    ),
+    "send_campaign": lambda s: services.send_campaign(actor=s.actor, campaign=_campaign(s)),
+    "unschedule_campaign": lambda s: services.unschedule_campaign(
+        actor=s.actor, campaign=_campaign(s)
+    ),
 }
+#: what archiving is tried on, by the permission that it needs
+ITEMS: dict[str, Callable[[World], Any]] = {
+    "access_content": lambda w: MessageTemplateFactory(subaccount=w.north),
+    "create_segments": lambda w: SegmentFactory(subaccount=w.north),
+    "delete_campaigns": lambda w: CampaignFactory(subaccount=w.north),
+    "delete_contacts": lambda w: ContactFactory(subaccount=w.north),
+}
+#: what cannot be ticked by itself is lacked without what it comes along with
+FOLLOWS = {
+    "create_segments": "use_audience_builder",
+    "create_campaigns": "access_campaigns",
+    "test_campaigns": "access_campaigns",
+    "change_published_campaigns": "send_campaigns",
+}
+ROWS = [
+    {
+        "key": key,
+        "html": "<p>x</p>",
+        "row_locked": key == "locked",
+        "contents_locked": key == "fixed",
+    }
+    for key in ("free", "locked", "fixed")
+]
 RULES = {"match": "all", "rules": [{"field": "first_name", "test": "is_filled", "value": ""}]}
+
+
+def _campaign(s: Scene) -> Campaign:
+    return Campaign.objects.get(subaccount=s.w.north, slug="tried")
 
 
 def _contact(s: Scene) -> Contact:
@@ -197,7 +305,9 @@ def scene(permission: str, service: str) -> Scene:
             role, other_role = "reports_only", "marketer_limited"
         actor = _without_the_tab(w, permission, service, mailing_list)
     elif w.edition.custom_roles is not None:
-        everything_else = w.custom(*(w.edition.custom_roles.tickable - {permission}))
+        everything_else = w.custom(
+            *(w.edition.custom_roles.tickable - {FOLLOWS.get(permission, permission)})
+        )
         role, other_role, actor = "reports_only", "marketer_limited", w.member(everything_else)
     elif permission == "manage_managers":
         role = other_role = "manager"
@@ -218,6 +328,11 @@ def scene(permission: str, service: str) -> Scene:
     SegmentFactory(subaccount=w.north)
     contact = ContactFactory(subaccount=w.north)
     ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=mailing_list)
+    CampaignFactory(
+        subaccount=w.north,
+        slug="tried",
+        status="sent" if permission == "change_published_campaigns" else "draft",
+    )
     if service == "reactivate_member":
         Membership.objects.filter(pk=target.pk).update(status="suspended")
     return Scene(
@@ -231,6 +346,12 @@ def scene(permission: str, service: str) -> Scene:
         place=place,
         role=role,
         other_role=other_role,
+        template=MessageTemplateFactory(subaccount=w.north, rows=ROWS),
+        saved=SavedRowFactory(subaccount=w.north),
+        row={"change_locked_rows": "locked", "change_locked_contents": "fixed"}.get(
+            permission, "free"
+        ),
+        item=ITEMS.get(permission, lambda w: MailingListFactory(subaccount=w.north))(w),
     )
 
 

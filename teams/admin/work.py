@@ -1,0 +1,119 @@
+"""What the verbs about things in a subaccount share: a permission each, and where to make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.urls import reverse
+
+from permissions import access
+from permissions.admin import row_of
+from teams import selectors
+from teams.admin.base import ConsoleVerb
+from teams.admin.desk import Place
+from teams.catalogue import CATALOGUE
+
+
+def lacks(permission: str, act: str, place: str) -> str:
+    """Return the sentence for somebody who does not hold ``permission`` in ``place``."""
+    label = CATALOGUE[permission].label
+    return f"You cannot {act}: it needs {label} in {place}, which you do not hold there."
+
+
+class WorkVerb(ConsoleVerb):
+    """A verb about one list, template or the like that asks ``permission`` of it.
+
+    ``act`` completes the sentence "You cannot …", with the name to follow.
+    """
+
+    permission: str = ""
+    act = ""
+    on_archived = False
+
+    def needed(self) -> str:
+        """Return the permission it asks."""
+        return self.permission
+
+    def refusal(self) -> str:
+        """Refuse without the permission, for what is put away, and for what is in the way."""
+        if not access.allows(self.actor, self.needed(), self.obj):
+            return lacks(self.needed(), f"{self.act} {self.obj}", self.obj.subaccount.name)
+        if self.obj.is_archived and not self.on_archived:
+            return f"{self.obj} is archived. Restore it first."
+        return self.obstacle()
+
+    def obstacle(self) -> str:
+        """Return what is in the way besides rights; empty if nothing is."""
+        return ""
+
+
+class CreateWork(ConsoleVerb):
+    """Make something in a subaccount: where first, unless there is only one place for it."""
+
+    permission: str = ""
+    on_list = True
+    choose = True
+    is_primary = True
+    #: what is made, as in "add a mailing list"
+    noun = ""
+    made: Any = None
+
+    def places(self) -> list[Place]:
+        """Return the subaccounts in which the actor may make one."""
+        return [place for place in self.desk.active if self.desk.holds(self.permission, place.pk)]
+
+    def find(self, key: str) -> Any:
+        """Return the subaccount, if the actor works there."""
+        rows = selectors.subaccounts_of(self.actor).filter(account=self.desk.account)
+        return row_of(rows.filter(archived_at=None), key)
+
+    def link(self, part: str = "") -> str:
+        """Lead to the form at once where there is nothing to choose: one place, or one chosen."""
+        if not part:
+            keys = [place.pk for place in self.places()]
+            chosen = self.desk.place
+            if chosen is not None and chosen.pk in keys:
+                keys = [chosen.pk]
+            part = str(keys[0]) if len(keys) == 1 else ""
+        return super().link(part)
+
+    def prompt(self) -> str:
+        """Return the heading of the page that asks for the place."""
+        return f"Where should the {self.noun} be?"
+
+    def options(self) -> Sequence[tuple[str, str, str]]:
+        """Return the places."""
+        return [(str(place.pk), place.name, "") for place in self.places()]
+
+    def refusal(self) -> str:
+        """Refuse where the actor may not make one, there or anywhere."""
+        keys = [place.pk for place in self.places()]
+        if self.part is None and not keys:
+            return lacks(self.permission, f"add a {self.noun}", "any subaccount")
+        if self.part is not None and self.part.pk not in keys:
+            return lacks(self.permission, f"add a {self.noun}", self.part.name)
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Add a {self.noun} to {self.part.name}" if self.part else f"Add a {self.noun}"
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return f"Add {self.noun}"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Make it."""
+        self.made = self.make(data)
+        return f"{self.made} was added to {self.part.name}."
+
+    def make(self, data: Mapping[str, Any]) -> Any:
+        """Call the service and return what it made."""
+        raise NotImplementedError
+
+    def next_url(self) -> str:
+        """Go to the page of what was made."""
+        meta = self.admin.opts
+        name = f"{self.admin.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
+        return reverse(name, args=[self.made.pk])

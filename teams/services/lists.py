@@ -1,0 +1,93 @@
+"""Mailing lists: create, rename, change type, delete, each under its own permission."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from permissions.errors import Invalid
+from teams.catalogue import ACCESS_AUDIENCE, CHANGE_LIST_TYPE, DELETE_LISTS, RENAME_LISTS
+from teams.models import MailingList, Subaccount
+from teams.services.base import service
+from teams.services.inputs import expect
+from teams.services.items import (
+    at_work,
+    clean_name,
+    free_slug,
+    give_to_own_teams,
+    refuse_put_away,
+    remove,
+)
+
+
+def _clean_kind(kind: Any) -> str:
+    if not isinstance(kind, str) or kind not in MailingList.Kind.values:
+        known = " or ".join(MailingList.Kind.values)
+        raise Invalid(f"There is no such type of list; choose {known}.", code="UNKNOWN_TYPE")
+    return str(kind)
+
+
+@service
+def create_list(
+    *, actor: Any, subaccount: Subaccount, name: str, kind: str = MailingList.Kind.PRIMARY
+) -> MailingList:
+    """Create an empty list; where teams limit its creator, it goes to all of their teams.
+
+    A secondary one needs ``change_list_type`` as well. Raises Refused, or Invalid: UNKNOWN_TYPE,
+    ALREADY_USED, and what is wrong with the name.
+    """
+    subaccount = expect(subaccount, Subaccount, "The subaccount")
+    with at_work(actor, subaccount, ACCESS_AUDIENCE, act="create a list") as work:
+        kind = _clean_kind(kind)
+        if kind != MailingList.Kind.PRIMARY:
+            work.require(CHANGE_LIST_TYPE)
+        name = clean_name(work, MailingList, name)
+        made = MailingList.objects.create(
+            account=work.account,
+            subaccount=work.subaccount,
+            slug=free_slug(work, MailingList, name),
+            name=name,
+            kind=kind,
+            created_by=work.actor,
+        )
+        teams = give_to_own_teams(work, made)
+        work.record("mailinglist.created", made, name=name, kind=kind, teams=teams)
+    return made
+
+
+@service
+def rename_list(*, actor: Any, mailing_list: MailingList, name: str) -> MailingList:
+    """Give a list another name; its short name stays. Raises Refused or Invalid."""
+    mailing_list = expect(mailing_list, MailingList, "The list")
+    with at_work(actor, mailing_list, RENAME_LISTS, act=f"rename {mailing_list}") as work:
+        own = work.obj
+        refuse_put_away(own)
+        before, own.name = own.name, clean_name(work, MailingList, name, but=own.pk)
+        own.save(update_fields=["name"])
+        work.record("mailinglist.renamed", own, before=before, after=own.name)
+    return own
+
+
+@service
+def change_list_type(*, actor: Any, mailing_list: MailingList, kind: str) -> MailingList:
+    """Make a list primary or secondary. Raises Refused, or Invalid: UNKNOWN_TYPE, ALREADY_SO."""
+    mailing_list = expect(mailing_list, MailingList, "The list")
+    act = f"change the type of {mailing_list}"
+    with at_work(actor, mailing_list, CHANGE_LIST_TYPE, act=act) as work:
+        own = work.obj
+        refuse_put_away(own)
+        kind = _clean_kind(kind)
+        if own.kind == kind:
+            raise Invalid(f"{own} is {own.get_kind_display().lower()} already.", code="ALREADY_SO")
+        before, own.kind = own.kind, kind
+        own.save(update_fields=["kind"])
+        work.record("mailinglist.changed", own, what="type changed", before=before, after=kind)
+    return own
+
+
+@service
+def delete_list(*, actor: Any, mailing_list: MailingList) -> dict[str, int]:
+    """Remove a list at once, while nothing uses it; its contacts stay. Return how many rows of
+    what went. Raises Refused, or Invalid (IN_USE) while a campaign or segment needs it."""
+    mailing_list = expect(mailing_list, MailingList, "The list")
+    with at_work(actor, mailing_list, DELETE_LISTS, act=f"delete {mailing_list}") as work:
+        return remove(work, work.obj, event="deleted")
