@@ -8,7 +8,7 @@ import permissions.constraints
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("teams", "0004_contacts_and_content"),
+        ("teams", "0005_campaigns"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
