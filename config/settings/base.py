@@ -70,6 +70,12 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # out, to whoever asked for them.
 
 MEDIA_ROOT = env.str("FILES_DIR", "") or str(BASE_DIR / "files")
+# What is too large is thrown away while it arrives, before anything is kept of it.
+FILE_UPLOAD_HANDLERS = [
+    "teams.uploads.SizeLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Mail. Where nothing is said, it is written to standard output instead of sent.
 

@@ -11,6 +11,7 @@ from teams.admin import (  # noqa: F401  (likewise: their pages)
     results,
     subaccounts,
     templates,
+    transfers,
 )
 from teams.admin.site import console, operator
 

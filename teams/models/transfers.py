@@ -181,4 +181,4 @@ class ContactExport(Transfer):
 def _drop_file(instance: Transfer, **_: Any) -> None:
     """Remove the file of a job that is deleted, alone or with its subaccount."""
     if instance.file:
-        transaction.on_commit(partial(instance.file.storage.delete, instance.file.name))
+        transaction.on_commit(partial(instance.file.storage.delete, str(instance.file.name)))

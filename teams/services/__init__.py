@@ -18,7 +18,20 @@ from teams.services.contacts import (
     take_off_list,
 )
 from teams.services.custom_fields import create_field, delete_field, rename_field
+from teams.services.exports import (
+    continue_export,
+    discard_export,
+    export_contacts,
+    open_export,
+)
 from teams.services.guests import give_guest_access, withdraw_guest_access
+from teams.services.imports import (
+    continue_import,
+    discard_import,
+    start_import,
+    undo_import,
+    upload_import,
+)
 from teams.services.items import archive_item, purge_item, restore_item
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
@@ -73,6 +86,8 @@ __all__ = [
     "change_role",
     "change_row",
     "change_text",
+    "continue_export",
+    "continue_import",
     "create_campaign",
     "create_field",
     "create_list",
@@ -84,14 +99,18 @@ __all__ = [
     "delete_field",
     "delete_list",
     "delete_saved_row",
+    "discard_export",
+    "discard_import",
     "duplicate_campaign",
     "edit_campaign",
     "edit_contact",
     "edit_segment",
+    "export_contacts",
     "give_guest_access",
     "insert_saved_row",
     "lock_row",
     "move_row",
+    "open_export",
     "purge_item",
     "put_on_list",
     "reactivate_member",
@@ -118,11 +137,14 @@ __all__ = [
     "set_toggles",
     "share_campaign",
     "share_with_team",
+    "start_import",
     "suspend_member",
     "take_off_list",
     "toggle_permission",
+    "undo_import",
     "unschedule_campaign",
     "unshare_with_team",
+    "upload_import",
     "use_template",
     "withdraw_guest_access",
 ]

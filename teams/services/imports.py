@@ -220,13 +220,13 @@ def continue_import(*, actor: Any, contact_import: Any) -> ContactImport:
     return job
 
 
-@task
+@task()  # type: ignore[untyped-decorator]
 def carry_out_import(key: int) -> None:
     """Carry the import out, in a worker."""
     run_import(key)
 
 
-@task
+@task()  # type: ignore[untyped-decorator]
 def watch_import(key: int) -> None:
     """Take the import up if whoever carried it out has died; look again until it is over."""
     if transfers.is_unfinished(ContactImport, key):
@@ -357,6 +357,6 @@ def _end(job: ContactImport, status: str, *, problem: str = "") -> None:
             left=job.left,
         )
         if done and job.file:
-            name = job.file.name
+            name = str(job.file.name)
             ContactImport.objects.filter(pk=job.pk).update(file="")
             transaction.on_commit(partial(transfers.drop, name))

@@ -133,7 +133,7 @@ def prune() -> None:
     for model in (ContactImport, ContactExport):
         old = model._default_manager.filter(created_at__lt=before).exclude(file="")
         for job in old.exclude(status__in=model.UNFINISHED):
-            drop(job.file.name)
+            drop(str(job.file.name))
             model._default_manager.filter(pk=job.pk).update(file="")
         _drop_orphans(model, before)
 
