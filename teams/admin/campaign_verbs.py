@@ -87,6 +87,7 @@ class EditCampaign(DraftVerb):
     name = "edit"
     label = _("Edit subject and sender…")
     act = "edit"
+    group = "letter"
     form_class = EditForm
 
     def title(self) -> str:
@@ -136,6 +137,7 @@ class ChooseAudience(DraftVerb):
     name = "audience"
     label = _("Choose audience…")
     act = "choose the audience of"
+    group = "letter"
     form_class = AudienceForm
 
     def title(self) -> str:
@@ -182,6 +184,7 @@ class UseTemplate(DraftVerb):
     name = "template"
     label = _("Use a template…")
     act = "choose the template of"
+    group = "content"
     form_class = TemplateForm
 
     def obstacle(self) -> str:

@@ -27,7 +27,7 @@ from teams.admin.campaign_verbs import (
 )
 from teams.admin.content import contents
 from teams.admin.content_verbs import CONTENT_VERBS
-from teams.admin.desk import desk_of
+from teams.admin.desk import Desk, desk_of
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere
 from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
@@ -94,12 +94,15 @@ class CampaignAdmin(ResourceAdmin):
         return mailing.state(obj)
 
     def facts_for(self, request: HttpRequest, obj: Any) -> list[tuple[str, Any]]:
-        """Say how far it has come, whom it goes to and what it is about."""
-        desk = desk_of(request)
+        """Say how far it has come, and what came in between."""
         found = [("State", self._state(obj))]
         if obj.problem:
             found.append(("Problem", format_html('<span class="is-warn">{}</span>', obj.problem)))
-        found.append(("Audience", mailing.audience_cell(obj)))
+        return [*found, *self.facts(obj)]
+
+    def _letter(self, desk: Desk, obj: Any) -> list[tuple[str, Any]]:
+        """Return whom it goes to, what it is about and whom it comes from."""
+        found = [("Audience", mailing.audience_cell(obj))]
         if obj.status == Campaign.Status.DRAFT and obj.mailing_list is not None:
             found.append(("Subscribed in it", mailing.size_cell(desk, obj)))
         sender = f"{obj.sender_name} <{obj.sender_email}>" if obj.sender_email else ""
@@ -108,7 +111,6 @@ class CampaignAdmin(ResourceAdmin):
             ("Subject", obj.subject or words.none("Not set")),
             ("Sender", sender or obj.sender_name or words.none("Not set")),
             ("Replies go to", obj.reply_to or words.none("The sender")),
-            *self.facts(obj),
         ]
 
     def _state(self, obj: Any) -> SafeString:
@@ -132,6 +134,7 @@ class CampaignAdmin(ResourceAdmin):
         )
         missing = list(sending.obstacles(obj)) if is_draft and works_on_it else []
         return {
+            "letter": self._letter(desk_of(request), obj),
             "missing": [error.message for error in missing],
             "progress": mailing.progress(obj),
             "preview": mailing.preview(request, obj) if obj.rows else None,

@@ -186,6 +186,10 @@ class ResourceAdmin(ConsoleAdmin):
             for permission in area.permissions
             if permission in desk.edition.permissions and permission.level != TOP
         ]
+        offered = self.offered(request, obj)
+        grouped: dict[str, list[Verb]] = {}
+        for verb in offered:
+            grouped.setdefault(getattr(verb, "group", ""), []).append(verb)
         context = {
             "title": obj.name,
             "facts": self.facts_for(request, obj),
@@ -193,7 +197,8 @@ class ResourceAdmin(ConsoleAdmin):
             "teams": teams,
             "lines": lines,
             "links": self.links(request, obj),
-            "verbs": self.offered(request, obj),
+            "verbs": grouped.pop("", []),
+            "grouped": grouped,
             **self.more(request, obj),
             **panel_context(self, request, obj),
         }

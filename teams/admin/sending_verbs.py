@@ -96,7 +96,9 @@ class ScheduleForm(VerbForm):
     at = forms.DateTimeField(
         label="When",
         input_formats=[MOMENT, "%Y-%m-%d %H:%M"],
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT),
+        widget=forms.DateTimeInput(
+            attrs={"type": "datetime-local", "class": "vTextField"}, format=MOMENT
+        ),
     )
 
     def prepare(self, verb: Any) -> None:
@@ -183,6 +185,7 @@ class SendNow(SendingVerb):
 
     name = "send"
     label = _("Send now…")
+    is_primary = True
     act = "send"
     step = "send"
 
