@@ -16,13 +16,13 @@ from django.utils import timezone
 
 from teams import services
 from teams.catalogue import ACCESS_CAMPAIGNS
+from teams.demo_campaigns import add_campaigns
 from teams.demo_content import rows_of
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
     PASSWORD,
     AccountFactory,
-    CampaignFactory,
     ContactFactory,
     MailingListFactory,
     MessageTemplateFactory,
@@ -30,7 +30,7 @@ from teams.factories import (
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import Account, Campaign, ListMembership, MailingList, Membership, Subaccount
+from teams.models import Account, ListMembership, MailingList, Membership, Subaccount
 from teams.models.account import TeamMode
 
 COMPANIES = {
@@ -72,10 +72,6 @@ READERS = [
 ]
 LISTS = {"newsletter": "Newsletter", "customers": "Shop customers"}
 TEMPLATES = {"monthly": "Monthly letter", "announcement": "Announcement"}
-CAMPAIGNS = {
-    "spring-sale": ("Spring sale", "newsletter", "monthly", Campaign.Status.SENT),
-    "welcome": ("Welcome aboard", "customers", "announcement", Campaign.Status.DRAFT),
-}
 #: put away: nothing uses it any more
 OLD_LIST = ("pop-up", "Pop-up shop 2024")
 
@@ -223,18 +219,6 @@ def _fill(subaccount: Subaccount) -> None:
         archived_at=timezone.now() - timedelta(days=40),
         **shared,
     )
-    for slug, (name, list_slug, template_slug, status) in CAMPAIGNS.items():
-        CampaignFactory(
-            slug=slug,
-            name=name,
-            subject=f"{name} at {subaccount.name}",
-            status=status,
-            sent_at=timezone.now() - timedelta(days=3) if status == Campaign.Status.SENT else None,
-            mailing_list=lists[list_slug],
-            template=templates[template_slug],
-            rows=rows[template_slug],
-            **shared,
-        )
     host = f"{subaccount.slug}.{subaccount.account.slug}.example"
     for number, (first, last) in enumerate(READERS):
         contact = ContactFactory(
@@ -248,6 +232,7 @@ def _fill(subaccount: Subaccount) -> None:
                 ListMembership.objects.create(
                     subaccount=subaccount, contact=contact, mailing_list=mailing_list
                 )
+    add_campaigns(subaccount, lists, templates)
 
 
 def _add_teams(edition: Edition, account: Account) -> None:

@@ -4,10 +4,10 @@ from permissions.admin import checks  # noqa: F401  (imported for what it regist
 from teams.admin import (  # noqa: F401  (likewise: their pages)
     account,
     accounts,
+    campaigns,
     lists,
     pages,
     people,
-    resources,
     results,
     subaccounts,
     templates,

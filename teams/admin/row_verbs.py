@@ -10,11 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from permissions import access
 from permissions.admin import VerbForm
+from permissions.errors import Invalid
 from permissions.resources import registry
 from teams import services
 from teams.admin.content import ContentVerb, HtmlForm, PlacedRow, placed
+from teams.admin.forms import OfferedSet, offer
 from teams.admin.work import lacks
 from teams.catalogue import SAVE_ROWS
+from teams.models import MessageTemplate
 from teams.services.content import Row
 
 
@@ -129,24 +132,30 @@ class MoveDown(Moving):
     step, way = 1, "down"
 
 
+ROW, CONTENTS = "row", "contents"
+
+
 class LockForm(VerbForm):
     """The two locks."""
 
-    row_locked = forms.BooleanField(
-        label="Lock the row",
-        required=False,
-        help_text="Only whoever may edit locked rows moves or removes it.",
-    )
-    contents_locked = forms.BooleanField(
-        label="Lock its contents",
-        required=False,
-        help_text="Only whoever may edit locked contents changes or removes what stands in it.",
-    )
+    locks = OfferedSet(label="What is locked", required=False)
 
     def prepare(self, verb: Any) -> None:
         """Begin with what is locked."""
-        for name in ("row_locked", "contents_locked"):
-            self.fields[name].initial = verb.part.row[name]
+        row = verb.part.row
+        offer(
+            self,
+            "locks",
+            [
+                (ROW, "The row: who may not edit locked rows neither moves nor removes it"),
+                (
+                    CONTENTS,
+                    "Its contents: who may not edit locked contents leaves them as they are",
+                ),
+            ],
+        )
+        locked = {ROW: row["row_locked"], CONTENTS: row["contents_locked"]}
+        self.fields["locks"].initial = [name for name, is_on in locked.items() if is_on]
 
 
 class LockRow(RowVerb):
@@ -164,7 +173,9 @@ class LockRow(RowVerb):
         return rows
 
     def consequence(self) -> Sequence[str]:
-        """Say where the locks go."""
+        """Say where the locks of a template go."""
+        if not isinstance(self.obj, MessageTemplate):
+            return ()
         return ("Campaigns that begin with this template from now on have the same locks.",)
 
     def button(self) -> str:
@@ -173,12 +184,15 @@ class LockRow(RowVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Set the locks."""
+        locks = set(data["locks"])
+        if stray := locks - {ROW, CONTENTS}:
+            raise Invalid(f"There is no lock {min(stray)!r}.", code="UNKNOWN_LOCK")
         services.lock_row(
             actor=self.actor,
             content=self.obj,
             key=self.part.pk,
-            row_locked=data["row_locked"],
-            contents_locked=data["contents_locked"],
+            row_locked=ROW in locks,
+            contents_locked=CONTENTS in locks,
         )
         return f"The locks of row {self.part.index + 1} were changed."
 

@@ -126,7 +126,7 @@ class SavedRowAdmin(ResourceAdmin):
 
     view_permission = ACCESS_CONTENT
     menu_label = "Saved rows"
-    menu_icon = "grid"
+    menu_icon = "rows"
     page_template = "teams/console/saved_row.html"
     empty_text = "No row was saved yet. A row is saved on the page of the template it stands in."
     list_filter: ClassVar[Any] = (PlaceFilter,)

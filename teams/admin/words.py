@@ -158,7 +158,7 @@ def put_away(obj: Any) -> SafeString:
     """Return the word that stands beside the name of what is archived; nothing for what is not."""
     if not obj.is_archived:
         return mark_safe("")
-    return mark_safe(' <span class="state state--suspended">Archived</span>')
+    return mark_safe(' <span class="state state--draft">Archived</span>')
 
 
 def who_sees_new(desk: Desk, model: Any, place: Any) -> str:

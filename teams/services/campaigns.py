@@ -134,13 +134,12 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
     What is done to the template afterwards changes nothing here. Raises NotFound for a template
     the actor does not see, Refused, or Invalid: ARCHIVED, NOT_A_DRAFT.
     """
+    wanted = expect(template, MessageTemplate, "The template")
     act = "choose the template of this campaign"
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act=act) as work:
         found = work.obj
         flow.refuse_settled(found)
-        chosen = _choose(work, MessageTemplate, template, None)
-        if chosen is None:
-            raise Invalid("Choose a template.", code="EMPTY")
+        chosen = _choose(work, MessageTemplate, wanted, None)
         found.template, found.rows, found.text = chosen, chosen.rows, chosen.text
         found.save(update_fields=["template", "rows", "text"])
         work.record("campaign.laid_out", found, template=chosen.pk)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache, cached_property
 from html import unescape
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ from teams.factories import (
 )
 from teams.models import Account, Campaign, ManagedSubaccount, Membership, Subaccount
 from tests.engine.truth import Row, World, columns, expected, table
+from tests.services.mailing import ready
 
 #: where a permission is asked: at the place of what is touched, at the other place (where the
 #: person touched works already), on the account, anywhere, or at every place that is not the home
@@ -204,6 +206,14 @@ class Stage:
         )
         self.things |= {(kind, place.pk): obj for kind, obj in found.items()}
 
+    def _write(self, place: Subaccount) -> None:
+        """Put campaigns into ``place`` that lack nothing: a draft, one that is scheduled."""
+        on = self.get("mailinglist", place)
+        draft, scheduled = (ready(place, count=1, mailing_list=on) for _ in range(2))
+        at = timezone.now() + timedelta(days=5)
+        services.schedule_campaign(actor=self.owner, campaign=scheduled, at=at)
+        self.things |= {("draft", place.pk): draft, ("scheduled", place.pk): scheduled}
+
     def _give(self, permission: str, obj: Any, **whom: Any) -> None:
         grants.give(permission=permission, obj=obj, granted_by=self.owner, **whom)
 
@@ -216,6 +226,7 @@ class Stage:
     def _furnish(self, place: Subaccount) -> None:
         """Put people into ``place``, each with as little as the act they are for allows."""
         self._fill(place)
+        self._write(place)
         put = {
             "low": self._member(place, self.lowest),
             "asleep": self._member(place, self.lowest, status="suspended"),
