@@ -27,6 +27,7 @@ from teams.catalogue import (
     DELETE_CAMPAIGNS,
     DELETE_CONTACTS,
     DELETE_LISTS,
+    EXPORT_CONTACTS,
     EXPORT_PII,
     LOCK_ROWS_AND_CONTENTS,
     MANAGE_ACCOUNT_SETTINGS,
@@ -126,6 +127,11 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service put_on_list",
         "service take_off_list",
         "service set_subscription",
+        "service upload_import",
+        "service start_import",
+        "service undo_import",
+        "import of contacts, asked in every batch",
+        "console imports",
     ),
     DELETE_CONTACTS: ("service delete_field",),
     ACCESS_AUDIENCE: (
@@ -139,7 +145,16 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     CREATE_SEGMENTS: ("service create_segment", "service edit_segment"),
     USE_AUDIENCE_BUILDER: ("console audience builder",),
     MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking",),
-    EXPORT_PII: ("addresses on pages, where the account masks them",),
+    EXPORT_PII: (
+        "addresses on pages, where the account masks them",
+        "addresses in exports, asked again when a file is fetched",
+    ),
+    EXPORT_CONTACTS: (
+        "service export_contacts",
+        "service open_export",
+        "contacts of an export, asked in every batch",
+        "console exports",
+    ),
 }
 _MEMBERSHIPS = (
     "service add_member",

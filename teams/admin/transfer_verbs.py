@@ -25,6 +25,7 @@ from teams.admin.work import CreateWork, WorkVerb
 from teams.catalogue import ADD_CONTACTS, CATALOGUE, EXPORT_CONTACTS, EXPORT_PII
 from teams.csv_files import BYTES_LIMIT, MEGABYTE, WESTERN, unguarded
 from teams.models import ContactExport, ContactImport, MailingList, Segment
+from teams.services import exports, imports
 from teams.services.exports import SMALL, file_name
 from teams.services.import_rows import guess, targets
 from teams.services.imports import Preview, preview
@@ -331,7 +332,7 @@ class Discard(ConsoleVerb):
     def run(self, data: Mapping[str, Any]) -> str:
         """Forget it."""
         name = self.obj.original_name
-        services.discard_import(actor=self.actor, contact_import=self.obj)
+        imports.discard_import(actor=self.actor, contact_import=self.obj)
         return f"Discarded {name}."
 
     def next_url(self) -> str:
@@ -360,9 +361,9 @@ class Continue(ConsoleVerb):
     def run(self, data: Mapping[str, Any]) -> str:
         """Have it taken up."""
         if isinstance(self.obj, ContactImport):
-            services.continue_import(actor=self.actor, contact_import=self.obj)
+            imports.continue_import(actor=self.actor, contact_import=self.obj)
         else:
-            services.continue_export(actor=self.actor, contact_export=self.obj)
+            exports.continue_export(actor=self.actor, contact_export=self.obj)
         return "It is taken up again."
 
 
@@ -530,7 +531,7 @@ class Remove(ConsoleVerb):
     def run(self, data: Mapping[str, Any]) -> str:
         """Remove it."""
         name = file_name(self.obj)
-        services.discard_export(actor=self.actor, contact_export=self.obj)
+        exports.discard_export(actor=self.actor, contact_export=self.obj)
         return f"Removed {name}."
 
     def next_url(self) -> str:

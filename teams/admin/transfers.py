@@ -213,5 +213,5 @@ class ContactExportAdmin(TransferAdmin):
         except Invalid as error:
             messages.error(request, error.message)
             return HttpResponseRedirect("../change/")
-        response: HttpResponse = export_response(FileResponse(file), obj)
+        response: HttpResponse = export_response(FileResponse(file.open("rb")), obj)
         return response

@@ -19,15 +19,11 @@ from teams.services.contacts import (
 )
 from teams.services.custom_fields import create_field, delete_field, rename_field
 from teams.services.exports import (
-    continue_export,
-    discard_export,
     export_contacts,
     open_export,
 )
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.imports import (
-    continue_import,
-    discard_import,
     start_import,
     undo_import,
     upload_import,
@@ -86,8 +82,6 @@ __all__ = [
     "change_role",
     "change_row",
     "change_text",
-    "continue_export",
-    "continue_import",
     "create_campaign",
     "create_field",
     "create_list",
@@ -99,8 +93,6 @@ __all__ = [
     "delete_field",
     "delete_list",
     "delete_saved_row",
-    "discard_export",
-    "discard_import",
     "duplicate_campaign",
     "edit_campaign",
     "edit_contact",

@@ -223,7 +223,7 @@ def export_contacts(
 
 @service
 def open_export(*, actor: Any, contact_export: Any) -> Any:
-    """Return the finished file of an export, open to be read, if the actor still may have it.
+    """Return the finished file of an export, to be opened, if the actor still may have it.
 
     Raises NotFound for anybody but who asked for it, Refused without the rights it was made with,
     Invalid (GONE) if there is no file.
@@ -237,14 +237,11 @@ def open_export(*, actor: Any, contact_export: Any) -> Any:
                 f"You cannot {_ACT} that your teams do not see any more. Ask for a new file.",
                 code="SIGHT",
             )
-        if found.status != Status.DONE or not found.file:
+        is_there = found.file and transfers.storage().exists(str(found.file.name))
+        if found.status != Status.DONE or not is_there:
             raise Invalid("There is no file to download. Ask for a new one.", code="GONE")
-        try:
-            opened = found.file.open("rb")
-        except OSError as error:
-            raise Invalid("The file is not there any more.", code="GONE") from error
         work.record("contact_export.downloaded", found, is_hashed=found.is_hashed)
-    return opened
+    return found.file
 
 
 def _sees_less(sight: Sight, job: ContactExport) -> bool:

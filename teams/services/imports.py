@@ -97,6 +97,8 @@ def upload_import(
     """
     target = aim(subaccount, mailing_list)
     _ask(actor=actor, target=target)  # before anything is read
+    if not (hasattr(file, "seek") and isinstance(file.read(0), bytes)):
+        raise Invalid("The file must be open for reading bytes.", code="WRONG_TYPE")
     with opened(file, encoding) as sheet:
         rows = sum(1 for _record in sheet.rows)
     if not rows:
@@ -172,13 +174,15 @@ def start_import(
     ALREADY_SO, GONE.
     """
     found = own(actor, contact_import, ContactImport)
+    if not isinstance(skips_errors, bool):
+        raise Invalid("Bad rows are left out or not: true or false.", code="WRONG_TYPE")
     with _working(actor, target_of(found)) as work:
         job = ContactImport.objects.select_for_update().get(pk=found.pk)
         if job.status not in (Status.PREVIEW, Status.FAILED) or job.rows_done:
             raise Invalid("It was started already.", code="ALREADY_SO")
         headings = preview(job).headings
         job.mapping = clean_mapping(mapping, headings, targets(work.subaccount))
-        job.skips_errors = bool(skips_errors)
+        job.skips_errors = skips_errors
         job.status, job.problem, job.finished_at = Status.WAITING, "", None
         job.rejected, job.errors, job.attempts, job.alive_at = 0, [], 0, None
         job.save()

@@ -5,6 +5,7 @@ What the person may do is read from the tables alone, never from the product.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +31,16 @@ from teams.factories import (
     TeamFactory,
     TeamMembershipFactory,
 )
-from teams.models import Account, Campaign, ManagedSubaccount, Membership, Subaccount
+from teams.models import (
+    Account,
+    Campaign,
+    ContactExport,
+    ContactImport,
+    ManagedSubaccount,
+    Membership,
+    Subaccount,
+)
+from teams.services import transfers
 from tests.engine.truth import Row, World, columns, expected, table
 from tests.services.mailing import ready
 
@@ -204,7 +214,29 @@ class Stage:
         found["result"] = Campaign.objects.create(
             account=self.account, subaccount=place, slug="sent", name="Sent", status="sent"
         )
+        found |= self._carry(place, found["mailinglist"])
         self.things |= {(kind, place.pk): obj for kind, obj in found.items()}
+
+    def _carry(self, place: Subaccount, mailing_list: Any) -> dict[str, Any]:
+        """Return imports and an export that the person asked for themselves, all of a list."""
+        of: dict[str, Any] = {
+            "account": self.account,
+            "subaccount": place,
+            "mailing_list": mailing_list,
+            "is_whole": False,
+            "created_by": self.person.user,
+        }
+        file = transfers.keep(ContactImport, io.BytesIO(b"Address\nana@readers.example\n"))
+        name = "people.csv"
+        return {
+            "contactimport": ContactImport.objects.create(
+                status="preview", file=file, original_name=name, rows_total=1, **of
+            ),
+            "imported": ContactImport.objects.create(
+                status="done", created=1, original_name=name, rows_done=1, **of
+            ),
+            "contactexport": ContactExport.objects.create(status="done", **of),
+        }
 
     def _write(self, place: Subaccount) -> None:
         """Put campaigns into ``place`` that lack nothing: a draft, one that is scheduled."""

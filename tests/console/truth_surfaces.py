@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from permissions import grants
@@ -22,6 +23,7 @@ from teams.catalogue import (
     ACCESS_CONTENT,
     ACCESS_RESPONSE,
     ACCESS_SETTINGS,
+    ADD_CONTACTS,
     ARCHIVE_SUBACCOUNTS,
     ASSIGN_TEAM_RESOURCES,
     CHANGE_PUBLISHED_CAMPAIGNS,
@@ -44,6 +46,8 @@ from teams.catalogue import (
 from teams.models import (
     Account,
     Campaign,
+    ContactExport,
+    ContactImport,
     Membership,
     Subaccount,
     SubaccountUserGrant,
@@ -94,6 +98,7 @@ class Surface:
     menu: str = ""
     data: Callable[[Stage, Any], dict[str, Any]] = lambda stage, place: {}
     done: Callable[[Stage, Any], bool] | None = None
+    answers: int = 302
     why: str = ""
 
     def ways_in(self, edition: str) -> tuple[Way, ...]:
@@ -204,6 +209,9 @@ AREAS = (
     ("result", ACCESS_RESPONSE),
 )
 
+#: carried by whoever asked for it alone: the stage holds some of the person's own
+OWN = (("contactimport", ADD_CONTACTS), ("contactexport", EXPORT_CONTACTS))
+
 PAGES = (
     *(
         Surface(
@@ -213,7 +221,7 @@ PAGES = (
             menu="/",
             ways=needs((permission, ANYWHERE)),
         )
-        for kind, permission in AREAS
+        for kind, permission in (*AREAS, *OWN)
     ),
     *(
         Surface(
@@ -223,7 +231,7 @@ PAGES = (
             menu=f"/teams/{kind}/",
             ways=needs((permission, HERE)),
         )
-        for kind, permission in AREAS
+        for kind, permission in (*AREAS, *OWN)
     ),
     Surface(
         name="people list",
@@ -891,7 +899,119 @@ def stage_rows(stage: Stage, place: Any) -> list[Any]:
     return [] if found is None else found.rows
 
 
-ACTS = (*ON_CAMPAIGNS, *ON_THE_THEME, *ON_PEOPLE, *ON_MANAGERS, *ON_SUBACCOUNTS, *ON_THINGS)
+# contacts in and out
+
+
+def _file() -> Any:
+    return SimpleUploadedFile("new.csv", b"Address\nnew@readers.example\n")
+
+
+def _uploaded(stage: Stage, place: Any) -> bool:
+    return ContactImport.objects.filter(subaccount=place, original_name="new.csv").exists()
+
+
+def _exported(stage: Stage, place: Any) -> bool:
+    known = stage.get("contactexport", place).pk
+    return ContactExport.objects.filter(subaccount=place, status="done", pk__gt=known).exists()
+
+
+def _import_is(name: str, status: str) -> Callable[[Stage, Any], bool]:
+    return lambda stage, place: (
+        ContactImport.objects.get(pk=stage.get(name, place).pk).status == status
+    )
+
+
+def _gone(name: str) -> Callable[[Stage, Any], bool]:
+    def done(stage: Stage, place: Any) -> bool:
+        row = stage.get(name, place)
+        return not type(row)._default_manager.filter(pk=row.pk).exists()
+
+    return done
+
+
+def _own(name: str, kind: str, verb: str) -> Callable[[Stage, Any], str]:
+    return lambda stage, place: f"/teams/{kind}/{stage.get(name, place).pk}/act/{verb}/"
+
+
+ON_FILES = (
+    Surface(
+        name="contactimport: upload",
+        at=PLACES,
+        url=lambda stage, place: f"/teams/contactimport/act/upload/{place.pk}/",
+        ways=needs((ADD_CONTACTS, HERE)),
+        data=lambda stage, place: {
+            "file": _file(),
+            "mailing_list": stage.get("mailinglist", place).pk,
+        },
+        done=_uploaded,
+        why="onto a list, as whoever teams limit must",
+    ),
+    Surface(
+        name="contactimport: start",
+        at=PLACES,
+        url=_own("contactimport", "contactimport", "start"),
+        ways=needs((ADD_CONTACTS, HERE)),
+        data=lambda stage, place: {"column_0": "email"},
+        done=_import_is("contactimport", "waiting"),
+    ),
+    Surface(
+        name="contactimport: discard",
+        at=PLACES,
+        url=_own("contactimport", "contactimport", "discard"),
+        ways=needs((ADD_CONTACTS, HERE)),
+        done=_gone("contactimport"),
+    ),
+    Surface(
+        name="contactimport: undo",
+        at=PLACES,
+        url=_own("imported", "contactimport", "undo"),
+        ways=needs((ADD_CONTACTS, HERE)),
+        done=_import_is("imported", "undoing"),
+    ),
+    Surface(
+        name="contactexport: export",
+        at=PLACES,
+        url=lambda stage, place: f"/teams/contactexport/act/export/{place.pk}/",
+        ways=needs((EXPORT_CONTACTS, HERE)),
+        data=lambda stage, place: {"what": ""},
+        done=_exported,
+        answers=200,
+        why="a small one is the answer itself; of addresses in it, see test_transfers.py",
+    ),
+    Surface(
+        name="contactexport: remove",
+        at=PLACES,
+        url=_own("contactexport", "contactexport", "remove"),
+        ways=needs((EXPORT_CONTACTS, HERE)),
+        done=_gone("contactexport"),
+    ),
+    Surface(
+        name="mailinglist: import",
+        at=PLACES,
+        url=_thing("mailinglist", "act/import/"),
+        ways=needs((ACCESS_AUDIENCE, HERE), (ADD_CONTACTS, HERE)),
+        data=lambda stage, place: {"file": _file()},
+        done=_uploaded,
+    ),
+    Surface(
+        name="mailinglist: export",
+        at=PLACES,
+        url=_thing("mailinglist", "act/export/"),
+        ways=needs((ACCESS_AUDIENCE, HERE), (EXPORT_CONTACTS, HERE)),
+        done=_exported,
+        answers=200,
+    ),
+)
+
+ACTS = (
+    *ON_FILES,
+    *ON_CAMPAIGNS,
+    *ON_THE_THEME,
+    *ON_PEOPLE,
+    *ON_MANAGERS,
+    *ON_SUBACCOUNTS,
+    *ON_THINGS,
+)
 SURFACES = (*PAGES, *ACTS)
 
 #: verbs of the console that no record tries, and why
@@ -900,6 +1020,10 @@ UNTRIED: Mapping[tuple[str, str], str] = {
         "user",
         "add-person",
     ): "adds to a place as the verb of the subaccount does, see test_people.py",
+    **{
+        (kind, "continue"): "offered for a job that stands still, see test_transfers.py"
+        for kind, _permission in OWN
+    },
     **{
         ("campaign", verb): "asks what campaign: add-row asks, and of locks what a template's does"
         for verb in (

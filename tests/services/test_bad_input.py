@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -28,6 +29,8 @@ from teams.models import (
     Account,
     Campaign,
     Contact,
+    ContactExport,
+    ContactImport,
     CustomField,
     ListMembership,
     MailingList,
@@ -39,6 +42,7 @@ from teams.models import (
     Subaccount,
     Team,
 )
+from teams.services import transfers
 from teams.services.content import new_row
 from tests.services.mailing import ready
 from tests.services.world import World, holds, is_sentence, stored, world
@@ -95,7 +99,23 @@ class Cast:
             "campaign": ready(w.north, count=1),
             "scheduled": ready(w.north, status="scheduled", scheduled_at=tz.now()),
             "letter": ready(w.south),
+            "contact_import": _uploaded(w),
+            "undoable": ContactImport.objects.create(status="done", created=1, **_asked(w)),
+            "contact_export": ContactExport.objects.create(
+                status="done",
+                file=transfers.keep(ContactExport, io.BytesIO(b"x")),
+                **_asked(w),
+            ),
         }
+
+
+def _asked(w: World) -> dict[str, Any]:
+    return {"account": w.account, "subaccount": w.north, "created_by": w.owner}
+
+
+def _uploaded(w: World) -> ContactImport:
+    file = io.BytesIO(b"Address\nnew@readers.example\n")
+    return services.upload_import(actor=w.owner, subaccount=w.north, file=file, name="a.csv")
 
 
 def _campaign(s: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +124,28 @@ def _campaign(s: dict[str, Any]) -> dict[str, Any]:
 
 #: a call of every service that succeeds
 GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "upload_import": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "file": io.BytesIO(b"Address\nnew@readers.example\n"),
+        "name": "people.csv",
+        "mailing_list": s["mailing_list"],
+        "encoding": "",
+    },
+    "start_import": lambda s: {
+        "actor": s["actor"],
+        "contact_import": s["contact_import"],
+        "mapping": {"Address": "email"},
+        "skips_errors": False,
+    },
+    "undo_import": lambda s: {"actor": s["actor"], "contact_import": s["undoable"]},
+    "export_contacts": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "mailing_list": s["mailing_list"],
+        "segment": None,
+    },
+    "open_export": lambda s: {"actor": s["actor"], "contact_export": s["contact_export"]},
     "add_member": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -553,6 +595,27 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
     # contacts, their fields, segments
+    "contact_import": _in_north(ContactImport, "contact_import"),
+    "contact_export": _in_north(ContactExport, "contact_export"),
+    "file": ANYTHING
+    | {
+        "bytes": lambda c: b"Address\n",
+        "of text": lambda c: io.StringIO("Address\n"),
+        "of nothing": lambda c: io.BytesIO(),
+        "of zeros": lambda c: io.BytesIO(bytes(1000)),
+    },
+    "encoding": {k: v for k, v in ANYTHING.items() if k != "empty"}
+    | {"of Python": lambda c: "rot13", "NUL": lambda c: "cp1252\x00"},
+    "mapping": ANYTHING
+    | {
+        "nothing": lambda c: {},
+        "no address": lambda c: {"Address": "first_name"},
+        "unknown": lambda c: {"Address": "email", "id": "pk"},
+        "of lists": lambda c: {"Address": []},
+        "of dictionaries": lambda c: {"Address": {"email": 1}},
+        "our own field": lambda c: {"Address": "subaccount_id"},
+    },
+    "skips_errors": TRUTH,
     "where": _in_north(MailingList, "mailing_list") | {"person": lambda c: c.here["user"]},
     "mailing_list": _in_north(MailingList, "mailing_list"),
     "contact": _in_north(Contact, "contact"),
@@ -607,6 +670,10 @@ ALLOWED = {
     ("add_member", "user", "foreign"),
     ("add_contact", "fields", "none"),
     ("create_segment", "mailing_list", "none"),
+    ("upload_import", "mailing_list", "none"),
+    ("upload_import", "name", "too long"),
+    ("export_contacts", "mailing_list", "none"),
+    ("export_contacts", "segment", "none"),
     ("set_audience", "segment", "none"),
     ("share_campaign", "name", "none"),
     *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),

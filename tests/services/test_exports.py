@@ -52,7 +52,7 @@ def big(monkeypatch: pytest.MonkeyPatch, actor: Any, where: Any, **more: Any) ->
 
 
 def fetch(actor: Any, job: ContactExport) -> list[list[str]]:
-    with exports.open_export(actor=actor, contact_export=job) as file:
+    with exports.open_export(actor=actor, contact_export=job).open("rb") as file:
         return table(file.read())
 
 

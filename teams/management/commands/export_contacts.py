@@ -22,7 +22,7 @@ from teams.explain import find_user
 from teams.management.moving import add_where, bar, find_where
 from teams.models import ContactExport
 from teams.services import transfers
-from teams.services.exports import run_export
+from teams.services.exports import discard_export, run_export
 
 
 class Command(OurCommand):
@@ -68,10 +68,10 @@ class Command(OurCommand):
         try:
             if job.status != ContactExport.Status.DONE:
                 raise CommandError(job.problem, returncode=PROBLEM)
-            with services.open_export(actor=actor, contact_export=job) as file:
+            with services.open_export(actor=actor, contact_export=job).open("rb") as file:
                 self._write(options["output"], file.chunks(MEGABYTE))
         finally:
-            services.discard_export(actor=actor, contact_export=job)
+            discard_export(actor=actor, contact_export=job)
 
     def _write(self, output: str, chunks: Iterable[bytes]) -> None:
         try:
