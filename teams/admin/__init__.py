@@ -5,10 +5,13 @@ from teams.admin import (  # noqa: F401  (likewise: their pages)
     account,
     accounts,
     campaigns,
+    contact_fields,
+    contacts,
     lists,
     pages,
     people,
     results,
+    segments,
     subaccounts,
     templates,
 )

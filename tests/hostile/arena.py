@@ -32,16 +32,18 @@ from teams.factories import (
     AccountFactory,
     CampaignFactory,
     ContactFactory,
+    CustomFieldFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
     RoleFactory,
+    SegmentFactory,
     SubaccountFactory,
     TeamFactory,
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account
+from teams.models import Account, ListMembership
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -148,14 +150,37 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         status="sent",
         **far,
     )
+    field = CustomFieldFactory(
+        subaccount=place, label=f"{mark} city", codename=f"{mark}_city".lower(), **far
+    )
     contact = ContactFactory(
-        subaccount=place, first_name=mark, last_name=mark, email=f"{mark}@{mark}.example", **far
+        subaccount=place,
+        first_name=mark,
+        last_name=mark,
+        email=f"{mark}@{mark}.example",
+        fields={field.codename: f"{mark} town"},
+        **far,
+    )
+    ListMembership.objects.create(
+        subaccount=place, contact=contact, mailing_list=mailing_list, **far
+    )
+    segment = SegmentFactory(
+        subaccount=place,
+        name=f"{mark} people",
+        slug=f"{mark}-people".lower(),
+        rules={
+            "match": "all",
+            "rules": [{"field": "email", "test": "contains", "value": mark}],
+        },
+        **far,
     )
     return {
         "mailinglist": mailing_list,
         "messagetemplate": template,
         "campaign": campaign,
         "contact": contact,
+        "customfield": field,
+        "segment": segment,
     }
 
 
@@ -218,6 +243,10 @@ def build(edition: str) -> Arena:
             slug="secret",
             mailing_list=own["mailinglist"],
             template=own["messagetemplate"],
+        )
+        # a contact that is on no list of the team, in a segment that looks like any other
+        ContactFactory(
+            subaccount=north, first_name=HIDDEN, last_name=HIDDEN, email=f"a@{HIDDEN}.example"
         )
     foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
