@@ -46,6 +46,15 @@ PAGES = {
         "/teams/mailinglist/{list}/change/",
         "/teams/mailinglist/{list}/change/?permission=export_contacts#access",
         "/password_change/",
+        "/teams/mailinglist/act/create/{north}/",
+        "/teams/mailinglist/{list}/act/type/",
+        "/teams/mailinglist/?archived=yes",
+        "/teams/messagetemplate/{template}/change/",
+        "/teams/messagetemplate/{template}/act/add-row/",
+        "/teams/messagetemplate/{template}/act/edit-row/hello/",
+        "/teams/messagetemplate/{template}/act/lock-row/head/",
+        "/teams/messagetemplate/{template}/act/text/",
+        "/teams/savedrow/{saved}/change/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "administrator": [
@@ -59,6 +68,7 @@ PAGES = {
         "/access/?why=send_campaigns#why",
         "/auth/user/",
         "/teams/campaign/",
+        "/teams/messagetemplate/{template}/change/",
     ],
     "response_only": ["/", "/access/", "/teams/result/", "/teams/result/{result}/change/"],
 }
@@ -142,6 +152,8 @@ def test_pages_are_accessible_silent_and_fit(
         "south": world.places["south"].pk,
         "list": world.rows["mailinglist"].pk,
         "account": world.account.pk,
+        "template": world.rows["messagetemplate"].pk,
+        "saved": world.rows["savedrow"].pk,
         "result": world.rows["result"].pk,
     }
     wrong: list[Any] = []

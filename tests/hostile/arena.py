@@ -37,6 +37,7 @@ from teams.factories import (
     MembershipFactory,
     MessageTemplateFactory,
     RoleFactory,
+    SavedRowFactory,
     SegmentFactory,
     SubaccountFactory,
     TeamFactory,
@@ -138,7 +139,27 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         subaccount=place, name=f"{mark} newsletter", slug=f"{mark}-news".lower(), **far
     )
     template = MessageTemplateFactory(
-        subaccount=place, name=f"{mark} monthly", slug=f"{mark}-monthly".lower(), **far
+        subaccount=place,
+        name=f"{mark} monthly",
+        slug=f"{mark}-monthly".lower(),
+        rows=[
+            {
+                "key": key,
+                "html": f"<p>{mark} {key}</p>",
+                "row_locked": key == "head",
+                "contents_locked": key == "foot",
+            }
+            for key in ("head", "middle", "foot")
+        ],
+        text=f"{mark} in plain words",
+        **far,
+    )
+    saved = SavedRowFactory(
+        subaccount=place,
+        name=f"{mark} row",
+        slug=f"{mark}-row".lower(),
+        html=f"<p>{mark}</p>",
+        **far,
     )
     campaign = CampaignFactory(
         subaccount=place,
@@ -177,6 +198,7 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
     return {
         "mailinglist": mailing_list,
         "messagetemplate": template,
+        "savedrow": saved,
         "campaign": campaign,
         "contact": contact,
         "customfield": field,
