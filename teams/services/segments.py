@@ -120,7 +120,7 @@ def edit_segment(*, actor: Any, segment: Segment, name: Any = None, rules: Any =
 
 
 def clean_for(work: Work[Any], rules: Any) -> Rules:
-    """Return ``rules`` cleaned, if the actor may ask what they ask. Raises Invalid or OutOfScope."""
+    """Return ``rules`` cleaned, if the actor may ask that. Raises Invalid or OutOfScope."""
     found = clean_rules(rules, fields_of(work.subaccount))
     if found.use_address:
         _require_sight(work)
