@@ -17,20 +17,20 @@ from django.utils import timezone
 from teams import services
 from teams.catalogue import ACCESS_CAMPAIGNS
 from teams.demo_campaigns import add_campaigns
+from teams.demo_contacts import add_contacts
 from teams.demo_content import rows_of
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
     PASSWORD,
     AccountFactory,
-    ContactFactory,
     MailingListFactory,
     MessageTemplateFactory,
     SavedRowFactory,
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import Account, ListMembership, MailingList, Membership, Subaccount
+from teams.models import Account, MailingList, Membership, Subaccount
 from teams.models.account import TeamMode
 
 COMPANIES = {
@@ -61,14 +61,6 @@ PEOPLE = [
     ("Grace", "Okafor"),
     ("Daniel", "Cho"),
     ("Ines", "Carvalho"),
-]
-READERS = [
-    ("Oliver", "Grant"),
-    ("Fatima", "Zahra"),
-    ("Henrik", "Olsen"),
-    ("Yuki", "Tanaka"),
-    ("Vera", "Rossi"),
-    ("Clara", "Dubois"),
 ]
 LISTS = {"newsletter": "Newsletter", "customers": "Shop customers"}
 TEMPLATES = {"monthly": "Monthly letter", "announcement": "Announcement"}
@@ -219,19 +211,8 @@ def _fill(subaccount: Subaccount) -> None:
         archived_at=timezone.now() - timedelta(days=40),
         **shared,
     )
-    host = f"{subaccount.slug}.{subaccount.account.slug}.example"
-    for number, (first, last) in enumerate(READERS):
-        contact = ContactFactory(
-            subaccount=subaccount,
-            first_name=first,
-            last_name=last,
-            email=f"{first.lower()}.{last.lower()}@{host}",
-        )
-        for position, mailing_list in enumerate(lists.values()):
-            if number % 2 >= position:
-                ListMembership.objects.create(
-                    subaccount=subaccount, contact=contact, mailing_list=mailing_list
-                )
+    many = subaccount.slug == NORTH
+    add_contacts(subaccount, list(lists.values()), many=many)
     add_campaigns(subaccount, lists, templates)
 
 

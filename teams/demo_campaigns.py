@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.utils import timezone
 
@@ -62,15 +62,18 @@ def add_campaigns(
 
 def _deliver(campaign: Campaign) -> None:
     contacts = Contact.objects.filter(lists=campaign.mailing_list).order_by("pk")
-    for number, contact in enumerate(contacts):
-        status, note = FATES[number] if number < len(FATES) else (Delivery.Status.SENT, "")
-        more: dict[str, Any] = {"status": status, "note": note, "at": campaign.sent_at}
-        Delivery.objects.create(
+    fates = itertools.chain(FATES, itertools.repeat((Delivery.Status.SENT, "")))
+    Delivery.objects.bulk_create(
+        Delivery(
             subaccount=campaign.subaccount,
             campaign=campaign,
             contact=contact,
             email=contact.email,
             values={"first_name": contact.first_name},
+            status=status,
+            note=note,
             tries=1,
-            **more,
+            at=campaign.sent_at,
         )
+        for contact, (status, note) in zip(contacts, fates, strict=False)
+    )

@@ -50,10 +50,18 @@ OWNER, MANAGER = "emma_hq.owner", "emma_hq.manager"
 ADMINISTRATOR, AUTHOR = "emma_hq.administrator", "emma_hq.author"
 RESPONSE = "emma_hq.response_only"
 PEOPLE = "/auth/user/"
+CAMPAIGN = "/teams/campaign/"
 CROWD = ("Ana Ruiz", "Leo Brandt", "Noah Whitfield")
 MIXED = ("Ana Ruiz", "Priya Nair")
 COMPARED = "/roles/?compare=manager&with=full"
 COMPARED_PLACES = "/roles/?compare=partner_manager%40partner&with=partner_manager%40client"
+
+TEMPLATES, LISTS = "/teams/messagetemplate/", "/teams/mailinglist/"
+LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("", {}),
+    ("-dark", {"dark": True}),
+    ("-390", {"width": NARROW}),
+)
 
 SHOTS = (
     Shot("00-sign-in", ""),
@@ -130,6 +138,27 @@ SHOTS = (
     Shot("10-list", ADMINISTRATOR, "/teams/mailinglist/", ("Newsletter",)),
     Shot("10-list-390", OWNER, "/teams/mailinglist/", ("Newsletter",), width=NARROW),
     Shot("10-campaign", OWNER, "/teams/campaign/", ("Spring sale",)),
+    Shot("10-campaign-draft", OWNER, CAMPAIGN, ("Welcome aboard",)),
+    Shot("10-campaign-draft-author", AUTHOR, CAMPAIGN, ("Welcome aboard",)),
+    Shot("10-campaign-scheduled-390", OWNER, CAMPAIGN, ("Autumn news",), width=NARROW, dark=True),
+    Shot("10-campaign-schedule", OWNER, CAMPAIGN, ("Welcome aboard", "Schedule…")),
+    Shot("10-campaign-audience", OWNER, CAMPAIGN, ("Welcome aboard", "Choose audience…")),
+    Shot("10-campaign-send", OWNER, CAMPAIGN, ("Welcome aboard", "Send now…")),
+    *(
+        Shot(f"12-template{suffix}", OWNER, TEMPLATES, ("Monthly letter",), **look)
+        for suffix, look in LOOKS
+    ),
+    Shot("12-template-author", AUTHOR, TEMPLATES, ("Monthly letter",)),
+    Shot("12-edit-row", OWNER, TEMPLATES, ("Monthly letter", "Edit… row 3")),
+    Shot("12-edit-row-390", OWNER, TEMPLATES, ("Monthly letter", "Edit… row 3"), width=NARROW),
+    Shot("12-add-row", AUTHOR, TEMPLATES, ("Monthly letter", "Add row…")),
+    Shot("12-lock-row", OWNER, TEMPLATES, ("Monthly letter", "Lock… row 3"), dark=True),
+    Shot("12-saved-row", OWNER, "/teams/savedrow/", ("Opening",)),
+    Shot("13-lists", OWNER, LISTS),
+    Shot("13-lists-390", OWNER, LISTS, width=NARROW),
+    Shot("13-archive", OWNER, f"{LISTS}?archived=yes"),
+    Shot("13-create", OWNER, LISTS, ("Add list", "Northwind Coffee")),
+    Shot("13-purge", OWNER, f"{LISTS}?archived=yes", ("Pop-up shop", "Purge…")),
     Shot("11-operator", "operator", "/operator/teams/account/"),
 )
 

@@ -21,7 +21,7 @@ from teams.admin import words
 from teams.admin.base import ConsoleAdmin, ConsoleVerb
 from teams.admin.desk import desk_of
 from teams.admin.site import console
-from teams.catalogue import MANAGE_THEME
+from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_THEME
 from teams.colours import LEGIBLE, WHITE, as_hex, contrast, parse, stylesheet, tokens
 from teams.models import Account
 
@@ -115,16 +115,72 @@ class StandardColour(ColourVerb):
         return f"{made.name} has the standard colour again."
 
 
+class MaskForm(VerbForm):
+    """One switch."""
+
+    on = forms.BooleanField(
+        label="Mask addresses on pages",
+        required=False,
+        widget=forms.CheckboxInput(attrs={"role": "switch", "class": "switch"}),
+        help_text=(
+            "People without Addresses in exports see j•••@e••• on every page, and cannot search, "
+            "filter or add contacts by address."
+        ),
+    )
+
+    def prepare(self, verb: Any) -> None:
+        """Begin with what is so."""
+        self.fields["on"].initial = verb.obj.masks_addresses
+
+
+class MaskAddresses(ConsoleVerb):
+    """Mask addresses on pages too, or show them again."""
+
+    name = "masking"
+    label = _("Change…")
+    form_class = MaskForm
+    obj: Account
+
+    def refusal(self) -> str:
+        """Refuse without the right to."""
+        if self.desk.holds(MANAGE_ACCOUNT_SETTINGS):
+            return ""
+        return (
+            f"You cannot change what {self.obj.name} shows of addresses: it needs Change account "
+            "settings, which you do not hold."
+        )
+
+    def title(self) -> str:
+        """Return the heading."""
+        return "Addresses on pages"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what it does not change."""
+        return (
+            "Files never hold addresses for people without Addresses in exports; this is about "
+            "pages.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save setting"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Switch it."""
+        made = services.set_address_masking(actor=self.actor, account=self.obj, on=data["on"])
+        return f"Addresses are {'masked' if made.masks_addresses else 'shown'} on pages."
+
+
 @admin.register(Account, site=console)
 class AccountSettingsAdmin(ConsoleAdmin):
-    """The chosen account, to whoever may change how it looks; there is a page and no list."""
+    """The chosen account, to whoever may change its settings; there is a page and no list."""
 
     menu_section = "account"
     menu_icon = "settings"
     menu_label = "Account settings"
     page_template = "teams/console/account.html"
     ordering = ("name",)
-    verbs = (ChangeColour, StandardColour)
+    verbs = (ChangeColour, StandardColour, MaskAddresses)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the chosen account."""
@@ -134,7 +190,8 @@ class AccountSettingsAdmin(ConsoleAdmin):
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether there is anything to set for the reader."""
-        return desk_of(request).holds(MANAGE_THEME)
+        desk = desk_of(request)
+        return desk.holds(MANAGE_THEME) or desk.holds(MANAGE_ACCOUNT_SETTINGS)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Lead to the page of the chosen account."""
@@ -148,6 +205,7 @@ class AccountSettingsAdmin(ConsoleAdmin):
     ) -> HttpResponse:
         """Show what the account is, and its colour."""
         desk = desk_of(request)
+        offered = self.offered(request, obj)
         context = {
             "title": "Account settings",
             "facts": [
@@ -158,7 +216,8 @@ class AccountSettingsAdmin(ConsoleAdmin):
             ],
             "shades": shades(obj),
             "is_standard": not obj.accent,
-            "verbs": self.offered(request, obj),
+            "verbs": [verb for verb in offered if isinstance(verb, ColourVerb)],
+            "mask_verbs": [verb for verb in offered if isinstance(verb, MaskAddresses)],
         }
         return self.page(request, obj, context)
 

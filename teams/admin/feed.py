@@ -103,6 +103,14 @@ def sentence(  # noqa: PLR0912  (a table of actions, one sentence each)
             return f"archived {subject}."
         case "subaccount.restored":
             return f"restored {subject}."
+        case "account.masked":
+            return f"{'masked' if data.get('after') else 'showed'} addresses on pages."
+        case "contact.added" | "contact.edited" | "contact.unsubscribed":
+            return f"{event.action.partition('.')[2]} {subject}."
+        case "contact.listed":
+            return f"put {subject} on a list."
+        case "contact.unlisted":
+            return f"took {subject} off a list."
         case "account.themed":
             return f"changed the colour of {subject}."
         case "team.created":

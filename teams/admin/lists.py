@@ -181,6 +181,7 @@ class MailingListAdmin(ResourceAdmin):
     menu_area = "audience"
     menu_label = "Audience"
     menu_icon = "audience"
+    menu_order = 40
     empty_text = "There is no list yet that you may see. Whoever works with the audience adds one."
 
     list_display: Any = ("name_cell", "kind_cell", "place_cell", "created_cell")

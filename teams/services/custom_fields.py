@@ -85,9 +85,7 @@ def delete_field(*, actor: Any, field: CustomField) -> int:
                 "every contact of {place} loses its value, and you do not see all of them",
             )
         found = work.obj
-        if any(
-            _uses(segment, found) for segment in Segment.objects.filter(subaccount=work.subaccount)
-        ):
+        if is_used(found):
             raise Invalid(
                 f"{found.label} is used by a rule of a segment. Change or purge the segment first.",
                 code="IN_USE",
@@ -101,9 +99,11 @@ def delete_field(*, actor: Any, field: CustomField) -> int:
     return cleared
 
 
-def _uses(segment: Segment, field: CustomField) -> bool:
-    rules = rules_of(segment.rules)
-    return rules is not None and any(rule.codename == field.codename for rule in rules.rules)
+def is_used(field: CustomField) -> bool:
+    """Say whether a rule of a segment, archived or not, is about ``field``."""
+    stored = Segment.objects.filter(subaccount=field.subaccount_id).values_list("rules", flat=True)
+    read = (rules_of(rules) for rules in stored)
+    return any(r.codename == field.codename for rules in read if rules for r in rules.rules)
 
 
 def _clean_label(work: Work[Any], label: Any, *, but: Any = None) -> str:

@@ -8,6 +8,7 @@ permission is asked of the very object as it is stored now.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Work(Generic[M]):
         if outcome.allowed:
             return
         kind = target._meta.verbose_name
-        if outcome.denial in (Denial.NOT_VISIBLE, Denial.STRANGER) or not self._known(target):
+        if outcome.denial == Denial.STRANGER or not self._known(target):
             raise NotFound(f"There is no such {kind}.")
         if outcome.denial == Denial.ARCHIVED:
             name = self.subaccount.name
@@ -89,19 +90,18 @@ class Work(Generic[M]):
         return error
 
     def _known(self, target: models.Model) -> bool:
-        """Say whether the actor works in the place of ``target`` and sees it, or is its guest."""
+        """Say whether the actor may know of ``target``: works in its place, where no team hides it
+        from them, or is a guest of it or of what leads to it."""
         resource = registry.of(target)
         root, place = resource.locate(target)
         tenant = self.profile.tenants.get(root)
         if tenant is None:
             return False
-        if not self.profile.sees(resource, target, root, place):
-            return self._is_guest(resource, target)
         works = any(place in holding.reach for holding in tenant.standing.holdings)
-        return works or self._is_guest(resource, target)
+        sees = works and self.profile.sees(resource, target, root, place)
+        return sees or self._is_guest(resource, target)
 
     def _is_guest(self, resource: Resource, target: models.Model) -> bool:
-        """Say whether the actor is a guest of ``target``, or of what leads to it."""
         guests = self.profile.guests
         if (resource.label, str(target.pk)) in guests:
             return True
@@ -274,10 +274,14 @@ def remove(work: Work[Any], item: Any, *, event: str = "purged") -> dict[str, in
     Raises Invalid (IN_USE), naming what keeps it by kind only.
     """
     key, label, kind = item.pk, str(item), item._meta.model_name
-    counts: dict[str, int]
+    counts: Counter[str] = Counter()
     refuse_used(item)
     try:
-        _total, counts = item.delete()
+        if isinstance(item, MailingList):
+            # first, to be counted: Django deletes the list before what may be without one, and
+            # then the database has taken them along
+            counts.update(item.segments.all().delete()[1])
+        counts.update(item.delete()[1])
     except models.ProtectedError as error:  # a host's own models may refer to ours
         kinds = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
         raise Invalid(

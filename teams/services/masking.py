@@ -12,12 +12,12 @@ from typing import Any
 from django.db.models import Q
 
 from permissions import access
-from permissions.errors import Invalid, Missing, OutOfScope
+from permissions.errors import Invalid
 from permissions.lookups import NEVER
 from permissions.policy import TOP, PlaceId
 from permissions.profile import Profile
 from permissions.resources import registry
-from teams.catalogue import CATALOGUE, EXPORT_PII, MANAGE_ACCOUNT_SETTINGS
+from teams.catalogue import EXPORT_PII, MANAGE_ACCOUNT_SETTINGS
 from teams.models import Account, Contact
 from teams.services.base import changing, service
 from teams.services.items import Work
@@ -73,8 +73,8 @@ def require_addresses(work: Work[Any]) -> None:
 def set_address_masking(*, actor: Any, account: Account, on: bool) -> Account:
     """Mask addresses on pages for whoever may not take them out in files, or show them again.
 
-    Needs ``manage_account_settings``; showing them needs ``export_pii`` in every subaccount too,
-    for nobody lifts a mask from their own eyes. Raises Refused, or Invalid (WRONG_TYPE).
+    Needs ``manage_account_settings``. Every role that has it may take addresses out everywhere, so
+    nobody lifts a mask from their own eyes. Raises Refused, or Invalid (WRONG_TYPE).
     """
     act = "change what is shown of addresses"
     with changing(actor, account, act=act) as change:
@@ -84,15 +84,6 @@ def set_address_masking(*, actor: Any, account: Account, on: bool) -> Account:
         before = change.account.masks_addresses
         if on == before:
             return change.account
-        if not on and not change.profile.scope(change.account.pk, EXPORT_PII).everywhere:
-            label = str(CATALOGUE[EXPORT_PII].label)
-            error = OutOfScope(
-                f"You cannot show addresses on pages: it needs {label} in every subaccount, which "
-                "you do not hold.",
-                missing=[Missing(EXPORT_PII, label, change.account.name)],
-            )
-            error.account = change.account
-            raise error
         change.account.masks_addresses = on
         change.account.save(update_fields=["masks_addresses"])
         change.record("account.masked", change.account, before=before, after=on)

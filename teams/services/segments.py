@@ -80,7 +80,7 @@ def create_segment(
             subaccount=work.subaccount,
             mailing_list=target,
             name=clean_name(work, Segment, name),
-            rules=_clean(work, rules).stored,
+            rules=clean_for(work, rules).stored,
             created_by=work.actor,
         )
         segment.slug = free_slug(work, Segment, segment.name)
@@ -109,7 +109,7 @@ def edit_segment(*, actor: Any, segment: Segment, name: Any = None, rules: Any =
         if rules is not None:
             if uses_address(found):
                 _require_sight(work)
-            new_rules = _clean(work, rules).stored
+            new_rules = clean_for(work, rules).stored
             if new_rules != found.rules:
                 found.rules = new_rules
                 changed.append("rules")
@@ -119,7 +119,8 @@ def edit_segment(*, actor: Any, segment: Segment, name: Any = None, rules: Any =
     return found
 
 
-def _clean(work: Work[Any], rules: Any) -> Rules:
+def clean_for(work: Work[Any], rules: Any) -> Rules:
+    """Return ``rules`` cleaned, if the actor may ask that. Raises Invalid or OutOfScope."""
     found = clean_rules(rules, fields_of(work.subaccount))
     if found.use_address:
         _require_sight(work)

@@ -8,8 +8,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from teams import services
+from teams.services import delivery, letters
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
+from tests.services.mailing import ready
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +49,23 @@ PAGES = {
         "/teams/mailinglist/{list}/change/",
         "/teams/mailinglist/{list}/change/?permission=export_contacts#access",
         "/password_change/",
+        "/teams/mailinglist/act/create/{north}/",
+        "/teams/mailinglist/{list}/act/type/",
+        "/teams/mailinglist/?archived=yes",
+        "/teams/messagetemplate/{template}/change/",
+        "/teams/messagetemplate/{template}/act/add-row/",
+        "/teams/messagetemplate/{template}/act/edit-row/hello/",
+        "/teams/messagetemplate/{template}/act/lock-row/head/",
+        "/teams/messagetemplate/{template}/act/text/",
+        "/teams/savedrow/{saved}/change/",
+        "/teams/campaign/{campaign}/change/",
+        "/teams/campaign/{campaign}/act/edit/",
+        "/teams/campaign/{campaign}/act/audience/",
+        "/teams/campaign/{ready}/change/",
+        "/teams/campaign/{ready}/act/schedule/",
+        "/teams/campaign/{ready}/act/send/",
+        "/teams/result/{sent}/change/",
+        "/unsubscribe/{token}/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "administrator": [
@@ -59,6 +79,7 @@ PAGES = {
         "/access/?why=send_campaigns#why",
         "/auth/user/",
         "/teams/campaign/",
+        "/teams/messagetemplate/{template}/change/",
     ],
     "response_only": ["/", "/access/", "/teams/result/", "/teams/result/{result}/change/"],
 }
@@ -126,6 +147,17 @@ def faults(page: Any, said: list[str]) -> list[Any]:
     return found
 
 
+def _mailings(world: Any) -> dict[str, Any]:
+    """Return a campaign that lacks nothing, one that was sent, and how a contact of it leaves."""
+    whole, sent = (ready(world.places["north"]) for _ in range(2))
+    services.send_campaign(actor=world.account.owner, campaign=sent)
+    delivery.work_off(sent.pk)
+    row = sent.deliveries.first()
+    assert row is not None
+    token = letters.unsubscribe_token(sent, row.contact_id)
+    return {"ready": whole.pk, "sent": sent.pk, "token": token}
+
+
 @pytest.mark.parametrize(("who", "urls"), BATCHES)
 def test_pages_are_accessible_silent_and_fit(
     world: Any, live_server: Any, browser: Any, who: str, urls: list[str]
@@ -142,7 +174,11 @@ def test_pages_are_accessible_silent_and_fit(
         "south": world.places["south"].pk,
         "list": world.rows["mailinglist"].pk,
         "account": world.account.pk,
+        "template": world.rows["messagetemplate"].pk,
+        "saved": world.rows["savedrow"].pk,
         "result": world.rows["result"].pk,
+        "campaign": world.rows["campaign"].pk,
+        **_mailings(world),
     }
     wrong: list[Any] = []
     for url in urls:

@@ -14,6 +14,7 @@ from teams.factories import (
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
+    SavedRowFactory,
     SubaccountFactory,
     TeamFactory,
     UserFactory,
@@ -70,7 +71,10 @@ def build(edition: str = "emma_hq", owner: str = "owner") -> World:
 
 def _fill(place: Subaccount, mark: str) -> dict[str, Any]:
     mailing_list = MailingListFactory(subaccount=place, name=f"{mark}Newsletter", slug="news")
-    template = MessageTemplateFactory(subaccount=place, name=f"{mark}Monthly", slug="monthly")
+    template = MessageTemplateFactory(
+        subaccount=place, name=f"{mark}Monthly", slug="monthly", rows=rows_of(mark)
+    )
+    saved = SavedRowFactory(subaccount=place, name=f"{mark}Opening", slug="opening")
     campaign = CampaignFactory(
         subaccount=place,
         name=f"{mark}Spring sale",
@@ -88,9 +92,23 @@ def _fill(place: Subaccount, mark: str) -> dict[str, Any]:
     return {
         "mailinglist": mailing_list,
         "messagetemplate": template,
+        "savedrow": saved,
         "campaign": campaign,
         "result": Result.objects.get(pk=sent.pk),
     }
+
+
+def rows_of(mark: str) -> list[dict[str, Any]]:
+    """Return a locked head, a free row, and a foot whose contents are locked."""
+    return [
+        {
+            "key": key,
+            "html": f"<p>{mark}{text}</p>",
+            "row_locked": key == "head",
+            "contents_locked": key == "foot",
+        }
+        for key, text in (("head", "Harbor"), ("hello", "Dear {{first_name}}"), ("foot", "Imprint"))
+    ]
 
 
 def _rival(edition: str) -> dict[str, Any]:

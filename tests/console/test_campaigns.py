@@ -127,10 +127,7 @@ def test_pickers_offer_what_the_person_sees_and_nothing_else() -> None:
         assert name not in form
     assert client.get(f"{LIST}{campaign.pk}/act/template/").status_code == 403
     answers = {
-        act(client, campaign, "audience", mailing_list=key, segment="")
-        .content.decode()
-        .replace(str(key), "#")
-        .split("csrfmiddlewaretoken")[0]
+        str(act(client, campaign, "audience", mailing_list=key, segment="").context["form"].errors)
         for key in (hidden.pk, elsewhere.pk, foreign.pk, away.pk, 987654321)
     }
     assert len(answers) == 1

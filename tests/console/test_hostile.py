@@ -15,6 +15,7 @@ ROWS = {
     "teams/subaccount": "subaccount",
     "teams/mailinglist": "mailinglist",
     "teams/messagetemplate": "messagetemplate",
+    "teams/savedrow": "savedrow",
     "teams/campaign": "campaign",
     "teams/result": "result",
 }

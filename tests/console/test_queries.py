@@ -16,6 +16,7 @@ from teams.factories import (
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
+    SegmentFactory,
     SubaccountFactory,
     UserFactory,
 )
@@ -36,6 +37,8 @@ PAGES = {
     "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
     "lists": ("owner", "/teams/mailinglist/", 5),
     "templates": ("owner", "/teams/messagetemplate/", 5),
+    "template": ("owner", "/teams/messagetemplate/{template}/change/", 30),
+    "add a list": ("owner", "/teams/mailinglist/act/create/", 30),
     "campaigns": ("owner", "/teams/campaign/", 6),
     "campaign": ("owner", "/teams/campaign/{campaign}/change/", 16),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
@@ -50,6 +53,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "north": world.places["north"].pk,
         "list": world.rows["mailinglist"].pk,
         "campaign": world.rows["campaign"].pk,
+        "template": world.rows["messagetemplate"].pk,
     }
     client = world.client(who)
     client.get(url.format(**keys))
@@ -84,6 +88,14 @@ def grow(world: Any, items: int) -> None:
         )
         for factory in (MailingListFactory, MessageTemplateFactory, CampaignFactory):
             factory(subaccount=world.places["north"])
+        used = {"mailing_list": world.rows["mailinglist"]}
+        CampaignFactory(
+            subaccount=world.places["north"], template=world.rows["messagetemplate"], **used
+        )
+        SegmentFactory(subaccount=world.places["north"], **used)
+        template = world.rows["messagetemplate"]
+        template.rows.append({**template.rows[1], "key": f"more{len(template.rows)}"})
+        template.save()
         for status in ("sent", "scheduled"):
             CampaignFactory(subaccount=world.places["north"], status=status)
 

@@ -23,10 +23,12 @@ from django.utils import timezone
 from permissions import grants
 from teams import services
 from teams.factories import (
+    CampaignFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
     RoleFactory,
+    SavedRowFactory,
     SubaccountFactory,
     TeamFactory,
     TeamMembershipFactory,
@@ -61,6 +63,17 @@ LINE = re.compile(r'<th scope="row">([^<]*)</th>\s*<td><span class="(yes|no)">')
 OF_A_ROW = re.compile(r"/\d+/change/$|/act/")
 
 Need = tuple[str, str]
+
+#: what a template is made of: one row is locked, and the contents of another
+ROWS = [
+    {
+        "key": key,
+        "html": f"<p>{key}</p>",
+        "row_locked": key == "locked",
+        "contents_locked": key == "fixed",
+    }
+    for key in ("first", "free", "locked", "fixed", "last")
+]
 
 
 def person_columns(edition: str) -> list[str]:
@@ -197,9 +210,14 @@ class Stage:
     # what there is
 
     def _fill(self, place: Subaccount) -> None:
+        old = {"subaccount": place, "archived_at": timezone.now()}
         found = {
             "mailinglist": MailingListFactory(subaccount=place),
-            "messagetemplate": MessageTemplateFactory(subaccount=place),
+            "messagetemplate": MessageTemplateFactory(subaccount=place, rows=ROWS),
+            "savedrow": SavedRowFactory(subaccount=place),
+            "old_mailinglist": MailingListFactory(**old),
+            "old_messagetemplate": MessageTemplateFactory(**old),
+            "old_campaign": CampaignFactory(**old),
             "campaign": self.world.campaigns.get(place.pk)
             or Campaign.objects.create(
                 account=self.account, subaccount=place, slug="spring", name="Spring"
@@ -208,6 +226,8 @@ class Stage:
         for kind, view in (
             ("mailinglist", "access_audience"),
             ("messagetemplate", "access_content"),
+            ("old_mailinglist", "access_audience"),
+            ("old_messagetemplate", "access_content"),
         ):
             # everybody of a column shares a team with it, so that the permission decides
             self._give(view, found[kind], group=self.sharing.group)
@@ -378,6 +398,8 @@ class Stage:
             if url in found:
                 continue
             status, body, address = self.get_page(url)
+            if 'href="?archived=yes"' in body:  # the same list, of what was put away
+                body += self.get_page(f"{url}?archived=yes")[1]
             links = {
                 urljoin(address, unescape(href)).partition("#")[0].partition("?")[0]
                 for href in (*HREF.findall(body), *FORM.findall(body))

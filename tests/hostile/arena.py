@@ -32,16 +32,19 @@ from teams.factories import (
     AccountFactory,
     CampaignFactory,
     ContactFactory,
+    CustomFieldFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
     RoleFactory,
+    SavedRowFactory,
+    SegmentFactory,
     SubaccountFactory,
     TeamFactory,
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account, ContactExport, ContactImport
+from teams.models import Account, ContactExport, ContactImport, ListMembership
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -136,7 +139,27 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         subaccount=place, name=f"{mark} newsletter", slug=f"{mark}-news".lower(), **far
     )
     template = MessageTemplateFactory(
-        subaccount=place, name=f"{mark} monthly", slug=f"{mark}-monthly".lower(), **far
+        subaccount=place,
+        name=f"{mark} monthly",
+        slug=f"{mark}-monthly".lower(),
+        rows=[
+            {
+                "key": key,
+                "html": f"<p>{mark} {key}</p>",
+                "row_locked": key == "head",
+                "contents_locked": key == "foot",
+            }
+            for key in ("head", "middle", "foot")
+        ],
+        text=f"{mark} in plain words",
+        **far,
+    )
+    saved = SavedRowFactory(
+        subaccount=place,
+        name=f"{mark} row",
+        slug=f"{mark}-row".lower(),
+        html=f"<p>{mark}</p>",
+        **far,
     )
     campaign = CampaignFactory(
         subaccount=place,
@@ -148,14 +171,38 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         status="sent",
         **far,
     )
+    field = CustomFieldFactory(
+        subaccount=place, label=f"{mark} city", codename=f"{mark}_city".lower(), **far
+    )
     contact = ContactFactory(
-        subaccount=place, first_name=mark, last_name=mark, email=f"{mark}@{mark}.example", **far
+        subaccount=place,
+        first_name=mark,
+        last_name=mark,
+        email=f"{mark}@{mark}.example",
+        fields={field.codename: f"{mark} town"},
+        **far,
+    )
+    ListMembership.objects.create(
+        subaccount=place, contact=contact, mailing_list=mailing_list, **far
+    )
+    segment = SegmentFactory(
+        subaccount=place,
+        name=f"{mark} people",
+        slug=f"{mark}-people".lower(),
+        rules={
+            "match": "all",
+            "rules": [{"field": "email", "test": "contains", "value": mark}],
+        },
+        **far,
     )
     return {
         "mailinglist": mailing_list,
         "messagetemplate": template,
+        "savedrow": saved,
         "campaign": campaign,
         "contact": contact,
+        "customfield": field,
+        "segment": segment,
     }
 
 
@@ -233,6 +280,10 @@ def build(edition: str) -> Arena:
             slug="secret",
             mailing_list=own["mailinglist"],
             template=own["messagetemplate"],
+        )
+        # a contact that is on no list of the team, in a segment that looks like any other
+        ContactFactory(
+            subaccount=north, first_name=HIDDEN, last_name=HIDDEN, email=f"a@{HIDDEN}.example"
         )
     foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}

@@ -119,6 +119,36 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "unshare_with_team": lambda s: services.unshare_with_team(
         actor=s.actor, team=s.team, obj=s.mailing_list
     ),
+    # contacts, their fields, segments
+    "add_contact": lambda s: services.add_contact(
+        actor=s.actor, where=s.w.north, email="new@readers.example"
+    ),
+    "edit_contact": lambda s: services.edit_contact(
+        actor=s.actor, contact=_contact(s), first_name="Mine"
+    ),
+    "put_on_list": lambda s: services.put_on_list(
+        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
+    ),
+    "take_off_list": lambda s: services.take_off_list(
+        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
+    ),
+    "set_subscription": lambda s: services.set_subscription(
+        actor=s.actor, contact=_contact(s), status="unsubscribed"
+    ),
+    "create_field": lambda s: services.create_field(
+        actor=s.actor, subaccount=s.w.north, label="City", kind="text"
+    ),
+    "rename_field": lambda s: services.rename_field(actor=s.actor, field=_field(s), label="Town"),
+    "delete_field": lambda s: services.delete_field(actor=s.actor, field=_field(s)),
+    "create_segment": lambda s: services.create_segment(
+        actor=s.actor, subaccount=s.w.north, name="All", rules=RULES
+    ),
+    "edit_segment": lambda s: services.edit_segment(
+        actor=s.actor, segment=Segment.objects.filter(subaccount=s.w.north)[0], rules=RULES
+    ),
+    "set_address_masking": lambda s: services.set_address_masking(
+        actor=s.actor, account=s.w.account, on=True
+    ),
     "create_list": lambda s: services.create_list(
         actor=s.actor, subaccount=s.w.north, name="Mine", kind="secondary"
     ),
@@ -157,36 +187,6 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "archive_item": lambda s: services.archive_item(actor=s.actor, obj=s.item),
     "restore_item": lambda s: services.restore_item(actor=s.actor, obj=s.item),
     "purge_item": lambda s: services.purge_item(actor=s.actor, obj=s.item, confirm=str(s.item)),
-    # contacts, their fields, segments
-    "add_contact": lambda s: services.add_contact(
-        actor=s.actor, where=s.w.north, email="new@readers.example"
-    ),
-    "edit_contact": lambda s: services.edit_contact(
-        actor=s.actor, contact=_contact(s), first_name="Mine"
-    ),
-    "put_on_list": lambda s: services.put_on_list(
-        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
-    ),
-    "take_off_list": lambda s: services.take_off_list(
-        actor=s.actor, contact=_contact(s), mailing_list=s.mailing_list
-    ),
-    "set_subscription": lambda s: services.set_subscription(
-        actor=s.actor, contact=_contact(s), status="unsubscribed"
-    ),
-    "create_field": lambda s: services.create_field(
-        actor=s.actor, subaccount=s.w.north, label="City", kind="text"
-    ),
-    "rename_field": lambda s: services.rename_field(actor=s.actor, field=_field(s), label="Town"),
-    "delete_field": lambda s: services.delete_field(actor=s.actor, field=_field(s)),
-    "create_segment": lambda s: services.create_segment(
-        actor=s.actor, subaccount=s.w.north, name="All", rules=RULES
-    ),
-    "edit_segment": lambda s: services.edit_segment(
-        actor=s.actor, segment=Segment.objects.get(subaccount=s.w.north), rules=RULES
-    ),
-    "set_address_masking": lambda s: services.set_address_masking(
-        actor=s.actor, account=s.w.account, on=True
-    ),
     # contacts in and out
     "upload_import": lambda s: services.upload_import(
         actor=s.actor, subaccount=s.w.north, file=io.BytesIO(b"Address\na@b.example"), name="a.csv"

@@ -1,0 +1,319 @@
+"""Verbs about one contact: add, edit, put on a list, take off it, unsubscribe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from permissions import access
+from permissions.admin import VerbForm, row_of
+from permissions.resources import registry
+from teams import services
+from teams.admin.contact_forms import PersonForm, offer_lists, open_lists, own_fields
+from teams.admin.desk import Place
+from teams.admin.forms import OfferedField, chosen_from
+from teams.admin.work import CreateWork, WorkVerb, lacks
+from teams.catalogue import ADD_CONTACTS, EXPORT_PII, VIEW_CONTACTS
+from teams.models import Contact, MailingList, Subaccount
+from teams.services.contacts import sees_all
+from teams.services.masking import masks
+
+
+class AddForm(PersonForm):
+    """A list to put them on, and who they are."""
+
+    mailing_list = OfferedField(label="List")
+    field_order = ("mailing_list", "email", "first_name", "last_name")
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the lists, and no list to whoever sees every contact."""
+        self.fields["mailing_list"].required = verb.needs_list
+        offer_lists(self, verb.lists, none="" if verb.needs_list else "No list")
+        self.add_own(verb.part, {})
+
+
+class AddContact(CreateWork):
+    """Add a contact to a subaccount, on a list of it or on none."""
+
+    name = "add"
+    label = _("Add contact")
+    permission = ADD_CONTACTS
+    noun = "contact"
+    form_class = AddForm
+
+    def places(self) -> list[Place]:
+        """Return the subaccounts where the actor may add one, as a guest of a list too."""
+        desk = self.desk
+        found = {p.pk: p for p in desk.active if desk.holds(ADD_CONTACTS, p.pk)}
+        label = MailingList._meta.label_lower
+        if any(kind == label and ADD_CONTACTS in given for (kind, _), given in self._guests()):
+            rows = MailingList.objects.filter(account=desk.account, archived_at=None)
+            for row in access.visible(rows, desk.user, ADD_CONTACTS).select_related("subaccount"):
+                place = row.subaccount
+                found.setdefault(place.pk, Place(place.pk, place.name, False, place.is_home))
+        return [p for p in found.values() if not masks(desk.account, desk.profile, p.pk)]
+
+    def _guests(self) -> Any:
+        return self.desk.profile.guests.items()
+
+    def find(self, key: str) -> Any:
+        """Return the subaccount, if the actor may add to it or works there."""
+        rows = Subaccount.objects.filter(pk__in=[p.pk for p in self.places()])
+        return row_of(rows, key) or super().find(key)
+
+    @property
+    def needs_list(self) -> bool:
+        """Say whether the actor must name a list: a guest of one, and who sees some lists only."""
+        desk, place = self.desk, self.part.pk
+        is_limited = desk.profile.is_limited(registry.of(MailingList), desk.account.pk, place)
+        return is_limited or not desk.holds(ADD_CONTACTS, place)
+
+    @property
+    def lists(self) -> QuerySet[MailingList]:
+        """Return the lists that may be chosen."""
+        return open_lists(self.desk, self.part)
+
+    def refusal(self) -> str:
+        """Refuse where addresses are masked, and where a list is needed and there is none."""
+        desk = self.desk
+        if self.part is None:
+            return super().refusal()
+        if desk.holds(ADD_CONTACTS, self.part.pk) and masks(
+            desk.account, desk.profile, self.part.pk
+        ):
+            act = "add a contact, because addresses are masked"
+            return lacks(EXPORT_PII, act, self.part.name)
+        if reason := super().refusal():
+            return reason
+        if self.needs_list and not self.lists.exists():
+            return f"There is no list in {self.part.name} that you may put contacts on."
+        return ""
+
+    def consequence(self) -> Sequence[str]:
+        """Say what happens to an address that is there already."""
+        return (
+            "An address that is known already is put on the list as it is: name, fields and state "
+            "stay, and who unsubscribed stays unsubscribed.",
+        )
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Add them; say the same whether the address was known or not."""
+        where: Any = self.part
+        if data["mailing_list"]:
+            own = MailingList.objects.filter(subaccount=self.part)
+            where = chosen_from(
+                access.visible(own, self.actor, ADD_CONTACTS), [data["mailing_list"]], "list"
+            )[0]
+        services.add_contact(
+            actor=self.actor,
+            where=where,
+            email=data["email"],
+            first_name=data["first_name"],
+            last_name=data["last_name"],
+            fields=own_fields(self),
+        )
+        return f"The contact is {'on' if data['mailing_list'] else 'in'} {where.name} now."
+
+    def next_url(self) -> str:
+        """Go back to the list: the page of the contact would tell whether it is new."""
+        return self.list_url()
+
+
+class ContactVerb(WorkVerb):
+    """A verb about a contact the actor sees."""
+
+    permission = ADD_CONTACTS
+    obj: Contact
+
+    def refusal(self) -> str:
+        """Refuse to whoever may not see the contact."""
+        if not access.allows(self.actor, VIEW_CONTACTS, self.obj):
+            return lacks(VIEW_CONTACTS, f"{self.act} {self.obj}", self.obj.subaccount.name)
+        return super().refusal()
+
+
+class EditForm(PersonForm):
+    """What is known of them."""
+
+    def prepare(self, verb: Any) -> None:
+        """Begin with it; leave out the address for whoever may not change it."""
+        for name in ("email", "first_name", "last_name"):
+            self.fields[name].initial = getattr(verb.obj, name)
+        if not verb.may_change_address:
+            del self.fields["email"]
+        self.add_own(verb.obj.subaccount, verb.obj.fields)
+
+
+class EditContact(ContactVerb):
+    """Change what is known of them."""
+
+    name = "edit"
+    label = _("Edit…")
+    act = "edit"
+    form_class = EditForm
+
+    @property
+    def may_change_address(self) -> bool:
+        """Say whether the actor sees every address of the subaccount."""
+        desk, place = self.desk, self.obj.subaccount_id
+        is_open = not masks(desk.account, desk.profile, place)
+        return is_open and sees_all(desk.profile, desk.account.pk, place)
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Edit {self.obj}"
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save contact"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Save; an address that was posted is judged also where none was asked for."""
+        made = services.edit_contact(
+            actor=self.actor,
+            contact=self.obj,
+            email=data.get("email", self.request.POST.get("email")),
+            first_name=data["first_name"],
+            last_name=data["last_name"],
+            fields=own_fields(self),
+        )
+        return f"{made} is saved."
+
+
+class PutForm(VerbForm):
+    """A list they are not on."""
+
+    mailing_list = OfferedField(label="List")
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the lists."""
+        offer_lists(self, verb.free())
+
+
+class PutOnList(ContactVerb):
+    """Put them on one more list."""
+
+    name = "put"
+    label = _("Put on a list…")
+    act = "put on a list:"
+    form_class = PutForm
+
+    def free(self) -> QuerySet[MailingList]:
+        """Return the lists that the actor may put them on."""
+        found = open_lists(self.desk, self.obj.subaccount_id)
+        return found.exclude(contacts=self.obj)
+
+    def refusal(self) -> str:
+        """Ask the right of a list, not of the contact: of one they are not on yet."""
+        if not access.allows(self.actor, VIEW_CONTACTS, self.obj):
+            return lacks(VIEW_CONTACTS, f"{self.act} {self.obj}", self.obj.subaccount.name)
+        if self.obj.is_archived:
+            return f"{self.obj} is archived. Restore it first."
+        if not self.free().exists():
+            return f"There is no other list that you may put {self.obj} on."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Put {self.obj} on a list"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what comes of it."""
+        return ("Campaigns to that list go to them from now on, unless they unsubscribed.",)
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Put on list"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Put them on it."""
+        own = access.visible(
+            MailingList.objects.filter(subaccount=self.obj.subaccount_id), self.actor, ADD_CONTACTS
+        )
+        found = chosen_from(own, [data["mailing_list"]], "list")[0]
+        services.put_on_list(actor=self.actor, contact=self.obj, mailing_list=found)
+        return f"{self.obj} is on {found} now."
+
+
+class TakeOffList(ContactVerb):
+    """Take them off a list."""
+
+    name = "take"
+    label = _("Take off…")
+    act = "take off a list:"
+    on_archived = True
+    is_part = True
+    part_type = MailingList
+    part: MailingList
+
+    def find(self, key: str) -> Any:
+        """Return the list, if they are on it and the actor sees it."""
+        rows = MailingList.objects.filter(contacts=self.obj)
+        return row_of(access.visible(rows, self.actor, VIEW_CONTACTS), key)
+
+    def refusal(self) -> str:
+        """Refuse without the right on that list."""
+        if not access.allows(self.actor, ADD_CONTACTS, self.part):
+            return lacks(ADD_CONTACTS, f"take {self.obj} off {self.part}", self.part.name)
+        return super().refusal()
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Take {self.obj} off {self.part}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what stays."""
+        return (
+            f"Campaigns to {self.part} no longer go to them. What is known of them stays.",
+            "Who sees contacts of this list only no longer sees them.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Take off list"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Take them off."""
+        services.take_off_list(actor=self.actor, contact=self.obj, mailing_list=self.part)
+        return f"{self.obj} is no longer on {self.part}."
+
+
+class Unsubscribe(ContactVerb):
+    """Stop all mail to them, because they asked for it."""
+
+    name = "unsubscribe"
+    label = _("Unsubscribe…")
+    act = "unsubscribe"
+    is_danger = True
+
+    def obstacle(self) -> str:
+        """Refuse if they are."""
+        if self.obj.status == Contact.Status.UNSUBSCRIBED:
+            return f"{self.obj} is unsubscribed already."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Unsubscribe {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say that there is no way back."""
+        return (
+            f"No campaign of {self.obj.subaccount.name} goes to them any more, whatever list they "
+            "are on.",
+            "This cannot be undone here: only they themselves can subscribe again.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return self.title()
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Unsubscribe them."""
+        services.set_subscription(
+            actor=self.actor, contact=self.obj, status=Contact.Status.UNSUBSCRIBED.value
+        )
+        return f"{self.obj} is unsubscribed."
