@@ -85,9 +85,12 @@ run: ## Serve the console with demo data on http://127.0.0.1:8000/ (PORT=8000)
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) seed_demo
 	@echo
-	@echo "The console is at http://$(HOST):$(PORT)/ - Ctrl-C stops it."
-	@DJANGO_RUNSERVER_HIDE_WARNING=true PYTHONUNBUFFERED=1 \
-		$(MANAGE) runserver --noreload "$(HOST):$(PORT)"
+	@echo "The console is at http://$(HOST):$(PORT)/, with a worker that sends - Ctrl-C stops both."
+	@export PYTHONUNBUFFERED=1; \
+	$(MANAGE) db_worker --no-reload --queue-name '*' & worker=$$!; \
+	trap 'kill $$worker 2>/dev/null || true; wait $$worker 2>/dev/null || true' EXIT; \
+	trap 'exit 130' INT; trap 'exit 143' TERM; \
+	DJANGO_RUNSERVER_HIDE_WARNING=true $(MANAGE) runserver --noreload "$(HOST):$(PORT)"
 
 # Extra arguments of pytest, e.g. make test PYTEST="-k policy"
 PYTEST ?=

@@ -1,6 +1,6 @@
-"""Two admin sites and nothing else: the platform's staff below ``/operator/``, tenants at ``/``."""
+"""The platform's staff below ``/operator/``, tenants at ``/``, contacts where they unsubscribe."""
 
-from django.urls import path
+from django.urls import include, path
 
 from teams.admin import console, operator
 from teams.admin.account import theme
@@ -8,5 +8,6 @@ from teams.admin.account import theme
 urlpatterns = [
     path("operator/", operator.urls),
     path("theme/<str:accent>.css", theme, name="theme"),
+    path("", include("teams.urls")),
     path("", console.urls),
 ]

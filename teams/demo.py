@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from teams import services
 from teams.catalogue import ACCESS_CAMPAIGNS
+from teams.demo_campaigns import add_campaigns
 from teams.demo_contacts import add_contacts
 from teams.demo_content import rows_of
 from teams.editions import EDITIONS
@@ -23,14 +24,13 @@ from teams.editions.spec import ALL, AT_HOME, SOME, Edition
 from teams.factories import (
     PASSWORD,
     AccountFactory,
-    CampaignFactory,
     MailingListFactory,
     MessageTemplateFactory,
     SavedRowFactory,
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import Account, Campaign, MailingList, Membership, Subaccount
+from teams.models import Account, MailingList, Membership, Subaccount
 from teams.models.account import TeamMode
 
 COMPANIES = {
@@ -64,10 +64,6 @@ PEOPLE = [
 ]
 LISTS = {"newsletter": "Newsletter", "customers": "Shop customers"}
 TEMPLATES = {"monthly": "Monthly letter", "announcement": "Announcement"}
-CAMPAIGNS = {
-    "spring-sale": ("Spring sale", "newsletter", "monthly", Campaign.Status.SENT),
-    "welcome": ("Welcome aboard", "customers", "announcement", Campaign.Status.DRAFT),
-}
 #: put away: nothing uses it any more
 OLD_LIST = ("pop-up", "Pop-up shop 2024")
 
@@ -215,20 +211,9 @@ def _fill(subaccount: Subaccount) -> None:
         archived_at=timezone.now() - timedelta(days=40),
         **shared,
     )
-    for slug, (name, list_slug, template_slug, status) in CAMPAIGNS.items():
-        CampaignFactory(
-            slug=slug,
-            name=name,
-            subject=f"{name} at {subaccount.name}",
-            status=status,
-            sent_at=timezone.now() - timedelta(days=3) if status == Campaign.Status.SENT else None,
-            mailing_list=lists[list_slug],
-            template=templates[template_slug],
-            rows=rows[template_slug],
-            **shared,
-        )
     many = subaccount.slug == NORTH
     add_contacts(subaccount, list(lists.values()), many=many)
+    add_campaigns(subaccount, lists, templates)
 
 
 def _add_teams(edition: Edition, account: Account) -> None:

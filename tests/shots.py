@@ -50,6 +50,7 @@ OWNER, MANAGER = "emma_hq.owner", "emma_hq.manager"
 ADMINISTRATOR, AUTHOR = "emma_hq.administrator", "emma_hq.author"
 RESPONSE = "emma_hq.response_only"
 PEOPLE = "/auth/user/"
+CAMPAIGN = "/teams/campaign/"
 CROWD = ("Ana Ruiz", "Leo Brandt", "Noah Whitfield")
 MIXED = ("Ana Ruiz", "Priya Nair")
 COMPARED = "/roles/?compare=manager&with=full"
@@ -138,6 +139,12 @@ SHOTS = (
     Shot("10-list", ADMINISTRATOR, "/teams/mailinglist/", ("Newsletter",)),
     Shot("10-list-390", OWNER, "/teams/mailinglist/", ("Newsletter",), width=NARROW),
     Shot("10-campaign", OWNER, "/teams/campaign/", ("Spring sale",)),
+    Shot("10-campaign-draft", OWNER, CAMPAIGN, ("Welcome aboard",)),
+    Shot("10-campaign-draft-author", AUTHOR, CAMPAIGN, ("Welcome aboard",)),
+    Shot("10-campaign-scheduled-390", OWNER, CAMPAIGN, ("Autumn news",), width=NARROW, dark=True),
+    Shot("10-campaign-schedule", OWNER, CAMPAIGN, ("Welcome aboard", "Schedule…")),
+    Shot("10-campaign-audience", OWNER, CAMPAIGN, ("Welcome aboard", "Choose audience…")),
+    Shot("10-campaign-send", OWNER, CAMPAIGN, ("Welcome aboard", "Send now…")),
     *(
         Shot(f"12-template{suffix}", OWNER, TEMPLATES, ("Monthly letter",), **look)
         for suffix, look in LOOKS

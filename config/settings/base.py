@@ -2,6 +2,7 @@
 
 from config.environment import BASE_DIR, env
 from config.settings.databases import database
+from config.settings.mail import mail_settings
 from config.settings.security import CSP_DIRECTIVES, CSP_MIDDLEWARE
 from config.settings.tasks import TASK_APPS
 
@@ -69,18 +70,16 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # out, to whoever asked for them.
 
 MEDIA_ROOT = env.str("FILES_DIR", "") or str(BASE_DIR / "files")
+# What is too large is thrown away while it arrives, before anything is kept of it.
+FILE_UPLOAD_HANDLERS = [
+    "teams.uploads.SizeLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Mail. Where nothing is said, it is written to standard output instead of sent.
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
-EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
-EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST") or "localhost"
-EMAIL_PORT = EMAIL_CONFIG.get("EMAIL_PORT") or 25
-EMAIL_HOST_USER = EMAIL_CONFIG.get("EMAIL_HOST_USER") or ""
-EMAIL_HOST_PASSWORD = EMAIL_CONFIG.get("EMAIL_HOST_PASSWORD") or ""
-EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
-EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
-EMAIL_TIMEOUT = 30
+globals().update(mail_settings(env.email_url("EMAIL_URL", default="consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "console@localhost")
 
 # People and what they may do. Our backend answers first and finally; Django's signs in.

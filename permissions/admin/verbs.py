@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class VerbForm(forms.Form):
     """A form that knows the verb it serves; choices are made in ``prepare``."""
 
-    def __init__(self, verb: Verb, data: Any = None) -> None:
-        super().__init__(data, label_suffix="")
+    def __init__(self, verb: Verb, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files, label_suffix="")
         self.verb = verb
         self.prepare(verb)
 
@@ -106,8 +106,8 @@ class Verb(ABC):
         return ""
 
     @abstractmethod
-    def run(self, data: Mapping[str, Any]) -> str:
-        """Call the service; return the sentence that says what was done."""
+    def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
+        """Call the service; return the sentence that says what was done, or a file to hand out."""
 
     # where it is
 
@@ -162,13 +162,15 @@ def act(
         if reason := verb.refusal():
             raise Refused(reason)
         return render(verb, verb.form_class(verb))
-    form = verb.form_class(verb, request.POST)
+    form = verb.form_class(verb, request.POST, request.FILES)
     if form.is_valid():
         try:
             done = verb.run(form.cleaned_data)
         except Invalid as error:
             form.add_error(None, error.message)
         else:
+            if isinstance(done, HttpResponse):
+                return done
             messages.success(request, done)
             return HttpResponseRedirect(verb.next_url())
     return render(verb, form)

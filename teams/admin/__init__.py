@@ -4,16 +4,17 @@ from permissions.admin import checks  # noqa: F401  (imported for what it regist
 from teams.admin import (  # noqa: F401  (likewise: their pages)
     account,
     accounts,
+    campaigns,
     contact_fields,
     contacts,
     lists,
     pages,
     people,
-    resources,
     results,
     segments,
     subaccounts,
     templates,
+    transfers,
 )
 from teams.admin.site import console, operator
 

@@ -15,7 +15,12 @@ from teams.services.base import record_refused
 
 
 class ConsoleVerb(Verb):
-    """A verb that knows the desk."""
+    """A verb that knows the desk.
+
+    ``group`` names the part of the object's page that offers it; without, the head of the page.
+    """
+
+    group = ""
 
     @property
     def desk(self) -> Desk:

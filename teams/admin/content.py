@@ -67,6 +67,7 @@ class ContentVerb(WorkVerb):
     """A verb about what a template, or a campaign that is a draft, is made of."""
 
     act = "edit"
+    group = "content"
     #: its button acts without asking first
     at_once = False
 

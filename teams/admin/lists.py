@@ -18,6 +18,7 @@ from teams.admin import words
 from teams.admin.forms import NameForm, OfferedField, offer
 from teams.admin.resources import ResourceAdmin
 from teams.admin.site import console
+from teams.admin.transfer_verbs import LIST_VERBS
 from teams.admin.uses import uses_of
 from teams.admin.work import CreateWork, WorkVerb
 from teams.catalogue import (
@@ -184,7 +185,7 @@ class MailingListAdmin(ResourceAdmin):
     empty_text = "There is no list yet that you may see. Whoever works with the audience adds one."
 
     list_display: Any = ("name_cell", "kind_cell", "place_cell", "created_cell")
-    verbs = (CreateList, RenameList, ChangeType, DeleteList, *ResourceAdmin.verbs)
+    verbs = (CreateList, *LIST_VERBS, RenameList, ChangeType, DeleteList, *ResourceAdmin.verbs)
 
     @admin.display(description="Type", ordering="kind")
     def kind_cell(self, obj: Any) -> str:

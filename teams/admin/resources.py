@@ -1,4 +1,4 @@
-"""What the pages of lists, templates and campaigns share, and campaigns to look at."""
+"""What the pages of lists, templates and campaigns share."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere, Share, Unshare
-from teams.admin.site import console
-from teams.catalogue import ACCESS_CAMPAIGNS, ASSIGN_TEAM_RESOURCES, CATALOGUE
-from teams.models import Campaign, Team
+from teams.catalogue import ASSIGN_TEAM_RESOURCES, CATALOGUE
+from teams.models import Team
 
 
 class PlaceFilter(ScopedFilter):
@@ -70,21 +69,6 @@ class ArchiveFilter(ScopedFilter):
     def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return what was put away."""
         return queryset.filter(archived_at__isnull=False)
-
-
-class StatusFilter(ScopedFilter):
-    """By state of a campaign."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the states there are."""
-        return [(status.value, str(status.label)) for status in Campaign.Status]
-
-    def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        """Return the campaigns in that state."""
-        return queryset.filter(status=value)
 
 
 class ResourceAdmin(ConsoleAdmin):
@@ -202,6 +186,10 @@ class ResourceAdmin(ConsoleAdmin):
             for permission in area.permissions
             if permission in desk.edition.permissions and permission.level != TOP
         ]
+        offered = self.offered(request, obj)
+        grouped: dict[str, list[Verb]] = {}
+        for verb in offered:
+            grouped.setdefault(getattr(verb, "group", ""), []).append(verb)
         context = {
             "title": obj.name,
             "facts": self.facts_for(request, obj),
@@ -209,33 +197,9 @@ class ResourceAdmin(ConsoleAdmin):
             "teams": teams,
             "lines": lines,
             "links": self.links(request, obj),
-            "verbs": self.offered(request, obj),
+            "verbs": grouped.pop("", []),
+            "grouped": grouped,
             **self.more(request, obj),
             **panel_context(self, request, obj),
         }
         return self.page(request, obj, context)
-
-
-@admin.register(Campaign, site=console)
-class CampaignAdmin(ResourceAdmin):
-    """Campaigns and how far they have come."""
-
-    view_permission = ACCESS_CAMPAIGNS
-    menu_area = "campaigns"
-    menu_label = "Campaigns"
-    menu_icon = "send"
-
-    list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter: ClassVar[Any] = (PlaceFilter, StatusFilter, ArchiveFilter)
-    verbs = (*ARCHIVE_VERBS, GuestHere, WithdrawHere)
-
-    @admin.display(description="State")
-    def state_cell(self, obj: Any) -> SafeString:
-        """Return the state as dot and word."""
-        kind = {"draft": "draft", "scheduled": "invited", "sent": "active"}[obj.status]
-        label = obj.get_status_display()
-        return format_html('<span class="state state--{}">{}</span>', kind, label)
-
-    def facts(self, obj: Any) -> list[tuple[str, Any]]:
-        """Say the state first."""
-        return [("State", self.state_cell(obj)), *super().facts(obj)]

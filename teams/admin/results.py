@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from permissions import access
 from permissions.admin import Verb
 from permissions.resources import registry
-from teams.admin import words
+from teams.admin import mailing, words
 from teams.admin.desk import desk_of
 from teams.admin.resources import PlaceFilter, ResourceAdmin
 from teams.admin.site import console
@@ -24,13 +24,14 @@ from teams.models import Campaign, MailingList, Result
 
 @admin.register(Result, site=console)
 class ResultAdmin(ResourceAdmin):
-    """What was sent, where, to which list, and when. Figures are for a host to add."""
+    """What was sent, where, to which list, when, and how many got it."""
 
     view_permission = ACCESS_RESPONSE
     menu_area = "response"
     menu_label = "Response"
     menu_icon = "chart"
     menu_order = 60
+    page_template = "teams/console/result.html"
     empty_text = (
         "Nothing was sent yet where you may see results. A campaign is listed here once it is sent."
     )
@@ -79,6 +80,10 @@ class ResultAdmin(ResourceAdmin):
             ("Mailing list", self.list_cell(obj)),
             ("Subject", obj.subject or words.none("Not set")),
         ]
+
+    def more(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Count what was delivered, and who left through it."""
+        return {"progress": mailing.progress(obj)}
 
     def links(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
         """Lead to the campaign itself, where the reader may open it."""

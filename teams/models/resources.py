@@ -230,6 +230,7 @@ class Campaign(Archivable, Blocks, InSubaccount):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    problem = models.CharField(_("why it did not go out"), max_length=300, blank=True)
 
     class Meta(InSubaccount.Meta):
         verbose_name = _("campaign")
@@ -338,6 +339,10 @@ class Delivery(models.Model):
     A worker marks a row as being sent before it speaks to the mail server, and as sent
     afterwards. A row found half way belongs to a worker that died: nobody knows whether that
     message left, so it is never sent again and shown as unconfirmed.
+
+    ``email`` and ``values`` (merge fields by name, as text) are what the contact had when the
+    campaign was scheduled: who edits contacts afterwards changes neither where it goes nor what
+    it says. ``unsubscribed_at`` is when the contact left through this very message.
     """
 
     class Status(models.TextChoices):
@@ -356,8 +361,12 @@ class Delivery(models.Model):
     status = models.CharField(
         _("state"), max_length=12, choices=Status.choices, default=Status.WAITING
     )
+    email = models.EmailField(_("address"), blank=True)
+    values = models.JSONField(_("merge fields"), default=dict, blank=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     note = models.CharField(_("note"), max_length=200, blank=True)
     at = models.DateTimeField(_("last change"), default=timezone.now)
+    unsubscribed_at = models.DateTimeField(_("unsubscribed"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("delivery")

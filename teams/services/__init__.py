@@ -1,5 +1,15 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.campaigns import (
+    create_campaign,
+    delete_campaign,
+    duplicate_campaign,
+    edit_campaign,
+    rename_campaign,
+    set_audience,
+    share_campaign,
+    use_template,
+)
 from teams.services.contacts import (
     add_contact,
     edit_contact,
@@ -8,7 +18,16 @@ from teams.services.contacts import (
     take_off_list,
 )
 from teams.services.custom_fields import create_field, delete_field, rename_field
+from teams.services.exports import (
+    export_contacts,
+    open_export,
+)
 from teams.services.guests import give_guest_access, withdraw_guest_access
+from teams.services.imports import (
+    start_import,
+    undo_import,
+    upload_import,
+)
 from teams.services.items import archive_item, purge_item, restore_item
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
@@ -39,6 +58,7 @@ from teams.services.rows import (
     save_row,
 )
 from teams.services.segments import create_segment, edit_segment
+from teams.services.sending import schedule_campaign, send_campaign, unschedule_campaign
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -49,6 +69,7 @@ from teams.services.sharing import (
 from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggles, toggle_permission
+from teams.services.trials import send_test
 
 __all__ = [
     "add_contact",
@@ -61,27 +82,34 @@ __all__ = [
     "change_role",
     "change_row",
     "change_text",
+    "create_campaign",
     "create_field",
     "create_list",
     "create_segment",
     "create_subaccount",
     "create_team",
     "create_template",
+    "delete_campaign",
     "delete_field",
     "delete_list",
     "delete_saved_row",
+    "duplicate_campaign",
+    "edit_campaign",
     "edit_contact",
     "edit_segment",
+    "export_contacts",
     "give_guest_access",
     "insert_saved_row",
     "lock_row",
     "move_row",
+    "open_export",
     "purge_item",
     "put_on_list",
     "reactivate_member",
     "remove_from_team",
     "remove_member",
     "remove_row",
+    "rename_campaign",
     "rename_field",
     "rename_list",
     "rename_subaccount",
@@ -89,16 +117,26 @@ __all__ = [
     "restore_item",
     "restore_subaccount",
     "save_row",
+    "schedule_campaign",
+    "send_campaign",
+    "send_test",
     "set_accent",
     "set_address_masking",
+    "set_audience",
     "set_manager_reach",
     "set_primary_contact",
     "set_subscription",
     "set_toggles",
+    "share_campaign",
     "share_with_team",
+    "start_import",
     "suspend_member",
     "take_off_list",
     "toggle_permission",
+    "undo_import",
+    "unschedule_campaign",
     "unshare_with_team",
+    "upload_import",
+    "use_template",
     "withdraw_guest_access",
 ]

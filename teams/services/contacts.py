@@ -53,13 +53,14 @@ def clean_address(value: Any) -> str:
     Raises Invalid (WRONG_TYPE, NOT_TEXT, TOO_LONG, NOT_AN_ADDRESS), not repeating what was typed.
     """
     text = clean_line(value, "The address", limit=ADDRESS_LIMIT)
+    local, _, domain = text.rpartition("@")
     try:
         validate_email(text)
-    except ValidationError:
+        local.encode("ascii")  # two letters beyond it count as s and k, and their case as nothing
+    except (ValidationError, UnicodeError):
         raise Invalid(
             "The address must be an e-mail address such as ana@example.com.", code="NOT_AN_ADDRESS"
         ) from None
-    local, _, domain = text.rpartition("@")
     return f"{local}@{domain.lower()}"
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from permissions.errors import Invalid, NotFound
 from permissions.resources import registry
+from teams import flow
 from teams.catalogue import ACCESS_CONTENT, SAVE_ROWS
 from teams.models import Campaign, MessageTemplate, SavedRow
 from teams.services.base import service
@@ -41,11 +42,8 @@ def _editing(actor: Any, content: Content, act: str) -> Iterator[Work[Content]]:
         actor, _expect_rows(content), registry.of(content).actions["change"], act=act
     ) as work:
         refuse_put_away(work.obj)
-        if isinstance(work.obj, Campaign) and work.obj.status != Campaign.Status.DRAFT:
-            raise Invalid(
-                f"{work.obj} is {work.obj.get_status_display().lower()}: only a draft is edited.",
-                code="NOT_A_DRAFT",
-            )
+        if isinstance(work.obj, Campaign):
+            flow.refuse_settled(work.obj)
         yield work
 
 

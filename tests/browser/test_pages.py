@@ -8,10 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from teams import services
 from teams.factories import ContactFactory, CustomFieldFactory, SegmentFactory
 from teams.models import ListMembership
+from teams.services import delivery, letters
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
+from tests.services.mailing import ready
 
 pytestmark = pytest.mark.browser
 
@@ -70,6 +73,14 @@ PAGES = {
         "/teams/segment/act/create/{north}/?match=any&field=first_name&test=is_filled&value=",
         "/teams/customfield/",
         "/teams/account/{account}/act/masking/",
+        "/teams/campaign/{campaign}/change/",
+        "/teams/campaign/{campaign}/act/edit/",
+        "/teams/campaign/{campaign}/act/audience/",
+        "/teams/campaign/{ready}/change/",
+        "/teams/campaign/{ready}/act/schedule/",
+        "/teams/campaign/{ready}/act/send/",
+        "/teams/result/{sent}/change/",
+        "/unsubscribe/{token}/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "administrator": [
@@ -159,6 +170,17 @@ def faults(page: Any, said: list[str]) -> list[Any]:
     return found
 
 
+def _mailings(world: Any) -> dict[str, Any]:
+    """Return a campaign that lacks nothing, one that was sent, and how a contact of it leaves."""
+    whole, sent = (ready(world.places["north"]) for _ in range(2))
+    services.send_campaign(actor=world.account.owner, campaign=sent)
+    delivery.work_off(sent.pk)
+    row = sent.deliveries.first()
+    assert row is not None
+    token = letters.unsubscribe_token(sent, row.contact_id)
+    return {"ready": whole.pk, "sent": sent.pk, "token": token}
+
+
 @pytest.mark.parametrize(("who", "urls"), BATCHES)
 def test_pages_are_accessible_silent_and_fit(
     world: Any, live_server: Any, browser: Any, who: str, urls: list[str]
@@ -180,6 +202,8 @@ def test_pages_are_accessible_silent_and_fit(
         "contact": world.rows["contact"].pk,
         "segment": world.rows["segment"].pk,
         "result": world.rows["result"].pk,
+        "campaign": world.rows["campaign"].pk,
+        **_mailings(world),
     }
     wrong: list[Any] = []
     for url in urls:

@@ -66,7 +66,7 @@ def _act(stage: Stage, surface: Surface, place: Any, url: str, allowed: bool) ->
     tried = stage.try_out(url, data, lambda: surface.done(stage, place))
     if allowed:
         assert not surface.done(stage, place), f"{surface.name} is done before it is tried"
-        return [] if (tried.status, tried.done) == (302, True) else [f"POST: {tried}"]
+        return [] if (tried.status, tried.done) == (surface.answers, True) else [f"POST: {tried}"]
     # what is no right but a wrong choice (nobody to choose, no teams in this edition) is said on
     # the form
     refused = tried.status in REFUSED or (tried.status == 200 and tried.says_why)

@@ -42,6 +42,7 @@ class Surface:
     menu: str = ""
     data: Callable[[Stage, Any], dict[str, Any]] = lambda stage, place: {}
     done: Callable[[Stage, Any], bool] | None = None
+    answers: int = 302
     why: str = ""
 
     def ways_in(self, edition: str) -> tuple[Way, ...]:

@@ -5,9 +5,11 @@ What the person may do is read from the tables alone, never from the product.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache, cached_property
 from html import unescape
 from typing import Any, NamedTuple
@@ -37,12 +39,16 @@ from teams.factories import (
 from teams.models import (
     Account,
     Campaign,
+    ContactExport,
+    ContactImport,
     ListMembership,
     ManagedSubaccount,
     Membership,
     Subaccount,
 )
+from teams.services import transfers
 from tests.engine.truth import Row, World, columns, expected, table
+from tests.services.mailing import ready
 
 #: where a permission is asked: at the place of what is touched, at the other place (where the
 #: person touched works already), on the account, anywhere, or at every place that is not the home
@@ -243,7 +249,37 @@ class Stage:
         found["result"] = Campaign.objects.create(
             account=self.account, subaccount=place, slug="sent", name="Sent", status="sent"
         )
+        found |= self._carry(place, found["mailinglist"])
         self.things |= {(kind, place.pk): obj for kind, obj in found.items()}
+
+    def _carry(self, place: Subaccount, mailing_list: Any) -> dict[str, Any]:
+        """Return imports and an export that the person asked for themselves, all of a list."""
+        of: dict[str, Any] = {
+            "account": self.account,
+            "subaccount": place,
+            "mailing_list": mailing_list,
+            "is_whole": False,
+            "created_by": self.person.user,
+        }
+        file = transfers.keep(ContactImport, io.BytesIO(b"Address\nana@readers.example\n"))
+        name = "people.csv"
+        return {
+            "contactimport": ContactImport.objects.create(
+                status="preview", file=file, original_name=name, rows_total=1, **of
+            ),
+            "imported": ContactImport.objects.create(
+                status="done", created=1, original_name=name, rows_done=1, **of
+            ),
+            "contactexport": ContactExport.objects.create(status="done", **of),
+        }
+
+    def _write(self, place: Subaccount) -> None:
+        """Put campaigns into ``place`` that lack nothing: a draft, one that is scheduled."""
+        on = self.get("mailinglist", place)
+        draft, scheduled = (ready(place, count=1, mailing_list=on) for _ in range(2))
+        at = timezone.now() + timedelta(days=5)
+        services.schedule_campaign(actor=self.owner, campaign=scheduled, at=at)
+        self.things |= {("draft", place.pk): draft, ("scheduled", place.pk): scheduled}
 
     def _give(self, permission: str, obj: Any, **whom: Any) -> None:
         grants.give(permission=permission, obj=obj, granted_by=self.owner, **whom)
@@ -257,6 +293,7 @@ class Stage:
     def _furnish(self, place: Subaccount) -> None:
         """Put people into ``place``, each with as little as the act they are for allows."""
         self._fill(place)
+        self._write(place)
         put = {
             "low": self._member(place, self.lowest),
             "asleep": self._member(place, self.lowest, status="suspended"),

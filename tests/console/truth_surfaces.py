@@ -38,6 +38,7 @@ from teams.models import (
     SubaccountUserGrant,
     TeamMembership,
 )
+from tests.console import truth_campaigns, truth_transfers
 from tests.console.truth_contacts import ON_CONTACTS
 from tests.console.truth_contacts import PAGES as CONTACT_PAGES
 from tests.console.truth_content import ON_CONTENT
@@ -609,6 +610,7 @@ ON_THINGS = (
 )
 
 ACTS = (
+    *truth_transfers.ON_FILES,
     *ON_THE_THEME,
     *ON_PEOPLE,
     *ON_MANAGERS,
@@ -616,14 +618,14 @@ ACTS = (
     *ON_THINGS,
     *ON_CONTENT,
     *ON_CONTACTS,
+    *truth_campaigns.ON_CAMPAIGNS,
 )
-SURFACES = (*PAGES, *CONTENT_PAGES, *CONTACT_PAGES, *ACTS)
+SURFACES = (*PAGES, *CONTENT_PAGES, *CONTACT_PAGES, *truth_transfers.PAGES, *ACTS)
 
 #: verbs of the console that no record tries, and why
 UNTRIED: Mapping[tuple[str, str], str] = {
-    (
-        "user",
-        "add-person",
-    ): "adds to a place as the verb of the subaccount does, see test_people.py",
+    ("user", "add-person"): "adds as the verb of the subaccount does, see test_people.py",
     ("segment", "build"): "saves nothing: a page, tried as such",
+    **truth_campaigns.UNTRIED,
+    **truth_transfers.UNTRIED,
 }

@@ -44,7 +44,7 @@ from teams.factories import (
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account, ListMembership
+from teams.models import Account, ContactExport, ContactImport, ListMembership
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -206,6 +206,19 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
     }
 
 
+def moved_in(place: Any, mark: str, owner: Any, **far: int) -> dict[str, Any]:
+    """Make an import and an export of ``owner`` in ``place``: nobody else's business."""
+    where = {"account": place.account, "subaccount": place, "created_by": owner, **far}
+    return {
+        "contactimport": ContactImport.objects.create(
+            original_name=f"{mark} people.csv", status="preview", **where
+        ),
+        "contactexport": ContactExport.objects.create(
+            problem=f"{mark} was archived.", status="failed", **where
+        ),
+    }
+
+
 POSITIONS = {
     "emma_hq": ("administrator", "full", "editor", "author", "response_only"),
     "sailthru": ("marketer_admin", "marketer_limited"),
@@ -254,6 +267,8 @@ def build(edition: str) -> Arena:
         )
     people["exmember"] = UserFactory(username="p.exmember")
     own, hidden = rows_in(north, "north"), rows_in(south, VEIL)
+    own |= moved_in(north, "north", owner)
+    hidden |= moved_in(south, VEIL, owner)
     if edition == "sailthru":
         team = TeamFactory(account=account, name="Loyalty")
         TeamMembershipFactory(team=team, user=people["marketer_limited"])
@@ -301,6 +316,7 @@ def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
         "user": user,
         "membership": seat,
         **rows_in(place, MARK, pk=FAR + 6),
+        **moved_in(place, MARK, owner, pk=FAR + 6),
     }
     if edition == "sailthru":
         found["team"] = TeamFactory(pk=FAR + 7, account=account, name=f"{MARK} team")

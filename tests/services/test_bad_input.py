@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -26,7 +27,10 @@ from teams.factories import (
 )
 from teams.models import (
     Account,
+    Campaign,
     Contact,
+    ContactExport,
+    ContactImport,
     CustomField,
     ListMembership,
     MailingList,
@@ -38,7 +42,9 @@ from teams.models import (
     Subaccount,
     Team,
 )
+from teams.services import transfers
 from teams.services.content import new_row
+from tests.services.mailing import ready
 from tests.services.world import World, holds, is_sentence, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -90,11 +96,56 @@ class Cast:
             "joined": joined,
             "field": CustomFieldFactory(subaccount=w.south, codename="city"),
             "segment": SegmentFactory(subaccount=w.south),
+            "campaign": ready(w.south, count=1),
+            "scheduled": ready(w.south, status="scheduled", scheduled_at=tz.now()),
+            "letter": ready(w.south),
+            "contact_import": _uploaded(w),
+            "undoable": ContactImport.objects.create(status="done", created=1, **_asked(w)),
+            "contact_export": ContactExport.objects.create(
+                status="done",
+                file=transfers.keep(ContactExport, io.BytesIO(b"x")),
+                **_asked(w),
+            ),
         }
+
+
+def _asked(w: World) -> dict[str, Any]:
+    return {"account": w.account, "subaccount": w.south, "created_by": w.owner}
+
+
+def _uploaded(w: World) -> ContactImport:
+    file = io.BytesIO(b"Address\nnew@readers.example\n")
+    return services.upload_import(actor=w.owner, subaccount=w.south, file=file, name="a.csv")
+
+
+def _campaign(s: dict[str, Any]) -> dict[str, Any]:
+    return {"actor": s["actor"], "campaign": s["campaign"]}
 
 
 #: a call of every service that succeeds
 GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "upload_import": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["w"].south,
+        "file": io.BytesIO(b"Address\nnew@readers.example\n"),
+        "name": "people.csv",
+        "mailing_list": s["mailing_list"],
+        "encoding": "",
+    },
+    "start_import": lambda s: {
+        "actor": s["actor"],
+        "contact_import": s["contact_import"],
+        "mapping": {"Address": "email"},
+        "skips_errors": False,
+    },
+    "undo_import": lambda s: {"actor": s["actor"], "contact_import": s["undoable"]},
+    "export_contacts": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["w"].south,
+        "mailing_list": s["mailing_list"],
+        "segment": None,
+    },
+    "open_export": lambda s: {"actor": s["actor"], "contact_export": s["contact_export"]},
     "add_member": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -296,6 +347,32 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "account": s["account"],
         "on": True,
     },
+    "create_campaign": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Spring",
+    },
+    "edit_campaign": lambda s: (
+        _campaign(s)
+        | {
+            "subject": "Spring is here",
+            "sender_name": "North",
+            "sender_email": "news@north.example",
+            "reply_to": "answers@north.example",
+        }
+    ),
+    "rename_campaign": lambda s: _campaign(s) | {"name": "Spring"},
+    "set_audience": lambda s: (
+        _campaign(s) | {"mailing_list": s["mailing_list"], "segment": s["segment"]}
+    ),
+    "use_template": lambda s: _campaign(s) | {"template": s["template"]},
+    "duplicate_campaign": lambda s: _campaign(s) | {"name": "Spring"},
+    "share_campaign": lambda s: _campaign(s) | {"subaccount": s["subaccount"], "name": "Spring"},
+    "delete_campaign": _campaign,
+    "send_test": _campaign,
+    "schedule_campaign": lambda s: _campaign(s) | {"at": tz.now() + timedelta(days=1)},
+    "send_campaign": _campaign,
+    "unschedule_campaign": lambda s: {"actor": s["actor"], "campaign": s["scheduled"]},
 }
 RULES = {"match": "any", "rules": [{"field": "custom:city", "test": "is", "value": "Rome"}]}
 
@@ -450,6 +527,12 @@ POSITIONS = {
     "yes": lambda c: True,
 }
 KEYS = ANYTHING | {"NUL": lambda c: "two\x00", "case": lambda c: "TWO", "bytes": lambda c: b"two"}
+ADDRESSES = {
+    **ANYTHING,
+    "newline": lambda c: "a@readers.example\nBcc: b@readers.example",
+    "two": lambda c: "a@readers.example, b@readers.example",
+    "with a name": lambda c: "A <a@readers.example>",
+}
 SUBACCOUNTS = _models(Subaccount, "subaccount", account=lambda c: c.here["account"])
 MEMBERSHIPS = _models(
     Membership, "membership", account=lambda c: c.here["account"], user=lambda c: c.here["user"]
@@ -497,6 +580,27 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
     # contacts, their fields, segments
+    "contact_import": _in_south(ContactImport, "contact_import"),
+    "contact_export": _in_south(ContactExport, "contact_export"),
+    "file": ANYTHING
+    | {
+        "bytes": lambda c: b"Address\n",
+        "of text": lambda c: io.StringIO("Address\n"),
+        "of nothing": lambda c: io.BytesIO(),
+        "of zeros": lambda c: io.BytesIO(bytes(1000)),
+    },
+    "encoding": {k: v for k, v in ANYTHING.items() if k != "empty"}
+    | {"of Python": lambda c: "rot13", "NUL": lambda c: "cp1252\x00"},
+    "mapping": ANYTHING
+    | {
+        "nothing": lambda c: {},
+        "no address": lambda c: {"Address": "first_name"},
+        "unknown": lambda c: {"Address": "email", "id": "pk"},
+        "of lists": lambda c: {"Address": []},
+        "of dictionaries": lambda c: {"Address": {"email": 1}},
+        "our own field": lambda c: {"Address": "subaccount_id"},
+    },
+    "skips_errors": TRUTH,
     "where": _in_south(MailingList, "mailing_list") | {"person": lambda c: c.here["user"]},
     "contact": _in_south(Contact, "contact"),
     "field": _in_south(CustomField, "field"),
@@ -535,6 +639,13 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
             "rules": [{"field": "custom:city", "test": "is", "value": "a\x00b"}],
         },
     },
+    # campaigns
+    "campaign": _in_south(Campaign, "campaign"),
+    "subject": LINES | {"none": lambda c: None, "too long": lambda c: "x" * 1_000_000},
+    "sender_name": LINES,
+    "sender_email": ADDRESSES,
+    "reply_to": ADDRESSES,
+    "at": ENDS | {"none": lambda c: None},
 }
 #: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login,
 #: and None for what is to stay
@@ -542,6 +653,12 @@ ALLOWED = {
     ("add_member", "user", "foreign"),
     ("add_contact", "fields", "none"),
     ("create_segment", "mailing_list", "none"),
+    ("upload_import", "mailing_list", "none"),
+    ("upload_import", "name", "too long"),
+    ("export_contacts", "mailing_list", "none"),
+    ("export_contacts", "segment", "none"),
+    ("set_audience", "segment", "none"),
+    ("share_campaign", "name", "none"),
     *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),
     *(("edit_segment", name, "none") for name in ("name", "rules")),
     ("set_primary_contact", "membership", "none"),

@@ -6,11 +6,14 @@ exactly that permission.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from teams import services
 from teams.catalogue import CATALOGUE
@@ -25,7 +28,10 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import (
+    Campaign,
     Contact,
+    ContactExport,
+    ContactImport,
     CustomField,
     ListMembership,
     MailingList,
@@ -181,6 +187,51 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "archive_item": lambda s: services.archive_item(actor=s.actor, obj=s.item),
     "restore_item": lambda s: services.restore_item(actor=s.actor, obj=s.item),
     "purge_item": lambda s: services.purge_item(actor=s.actor, obj=s.item, confirm=str(s.item)),
+    # contacts in and out
+    "upload_import": lambda s: services.upload_import(
+        actor=s.actor, subaccount=s.w.north, file=io.BytesIO(b"Address\na@b.example"), name="a.csv"
+    ),
+    "start_import": lambda s: services.start_import(
+        actor=s.actor, contact_import=_moved(s, ContactImport), mapping={}
+    ),
+    "undo_import": lambda s: services.undo_import(
+        actor=s.actor, contact_import=_moved(s, ContactImport)
+    ),
+    "export_contacts": lambda s: services.export_contacts(actor=s.actor, subaccount=s.w.north),
+    "open_export": lambda s: services.open_export(
+        actor=s.actor, contact_export=_moved(s, ContactExport)
+    ),
+    # campaigns
+    "create_campaign": lambda s: services.create_campaign(
+        actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "edit_campaign": lambda s: services.edit_campaign(
+        actor=s.actor, campaign=_campaign(s), subject="x", sender_name="", sender_email=""
+    ),
+    "rename_campaign": lambda s: services.rename_campaign(
+        actor=s.actor, campaign=_campaign(s), name="Mine"
+    ),
+    "set_audience": lambda s: services.set_audience(
+        actor=s.actor, campaign=_campaign(s), mailing_list=s.mailing_list
+    ),
+    "use_template": lambda s: services.use_template(
+        actor=s.actor, campaign=_campaign(s), template=s.template
+    ),
+    "duplicate_campaign": lambda s: services.duplicate_campaign(
+        actor=s.actor, campaign=_campaign(s), name="Mine"
+    ),
+    "share_campaign": lambda s: services.share_campaign(
+        actor=s.actor, campaign=_campaign(s), subaccount=s.w.south
+    ),
+    "delete_campaign": lambda s: services.delete_campaign(actor=s.actor, campaign=_campaign(s)),
+    "send_test": lambda s: services.send_test(actor=s.actor, campaign=_campaign(s)),
+    "schedule_campaign": lambda s: services.schedule_campaign(
+        actor=s.actor, campaign=_campaign(s), at=timezone.now() + timedelta(days=1)
+    ),
+    "send_campaign": lambda s: services.send_campaign(actor=s.actor, campaign=_campaign(s)),
+    "unschedule_campaign": lambda s: services.unschedule_campaign(
+        actor=s.actor, campaign=_campaign(s)
+    ),
 }
 #: what archiving is tried on, by the permission that it needs
 ITEMS: dict[str, Callable[[World], Any]] = {
@@ -190,7 +241,12 @@ ITEMS: dict[str, Callable[[World], Any]] = {
     "delete_contacts": lambda w: ContactFactory(subaccount=w.north),
 }
 #: what cannot be ticked by itself is lacked without what it comes along with
-FOLLOWS = {"create_segments": "use_audience_builder"}
+FOLLOWS = {
+    "create_segments": "use_audience_builder",
+    "create_campaigns": "access_campaigns",
+    "test_campaigns": "access_campaigns",
+    "change_published_campaigns": "send_campaigns",
+}
 ROWS = [
     {
         "key": key,
@@ -203,8 +259,16 @@ ROWS = [
 RULES = {"match": "all", "rules": [{"field": "first_name", "test": "is_filled", "value": ""}]}
 
 
+def _campaign(s: Scene) -> Campaign:
+    return Campaign.objects.get(subaccount=s.w.north, slug="tried")
+
+
 def _contact(s: Scene) -> Contact:
     return Contact.objects.get(subaccount=s.w.north)
+
+
+def _moved(s: Scene, model: Any) -> Any:
+    return model.objects.get(created_by=s.actor)
 
 
 def _field(s: Scene) -> CustomField:
@@ -220,12 +284,13 @@ LINES = sorted(
 
 
 #: custom roles hold these with the Audience tab, so it takes somebody who lacks the tab
+IN_THE_PLACE = ("add_contact", "upload_import", "start_import", "undo_import")
 WITH_THE_TAB = ("view_contacts", "add_contacts", "create_segments")
 
 
 def edition_for(permission: str, service: str) -> str:
     """Return an edition where ``service`` exists and asks for ``permission``."""
-    if permission in WITH_THE_TAB and service != "delete_field":
+    if permission in (*WITH_THE_TAB, "export_contacts") and service != "delete_field":
         return "emma_hq"
     if service == "set_primary_contact":
         return "emma_enterprise"
@@ -240,7 +305,7 @@ def _without_the_tab(w: World, permission: str, service: str, mailing_list: Mail
         everything = w.edition.custom_roles
         assert everything is not None
         return w.member(w.custom(*(everything.tickable - {"assign_team_resources"})))
-    if permission != "add_contacts" or service == "add_contact":
+    if permission != "add_contacts" or service in IN_THE_PLACE:
         return w.member("author")
     guest = w.member("author", w.south)
     services.give_guest_access(
@@ -271,7 +336,7 @@ def scene(permission: str, service: str) -> Scene:
         place, actor = {"managed": [w.north]}, w.manager(toggles=("billing", "export_contacts"))
     elif permission == "manage_subaccount_settings":
         actor = w.manager(w.south, toggles=("subaccounts",))
-    elif permission == "manage_members":
+    elif permission in ("manage_members", "export_contacts"):
         actor = w.member("full")
     else:
         actor = w.manager(toggles=("managers", "export_contacts"))
@@ -285,6 +350,15 @@ def scene(permission: str, service: str) -> Scene:
     SegmentFactory(subaccount=w.north)
     contact = ContactFactory(subaccount=w.north)
     ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=mailing_list)
+    CampaignFactory(
+        subaccount=w.north,
+        slug="tried",
+        status="sent" if permission == "change_published_campaigns" else "draft",
+    )
+    for model in (ContactImport, ContactExport):
+        model.objects.create(
+            account=w.account, subaccount=w.north, created_by=actor.user, status="done"
+        )
     if service == "reactivate_member":
         Membership.objects.filter(pk=target.pk).update(status="suspended")
     return Scene(

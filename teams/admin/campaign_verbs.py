@@ -1,0 +1,396 @@
+"""Verbs about what a campaign is: drafts, copies, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from permissions.admin import VerbForm
+from teams import flow, selectors, services
+from teams.admin import mailing
+from teams.admin.desk import Place
+from teams.admin.forms import NameForm, OfferedField, chosen_from, offer
+from teams.admin.work import CreateWork, WorkVerb
+from teams.catalogue import (
+    CHANGE_PUBLISHED_CAMPAIGNS,
+    CREATE_CAMPAIGNS,
+    DELETE_CAMPAIGNS,
+    SHARE_CAMPAIGNS,
+)
+from teams.models import Campaign
+from teams.services.campaigns import copy_name
+
+NO_LIST = "No list yet"
+
+
+class CreateCampaign(CreateWork):
+    """Begin an empty draft."""
+
+    name = "create"
+    label = _("Add campaign")
+    permission = CREATE_CAMPAIGNS
+    noun = "campaign"
+    form_class = NameForm
+
+    def consequence(self) -> Sequence[str]:
+        """Say what comes next."""
+        return ("The new campaign is an empty draft; audience and content follow on its page.",)
+
+    def make(self, data: Mapping[str, Any]) -> Any:
+        """Create it."""
+        return services.create_campaign(actor=self.actor, subaccount=self.part, name=data["name"])
+
+
+class DraftVerb(WorkVerb):
+    """A verb about what is written in a draft."""
+
+    permission = CREATE_CAMPAIGNS
+    obj: Campaign
+
+    def obstacle(self) -> str:
+        """Refuse for what is no draft any more."""
+        if self.obj.status in flow.EDITABLE:
+            return ""
+        return f"{self.obj} is {self.obj.get_status_display().lower()}: only a draft is edited."
+
+
+def _line(label: str, help_text: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        help_text=help_text,
+        strip=False,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+    )
+
+
+class EditForm(VerbForm):
+    """Subject and sender, as free as the service leaves them."""
+
+    subject = _line("Subject", "{{first_name}} and other fields of a contact are filled in.")
+    sender_name = _line("Sender", "The name people see, for example Northwind Coffee.")
+    sender_email = _line("Sender's address")
+    reply_to = _line("Replies go to", "Leave empty for the sender's address.")
+
+    def prepare(self, verb: Any) -> None:
+        """Begin with what it has."""
+        for name, field in self.fields.items():
+            field.initial = getattr(verb.obj, name)
+
+
+class EditCampaign(DraftVerb):
+    """Write subject and sender."""
+
+    name = "edit"
+    label = _("Edit subject and sender…")
+    act = "edit"
+    group = "letter"
+    form_class = EditForm
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Edit {self.obj}"
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save subject and sender"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Write them."""
+        names = ("subject", "sender_name", "sender_email", "reply_to")
+        values = {name: data[name] for name in names}
+        services.edit_campaign(actor=self.actor, campaign=self.obj, **values)
+        return f"{self.obj} was changed."
+
+
+class AudienceForm(VerbForm):
+    """A list, and if wanted a segment."""
+
+    mailing_list = OfferedField(label="Mailing list", required=False)
+    segment = OfferedField(
+        label="Segment",
+        required=False,
+        help_text="Only contacts of the list that are in the segment get it.",
+    )
+
+    def prepare(self, verb: Any) -> None:
+        """Offer what the actor sees, and begin with what is chosen."""
+        campaign = verb.obj
+        lists = mailing.lists_for(verb.actor, campaign)
+        offer(self, "mailing_list", [("", NO_LIST), *((str(x.pk), x.name) for x in lists)])
+        found = mailing.segments_for(verb.actor, campaign)
+        segments = [
+            (str(s.pk), f"{s.name} (of {s.mailing_list})" if s.mailing_list else s.name)
+            for s in found
+        ]
+        offer(self, "segment", [("", "The whole list"), *segments])
+        self.fields["mailing_list"].initial = str(campaign.mailing_list_id or "")
+        self.fields["segment"].initial = str(campaign.segment_id or "")
+
+
+class ChooseAudience(DraftVerb):
+    """Say whom it goes to."""
+
+    name = "audience"
+    label = _("Choose audience…")
+    act = "choose the audience of"
+    group = "letter"
+    form_class = AudienceForm
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Choose the audience of {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say when it counts."""
+        return ("Who is on it when the campaign is scheduled gets it, if subscribed by then.",)
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save audience"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Choose it."""
+        lists = mailing.lists_for(self.actor, self.obj)
+        segments = mailing.segments_for(self.actor, self.obj)
+        chosen = chosen_from(lists, [data["mailing_list"]], "mailing list")
+        part = chosen_from(segments, [data["segment"]], "segment")
+        services.set_audience(
+            actor=self.actor,
+            campaign=self.obj,
+            mailing_list=chosen[0] if chosen else None,
+            segment=part[0] if part else None,
+        )
+        return f"{self.obj} goes to {chosen[0]}." if chosen else f"{self.obj} has no audience."
+
+
+class TemplateForm(VerbForm):
+    """A template of the same subaccount."""
+
+    template = OfferedField(label="Template")
+
+    def prepare(self, verb: Any) -> None:
+        """Offer what the actor sees."""
+        found = mailing.templates_for(verb.actor, verb.obj)
+        offer(self, "template", [(str(t.pk), t.name) for t in found])
+
+
+class UseTemplate(DraftVerb):
+    """Begin the content anew from a template."""
+
+    name = "template"
+    label = _("Use a template…")
+    act = "choose the template of"
+    group = "content"
+    form_class = TemplateForm
+
+    def obstacle(self) -> str:
+        """Refuse where there is none."""
+        if reason := super().obstacle():
+            return reason
+        if not mailing.templates_for(self.actor, self.obj).exists():
+            return f"There is no template in {self.obj.subaccount.name} that you may use."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Use a template for {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what is lost."""
+        lines = ["Its rows are copied. What is done to the template later changes nothing here."]
+        if self.obj.rows or self.obj.text:
+            lines.insert(0, f"What stands in {self.obj} now is replaced.")
+        return lines
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Use template"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Copy it."""
+        rows = mailing.templates_for(self.actor, self.obj)
+        template = chosen_from(rows, [data["template"]], "template")[0]
+        services.use_template(actor=self.actor, campaign=self.obj, template=template)
+        return f"{self.obj} begins with {template} now."
+
+
+class RenameCampaign(WorkVerb):
+    """Give it another name: a draft, or what was sent."""
+
+    name = "rename"
+    label = _("Rename…")
+    act = "rename"
+    form_class = NameForm
+    obj: Campaign
+
+    def needed(self) -> str:
+        """Ask for the right to change after sending once it is sent."""
+        is_sent = self.obj.status == Campaign.Status.SENT
+        return CHANGE_PUBLISHED_CAMPAIGNS if is_sent else CREATE_CAMPAIGNS
+
+    def obstacle(self) -> str:
+        """Refuse while it is on its way."""
+        if self.obj.status in Campaign.ON_ITS_WAY:
+            return f"{self.obj} is on its way: it is not renamed now."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Rename {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what stays."""
+        if self.obj.status == Campaign.Status.SENT:
+            return ("Only the name changes, which contacts never saw. What was sent stays.",)
+        return (f"Only the name changes. The short name stays {self.obj.slug}.",)
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Rename campaign"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Rename it."""
+        before = self.obj.name
+        made = services.rename_campaign(actor=self.actor, campaign=self.obj, name=data["name"])
+        return f"{before} is called {made} now."
+
+
+class CopyForm(NameForm):
+    """What the copy is called."""
+
+    def prepare(self, verb: Any) -> None:
+        """Propose a name."""
+        self.fields["name"].initial = copy_name(verb.obj.name)
+
+
+class CopyCampaign(WorkVerb):
+    """Make a draft of the same."""
+
+    name = "copy"
+    label = _("Copy…")
+    act = "copy"
+    permission = CREATE_CAMPAIGNS
+    on_archived = True
+    form_class = CopyForm
+    made: Any = None
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Copy {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what goes along."""
+        return ("The copy is a draft with the same audience, sender and content.",)
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Make a copy"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Copy it."""
+        made = services.duplicate_campaign(actor=self.actor, campaign=self.obj, name=data["name"])
+        self.made = made
+        return f"{made} is a copy of {self.obj}."
+
+    def next_url(self) -> str:
+        """Go to the copy."""
+        if self.made is not None:
+            self.obj = self.made
+        return self.back_url()
+
+
+class ShareForm(NameForm):
+    """Another subaccount, and the name there."""
+
+    subaccount = OfferedField(label="Subaccount")
+    field_order = ("subaccount", "name")
+
+    def prepare(self, verb: Any) -> None:
+        """Offer where the actor may share."""
+        super().prepare(verb)
+        offer(self, "subaccount", [(str(place.pk), place.name) for place in verb.places()])
+
+
+class ShareCampaign(WorkVerb):
+    """Put a copy into another subaccount."""
+
+    name = "share"
+    label = _("Share with a subaccount…")
+    act = "share"
+    permission = SHARE_CAMPAIGNS
+    on_archived = True
+    form_class = ShareForm
+
+    def places(self) -> list[Place]:
+        """Return the other subaccounts in which the actor may share."""
+        return [
+            place
+            for place in self.desk.active
+            if place.pk != self.obj.subaccount_id and self.desk.holds(SHARE_CAMPAIGNS, place.pk)
+        ]
+
+    def obstacle(self) -> str:
+        """Refuse where there is no other place."""
+        return "" if self.places() else "There is no other subaccount in which you may share."
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Share {self.obj} with another subaccount"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what goes along and what does not."""
+        return (
+            "A draft with the same subject and content is made there.",
+            "Audience, sender and template stay here: they are this client's own.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Share campaign"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Share it."""
+        own = selectors.subaccounts_of(self.actor).filter(account=self.desk.account)
+        place = chosen_from(own, [data["subaccount"]], "subaccount")[0]
+        made = services.share_campaign(
+            actor=self.actor, campaign=self.obj, subaccount=place, name=data["name"]
+        )
+        return f"{made} is a draft in {place} now."
+
+
+class DeleteCampaign(WorkVerb):
+    """Remove a draft for good."""
+
+    name = "delete"
+    label = _("Delete…")
+    act = "delete"
+    permission = DELETE_CAMPAIGNS
+    on_archived = True
+    is_danger = True
+    obj: Campaign
+
+    def obstacle(self) -> str:
+        """Refuse for what is on its way, and for what was sent."""
+        if self.obj.status in Campaign.ON_ITS_WAY:
+            return f"{self.obj} is on its way. Unschedule it first."
+        if self.obj.status == Campaign.Status.SENT or self.obj.deliveries.exists():
+            return f"{self.obj} was sent. Archive it instead."
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Delete {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say that it is for good."""
+        return (f"{self.obj} is removed for good. This cannot be undone; to archive keeps it.",)
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Delete it."""
+        label = str(self.obj)
+        services.delete_campaign(actor=self.actor, campaign=self.obj)
+        return f"{label} was deleted."

@@ -1,0 +1,159 @@
+"""Bring contacts in from a CSV file."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.management.base import CommandParser
+from django.db import transaction
+
+from permissions.management.base import PROBLEM, OurCommand, UsageError
+from teams import services
+from teams.csv_files import BYTES_LIMIT, ENCODINGS, MEGABYTE
+from teams.explain import find_user
+from teams.management.moving import add_where, bar, find_where
+from teams.models import ContactImport
+from teams.services import transfers
+from teams.services.import_rows import guess, targets
+from teams.services.imports import preview, run_import
+
+
+class Command(OurCommand):
+    """The same services as in the console, for whoever ``--actor`` names, carried out at once."""
+
+    help = (
+        "Import the contacts in FILE (CSV with a heading line, - for standard input) in the name "
+        "of ACTOR. Exits with 1 if nothing was imported, or not all of it."
+    )
+    formats = ("text", "json")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add what to import, where to, and how to read it."""
+        parser.add_argument("file")
+        add_where(parser)
+        parser.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            metavar="HEADING=FIELD",
+            help="email, first_name, last_name, custom:<short name>, or nothing to leave it out; "
+            "may be repeated. Usual headings are known",
+        )
+        parser.add_argument(
+            "--skip-errors", action="store_true", help="leave bad rows out instead of stopping"
+        )
+        parser.add_argument("--encoding", choices=ENCODINGS, default="", help="if it is not UTF-8")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Upload, start, carry out, and say what came of it; a dry run takes all of it back."""
+        actor = find_user(options["actor"])
+        where = find_where(options, mailing_list="list")
+        with ExitStack() as stack:
+            file = stack.enter_context(_opened(options["file"]))
+            name = "standard input" if options["file"] == "-" else Path(options["file"]).name
+            if options["dry_run"]:
+                stack.enter_context(_taken_back())
+            job = services.upload_import(
+                actor=actor, file=file, name=name, encoding=options["encoding"], **where
+            )
+            stack.callback(_forget, job.pk, str(job.file.name))
+            services.start_import(
+                actor=actor,
+                contact_import=job,
+                mapping=_mapping(job, options["map"]),
+                skips_errors=options["skip_errors"],
+            )
+            with bar(self, job.original_name) as tell:
+                _finish(job, tell)
+            self._say(job, options)
+        if job.status != ContactImport.Status.DONE:
+            raise SystemExit(PROBLEM)
+
+    def _say(self, job: ContactImport, options: dict[str, Any]) -> None:
+        figures = {
+            "status": job.status,
+            "added": job.created,
+            "changed": job.updated,
+            "bad": job.rejected,
+            "problem": job.problem,
+            "dry_run": options["dry_run"],
+        }
+        if options["format"] == "json":
+            self.json(figures | {"errors": job.errors})
+            return
+        for line, sentence in job.errors:
+            self.stdout.write(f"line {line}: {sentence}")
+        if job.rejected > len(job.errors):
+            self.stdout.write(f"… and {job.rejected - len(job.errors):,} more bad rows")
+        if job.problem:
+            self.stdout.write(job.problem)
+        end = " Nothing was imported: this was a dry run." if options["dry_run"] else ""
+        self.stdout.write(
+            f"{job.created:,} added, {job.updated:,} changed, {job.rejected:,} bad.{end}"
+        )
+
+
+def _mapping(job: ContactImport, given: list[str]) -> dict[str, str]:
+    headings = preview(job).headings
+    found = guess(headings, targets(job.subaccount))
+    for item in given:
+        heading, separator, target = item.rpartition("=")
+        if not separator or heading not in found:
+            known = ", ".join(headings)
+            raise UsageError(f"--map {item}: write HEADING=FIELD with a heading of: {known}.")
+        found = {one: "" if other == target else other for one, other in found.items()}
+        found[heading] = target
+    return found
+
+
+def _finish(job: ContactImport, tell: Callable[[Any], None]) -> None:
+    """Carry it out here, or wait for the worker that was quicker."""
+    run_import(job.pk, progress=tell)
+    while transfers.is_unfinished(ContactImport, job.pk):
+        time.sleep(1)
+        job.refresh_from_db()
+        tell(job)
+    job.refresh_from_db()
+
+
+def _forget(key: int, name: str) -> None:
+    """Remove the upload, unless it is still needed: nothing is started from a command again."""
+    rows = ContactImport.objects.filter(pk=key)
+    if not rows.filter(status__in=ContactImport.UNFINISHED).exists():
+        rows.filter(status=ContactImport.Status.PREVIEW).delete()
+        rows.update(file="")
+        transfers.drop(name)
+
+
+@contextmanager
+def _taken_back() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """Open the file; what cannot seek, such as a pipe, is copied as far as the limit."""
+    try:
+        with ExitStack() as stack:
+            raw: BinaryIO = (
+                sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
+            )
+            yield raw if raw.seekable() else stack.enter_context(_copied(raw))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _copied(raw: BinaryIO) -> Iterator[Any]:
+    with tempfile.TemporaryFile() as copy:
+        while copy.tell() <= BYTES_LIMIT and (chunk := raw.read(MEGABYTE)):
+            copy.write(chunk)
+        yield copy

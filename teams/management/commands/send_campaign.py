@@ -1,0 +1,151 @@
+"""Send or schedule a campaign, or carry on with what a dead worker left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from permissions.management.base import PROBLEM, OurCommand, UsageError
+from teams import services
+from teams.explain import find_object, find_user
+from teams.models import Campaign, Delivery
+from teams.services import delivery
+
+SAYS = {
+    "sent": "was sent",
+    "waiting": "is on its way: some messages are tried again later",
+    "given back": "went back to draft",
+    "no server": "waits: the mail server does not answer",
+    "nothing": "has nothing to send now",
+}
+
+
+class Command(OurCommand):
+    """The same services as in the console, for whoever ``--actor`` names."""
+
+    help = (
+        "Send a campaign in the name of ACTOR, now or --at a time; or --resume everything that "
+        "should be on its way. Exits with 1 if something did not go out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add who, what and when."""
+        parser.add_argument("--actor", help="the user name of whoever sends")
+        parser.add_argument("--account", help="the account's short name, such as emma-hq")
+        parser.add_argument("--campaign", help="subaccount/campaign, such as north/welcome")
+        parser.add_argument("--at", help="schedule it for then: 2026-11-23T09:00, in TIME_ZONE")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen")
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="carry on with all campaigns that are due, or with the one that is named",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do one of the three."""
+        named = options["account"] or options["campaign"]
+        if named and not (options["account"] and options["campaign"]):
+            raise UsageError("Name both --account and --campaign.")
+        campaign = _find(options["account"], options["campaign"]) if named else None
+        if options["resume"]:
+            if options["actor"] or options["at"]:
+                raise UsageError("--resume takes neither --actor nor --at: both are settled.")
+            due = delivery.due()
+            self._resume(due if campaign is None else [campaign], is_dry=options["dry_run"])
+            return
+        if campaign is None or not options["actor"]:
+            raise UsageError("Name --actor, --account and --campaign, or say --resume.")
+        at = _moment(options["at"]) if options["at"] else None
+        actor = find_user(options["actor"])
+
+        def settle() -> Campaign:
+            if at is None:
+                return services.send_campaign(actor=actor, campaign=campaign)
+            return services.schedule_campaign(actor=actor, campaign=campaign, at=at)
+
+        if options["dry_run"]:
+            self._try_out(settle)
+        else:
+            settled = settle()
+            if at is None:
+                self._resume([settled])
+            else:
+                self.stdout.write(f"{settled} is scheduled for {_said(settled.scheduled_at)}.")
+
+    def _try_out(self, settle: Callable[[], Campaign]) -> None:
+        """Settle it and take that back."""
+        with transaction.atomic():
+            campaign = settle()
+            count = _waiting(campaign)
+            transaction.set_rollback(True)
+        self.stdout.write(f"{campaign} would go to {count} contacts. Nothing was sent.")
+
+    def _resume(self, campaigns: Iterable[Campaign], *, is_dry: bool = False) -> None:
+        """Send what waits of each; what may be sent was settled by whoever scheduled it."""
+        problems = False
+        for campaign in campaigns:
+            count = _waiting(campaign)
+            if is_dry:
+                self.stdout.write(f"{campaign}: {count} messages wait. Nothing was sent.")
+                continue
+            with self._bar(str(campaign), count) as tell:
+                found = delivery.work_off(campaign.pk, progress=tell)
+            self.stdout.write(f"{campaign} {SAYS[found.state]}; {_counted(campaign)}.")
+            problems |= found.state in ("given back", "no server")
+        if problems:
+            raise SystemExit(PROBLEM)
+
+    @contextmanager
+    def _bar(self, name: str, count: int) -> Iterator[Callable[[int], None]]:
+        """Show a progress bar beside the output, where somebody is looking."""
+        stream: Any = vars(self.stderr)["_out"]
+        console = Console(file=stream)
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(name, total=count)
+            yield lambda done: bar.update(task, completed=done)
+
+
+def _find(account: str, campaign: str) -> Campaign:
+    found = find_object(f"teams.campaign:{account}/{campaign}")
+    assert isinstance(found, Campaign)  # noqa: S101  (the label says so)
+    return found
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise UsageError(f"{text!r} is no time. Write it like 2026-11-23T09:00.")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found
+
+
+def _said(moment: datetime | None) -> str:
+    return "" if moment is None else f"{timezone.localtime(moment):%d %b %Y %H:%M %Z}"
+
+
+def _waiting(campaign: Campaign) -> int:
+    return campaign.deliveries.filter(status=Delivery.Status.WAITING).count()
+
+
+def _counted(campaign: Campaign) -> str:
+    """Return "2 sent, 1 failed": how many of its messages are in which state."""
+    statuses = list(campaign.deliveries.values_list("status", flat=True))
+    counts = [(statuses.count(status.value), status.label) for status in Delivery.Status]
+    return ", ".join(f"{n} {str(label).lower()}" for n, label in counts if n) or "no messages"

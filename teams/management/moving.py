@@ -1,0 +1,48 @@
+"""What the commands that carry contacts in and out share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import CommandParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from teams.explain import find_object
+
+
+def add_where(parser: CommandParser) -> None:
+    """Add who, and where."""
+    parser.add_argument("--actor", required=True, help="the user name of whoever does it")
+    parser.add_argument("--account", required=True, help="its short name, such as emma-hq")
+    parser.add_argument("--subaccount", required=True, help="its short name, such as north")
+    parser.add_argument("--list", help="the short name of a mailing list there")
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen")
+
+
+def find_where(options: dict[str, Any], **kinds: str) -> dict[str, Any]:
+    """Return the subaccount that was named, and what of ``kinds`` ({argument: option})."""
+    place = f"{options['account']}/{options['subaccount']}"
+    found: dict[str, Any] = {"subaccount": find_object(f"teams.subaccount:{place}")}
+    for argument, option in kinds.items():
+        if options[option]:
+            label = argument.replace("_", "")
+            found[argument] = find_object(f"teams.{label}:{place}/{options[option]}")
+    return found
+
+
+@contextmanager
+def bar(command: Any, name: str) -> Iterator[Callable[[Any], None]]:
+    """Show on the error output how far a job is, where somebody is looking."""
+    console = Console(file=vars(command.stderr)["_out"])
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        task = shown.add_task(name, total=None)
+        yield lambda job: shown.update(task, completed=job.rows_done, total=job.rows_total)

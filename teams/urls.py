@@ -1,0 +1,10 @@
+"""Addresses for people who are nobody's member: a project includes them where it likes."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from teams.views import unsubscribe
+
+app_name = "teams"
+urlpatterns = [path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe")]

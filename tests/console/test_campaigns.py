@@ -1,0 +1,215 @@
+"""Campaigns in the console: what is offered, what is chosen, what is shown."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from teams import services
+from teams.factories import MailingListFactory, MessageTemplateFactory, SegmentFactory
+from teams.models import Campaign, Delivery
+from teams.services import delivery
+from teams.services.content import new_row
+from tests.services.mailing import mailing_list, now, ready, states, subscriber
+from tests.services.world import World, world
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/teams/campaign/"
+
+
+@pytest.fixture
+def w() -> World:
+    return world("emma_hq")
+
+
+def browser(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def page(client: Client, campaign: Campaign, **query: Any) -> str:
+    answer = client.get(f"{LIST}{campaign.pk}/change/", query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def act(client: Client, campaign: Campaign, verb: str, **data: Any) -> Any:
+    return client.post(f"{LIST}{campaign.pk}/act/{verb}/", data)
+
+
+def test_a_campaign_is_written_and_sent(w: World) -> None:
+    client = browser(w.owner)
+    template = MessageTemplateFactory(subaccount=w.north, rows=[new_row("<p>Spring</p>")])
+    on = mailing_list(w.north)
+    subscriber(on)
+    made = client.post(f"{LIST}act/create/{w.north.pk}/", {"name": "Spring"})
+    campaign = Campaign.objects.get()
+    assert made["Location"] == f"{LIST}{campaign.pk}/change/"
+    missing = page(client, campaign)
+    for line in ("It has no audience.", "It has no subject.", "It has no sender."):
+        assert line in missing
+    assert "act/send/" not in missing
+    act(client, campaign, "audience", mailing_list=on.pk, segment="")
+    act(client, campaign, "template", template=template.pk)
+    act(
+        client,
+        campaign,
+        "edit",
+        subject="Spring",
+        sender_name="North",
+        sender_email="news@north.example",
+    )
+    ready_now = page(client, campaign)
+    assert "Before it can go out" not in ready_now
+    asked = client.get(f"{LIST}{campaign.pk}/act/send/").content.decode()
+    assert "1 contact now" in asked
+    assert act(client, campaign, "send").status_code == 302
+    assert "Scheduled" in page(client, campaign)
+    delivery.work_off(campaign.pk)
+    assert len(mail.outbox) == 1
+    after = page(client, campaign)
+    assert "1 of 1 settled" in after
+    result = client.get(f"/teams/result/{campaign.pk}/change/").content.decode()
+    assert "1 of 1 settled" in result
+
+
+def test_a_scheduled_campaign_is_edited_by_nobody(w: World) -> None:
+    client, campaign = browser(w.owner), ready(w.north)
+    at = timezone.now() + timedelta(days=1)
+    assert act(client, campaign, "schedule", at=at.strftime("%Y-%m-%dT%H:%M")).status_code == 302
+    shown = page(client, campaign)
+    for verb in ("edit", "audience", "template", "add-row", "text", "rename", "delete", "archive"):
+        assert f"act/{verb}/" not in shown
+        assert client.get(f"{LIST}{campaign.pk}/act/{verb}/").status_code == 403
+    for verb in ("reschedule", "unschedule", "send", "copy"):
+        assert f"act/{verb}/" in shown
+    assert act(client, campaign, "unschedule").status_code == 302
+    assert states(campaign) == {}
+
+
+@pytest.mark.parametrize("when", ["", "soon", "2001-01-01T00:00", "9999-12-31T23:59", "a\x00b"])
+def test_a_time_that_cannot_be_is_said_on_the_form(w: World, when: str) -> None:
+    client, campaign = browser(w.owner), ready(w.north)
+    answer = act(client, campaign, "schedule", at=when)
+    assert answer.status_code == 200
+    assert "error" in answer.content.decode()
+    assert now(campaign).status == Campaign.Status.DRAFT
+
+
+# pickers
+
+
+def test_pickers_offer_what_the_person_sees_and_nothing_else() -> None:
+    w, rival = world("sailthru"), world("sailthru")
+    member = w.member("marketer_limited").user
+    team = w.team(member)
+    campaign = ready(w.north)
+    services.share_with_team(actor=w.owner, team=team, obj=campaign.mailing_list)
+    hidden = MailingListFactory(subaccount=w.north, name="Hidden list")
+    elsewhere = MailingListFactory(subaccount=w.south, name="South list")
+    foreign = MailingListFactory(subaccount=rival.north, name="Rival list")
+    away = MailingListFactory(subaccount=w.north, name="Old list", archived_at=timezone.now())
+    SegmentFactory(subaccount=w.north, name="Hidden part", mailing_list=hidden)
+    MessageTemplateFactory(subaccount=w.north, name="Hidden template")
+    client = browser(member)
+    form = client.get(f"{LIST}{campaign.pk}/act/audience/").content.decode()
+    assert campaign.mailing_list.name in form
+    for name in ("Hidden list", "South list", "Rival list", "Old list", "Hidden part"):
+        assert name not in form
+    assert client.get(f"{LIST}{campaign.pk}/act/template/").status_code == 403
+    answers = {
+        str(act(client, campaign, "audience", mailing_list=key, segment="").context["form"].errors)
+        for key in (hidden.pk, elsewhere.pk, foreign.pk, away.pk, 987654321)
+    }
+    assert len(answers) == 1
+    assert now(campaign).mailing_list == campaign.mailing_list
+
+
+def test_the_size_of_an_audience_counts_only_contacts_the_person_sees(w: World) -> None:
+    campaign = ready(w.north, count=3)
+    subscriber(campaign.mailing_list, status="unsubscribed")
+    assert "3 contacts" in page(browser(w.owner), campaign)
+    guest = w.member("author", w.south)
+    services.give_guest_access(
+        actor=w.owner, user=guest.user, obj=campaign, permissions=["access_campaigns"]
+    )
+    shown = page(browser(guest.user), campaign)
+    assert "Not shown" in shown
+    assert "3 contacts" not in shown
+
+
+def test_a_masked_person_learns_no_number_from_a_segment_about_addresses(w: World) -> None:
+    rules = {"match": "all", "rules": [{"field": "email", "test": "contains", "value": "contact"}]}
+    campaign = ready(w.north, count=3)
+    part = SegmentFactory(subaccount=w.north, rules=rules)
+    services.set_audience(
+        actor=w.owner, campaign=campaign, mailing_list=campaign.mailing_list, segment=part
+    )
+    full = browser(w.member("full").user)
+    assert "3 contacts" in page(full, campaign)
+    services.set_address_masking(actor=w.owner, account=w.account, on=True)
+    assert "3 contacts" not in page(full, campaign)
+    asked = full.get(f"{LIST}{campaign.pk}/act/send/").content.decode()
+    assert "3 contacts" not in asked
+
+
+def test_a_preview_shows_one_contact_by_name_and_never_an_address(w: World) -> None:
+    campaign = ready(w.north, count=0, rows=[new_row("<p>{{first_name}} at {{email}}</p>")])
+    contact = subscriber(campaign.mailing_list, first_name="Vera", email="vera@readers.example")
+    client, stranger = browser(w.owner), subscriber(mailing_list(w.north), first_name="Otto")
+    assert "Robin at robin@example.com" in page(client, campaign)
+    shown = page(client, campaign, contact=contact.pk)
+    assert "Vera at robin@example.com" in shown
+    assert contact.email not in shown
+    for key in (stranger.pk, 987654321, "x", "\x00", "9" * 40):
+        assert "Robin at robin@example.com" in page(client, campaign, contact=key)
+
+
+def test_what_a_worker_could_not_do_is_shown(w: World) -> None:
+    campaign = ready(w.north, count=4)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    keys = list(campaign.deliveries.order_by("pk").values_list("pk", flat=True))
+    Delivery.objects.filter(pk=keys[0]).update(status="unconfirmed")
+    Delivery.objects.filter(pk=keys[1]).update(status="failed", note="refused (550)")
+    delivery.work_off(campaign.pk)
+    shown = page(browser(w.owner), campaign)
+    for words in ("Unconfirmed", "it is never sent twice", "Failed", "4 of 4 settled"):
+        assert words in shown
+
+
+def test_a_page_asks_as_many_questions_for_many_deliveries_as_for_one(w: World) -> None:
+    client = browser(w.owner)
+    found = []
+    for count in (1, 30):
+        campaign = ready(w.north, count=count)
+        services.send_campaign(actor=w.owner, campaign=campaign)
+        delivery.work_off(campaign.pk)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            page(client, campaign)
+        found.append(len(queries))
+    assert found[0] == found[1]
+
+
+def test_a_share_leads_only_where_one_may_share() -> None:
+    w = world("emma_corporate")
+    boss = w.manager(w.north, toggles=("share_campaigns",)).user
+    campaign = ready(w.north)
+    client = browser(boss)
+    assert "act/share/" not in page(client, campaign)
+    answer = act(client, campaign, "share", subaccount=w.south.pk, name="Mine")
+    assert Campaign.objects.filter(subaccount=w.south).count() == 0
+    assert answer.status_code in (200, 403)
+    both = w.manager(w.north, w.south, toggles=("share_campaigns",)).user
+    assert act(browser(both), campaign, "share", subaccount=w.south.pk, name="Mine").status_code
+    assert Campaign.objects.get(subaccount=w.south).mailing_list is None

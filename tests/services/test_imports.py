@@ -1,0 +1,423 @@
+"""Contacts from a file: who may, what a row does, all or nothing, undone, and what is not told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from permissions.models import AuditEvent
+from teams import services
+from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
+from teams.models import Contact, ContactImport, Delivery, ImportedRow
+from teams.models.account import TeamMode
+from teams.services import imports, transfers
+from teams.services.import_rows import guess, targets
+from tests.services.moving import (
+    addresses,
+    bring_in,
+    field,
+    put_on,
+    start,
+    undo,
+    upload,
+)
+from tests.services.world import World, refused, world
+
+pytestmark = pytest.mark.django_db
+
+TWO = "Address,First name\nana@example.com,Ana\nben@example.com,Ben\n"
+
+
+@pytest.fixture
+def w() -> World:
+    """Return an account without teams."""
+    return world("emma_hq")
+
+
+@pytest.fixture
+def full(w: World) -> Any:
+    """Return somebody who may add and see contacts in north."""
+    return w.member("full").user
+
+
+def events(action: str) -> list[dict[str, Any]]:
+    return [event.data for event in AuditEvent.objects.filter(action=f"contact_import.{action}")]
+
+
+def limited() -> tuple[World, Any, Any, Any]:
+    """Return a world with teams, a limited person, a list they see and one they do not."""
+    w = world("sailthru", team_mode=TeamMode.LISTS)
+    person = w.member("marketer_limited").user
+    shown, hidden = MailingListFactory.create_batch(2, subaccount=w.north, created_by=w.owner)
+    services.share_with_team(actor=w.owner, team=w.team(person), obj=shown)
+    return w, person, shown, hidden
+
+
+# what a row does
+
+
+def test_import_adds_contacts_and_puts_them_on_the_list(w: World, full: Any) -> None:
+    found = MailingListFactory(subaccount=w.north)
+    job = bring_in(full, found, TWO)
+    assert (job.status, job.created, job.updated, job.rejected) == ("done", 2, 0, 0)
+    assert {(c.email, c.first_name) for c in found.contacts.all()} == {
+        ("ana@example.com", "Ana"),
+        ("ben@example.com", "Ben"),
+    }
+    assert events("done") == [
+        {"subaccount": w.north.pk, "created": 2, "updated": 0, "rejected": 0, "left": 0}
+    ]
+
+
+def test_import_changes_what_is_there_and_keeps_what_the_row_leaves_empty(
+    w: World, full: Any
+) -> None:
+    field(w.north, "city")
+    ana = ContactFactory(
+        subaccount=w.north, email="Ana@Example.com", first_name="A", last_name="Old",
+        fields={"city": "Rome", "size": "3"},
+    )  # fmt: skip
+    text = "Address,First name,Last name,City\nana@example.COM,Ana,,Oslo\n"
+    job = bring_in(full, w.north, text, mapping={"City": "custom:city"})
+    ana.refresh_from_db()
+    assert (job.created, job.updated) == (0, 1)
+    assert (ana.email, ana.first_name, ana.last_name) == ("Ana@Example.com", "Ana", "Old")
+    assert ana.fields == {"city": "Oslo", "size": "3"}
+
+
+def test_the_same_file_twice_changes_nothing_the_second_time(w: World, full: Any) -> None:
+    bring_in(full, w.north, TWO)
+    job = bring_in(full, w.north, TWO)
+    assert (job.status, job.created, job.updated) == ("done", 0, 0)
+    assert Contact.objects.count() == 2
+
+
+def test_import_never_subscribes_anybody_again(w: World, full: Any) -> None:
+    ana = ContactFactory(
+        subaccount=w.north,
+        email="ana@example.com",
+        status="unsubscribed",
+        unsubscribed_at=timezone.now(),
+    )
+    text = "Address,First name,status,unsubscribed_at\nana@example.com,Anna,subscribed,\n"
+    bring_in(full, MailingListFactory(subaccount=w.north), text)
+    before = ana.unsubscribed_at
+    ana.refresh_from_db()
+    assert (ana.first_name, ana.status, ana.unsubscribed_at) == ("Anna", "unsubscribed", before)
+
+
+@pytest.mark.parametrize("name", ["id", "pk", "subaccount", "account", "owner", "role", "lists"])
+def test_columns_named_as_ours_are_unknown_and_set_nothing(w: World, full: Any, name: str) -> None:
+    other = world("emma_hq")
+    victim = ContactFactory(subaccount=other.north)
+    headings = ["Address", name]
+    assert guess(headings, targets(w.north)) == {"Address": "email", name: ""}
+    job = upload(full, w.north, f"Address,{name}\nana@example.com,{victim.pk}\n")
+    with refused("MAPPING"):
+        start(full, job, mapping={name: name})
+    start(full, job)
+    imports.run_import(job.pk)
+    ana = Contact.objects.get(email="ana@example.com")
+    assert ana.pk != victim.pk
+    assert (ana.subaccount, ana.account) == (w.north, w.account)
+    assert addresses(other.north) == {victim.email}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("nobody,x,1", "must be an e-mail address"),
+        (",x,1", "must be an e-mail address"),
+        ("d41d8cd98f00b204e9800998ecf8427e,x,1", "is a hash of one"),
+        ("ſam@example.com,x,1", "must be an e-mail address"),
+        (f"{'a' * 250}@example.com,x,1", "at most 254"),
+        (f"eve@example.com,{'x' * 81},1", "at most 80"),
+        ("eve@example.com,x\u202ey\x7f".replace("\x7f", "\u0085"), "The row has 2 cells"),
+        ('eve@example.com,"x\ny",1', "line breaks"),
+        ("eve@example.com,x,many", "must be a number"),
+        ("eve@example.com,x", "The row has 2 cells; the heading line has 3"),
+        ("eve@example.com,x,1,2", "The row has 4 cells"),
+        ("ANA@example.com,x,1", "The same address is in line 2"),
+    ],
+)
+def test_bad_rows_are_named_by_line_and_left_out_by_choice(
+    w: World, full: Any, row: str, said: str
+) -> None:
+    field(w.north, "size", "number")
+    text = f"Address,First name,Size\nana@example.com,Ana,2\n{row}\nben@example.com,Ben,\n"
+    mapping = {"Size": "custom:size"}
+    stopped = bring_in(full, w.north, text, mapping=mapping)
+    assert (stopped.status, stopped.rejected, stopped.rows_done) == ("failed", 1, 0)
+    assert addresses(w.north) == set()
+    [[line, sentence]] = stopped.errors
+    assert line == 3
+    assert said in sentence
+
+    again = start(full, stopped, mapping=mapping, skips_errors=True)
+    imports.run_import(again.pk)
+    again.refresh_from_db()
+    assert (again.status, again.created, again.rejected) == ("done", 2, 1)
+    assert addresses(w.north) == {"ana@example.com", "ben@example.com"}
+
+
+def test_a_hundred_errors_are_kept_and_all_are_counted(w: World, full: Any) -> None:
+    text = "Address\n" + "nobody\n" * 1500
+    job = bring_in(full, w.north, text, skips_errors=True)
+    assert (job.rejected, len(job.errors), job.created) == (1500, 100, 0)
+    assert job.errors[-1][0] == 101
+
+
+# who may
+
+
+def test_import_needs_add_contacts_at_every_step(w: World) -> None:
+    nobody = w.member("author").user
+    with refused("OUT_OF_SCOPE"):
+        upload(nobody, w.north, TWO)
+    full = w.member("full")
+    job = upload(full.user, w.north, TWO)
+    full.delete()
+    with refused("NOT_FOUND"):
+        start(full.user, job)
+
+
+def test_import_of_somebody_else_is_not_there(w: World, full: Any) -> None:
+    job = upload(w.owner, w.north, TWO)
+    with refused("NOT_FOUND"):
+        start(full, job)
+    with refused("NOT_FOUND"):
+        imports.discard_import(actor=full, contact_import=job)
+    with refused("NOT_FOUND"):
+        imports.undo_import(actor=full, contact_import=job)
+
+
+def test_list_of_another_place_is_not_there(w: World, full: Any) -> None:
+    elsewhere = MailingListFactory(subaccount=w.south)
+    with refused("NOT_FOUND"):
+        upload(full, w.north, TWO, mailing_list=elsewhere)
+    foreign = MailingListFactory()
+    with refused("NOT_FOUND"):
+        upload(full, foreign, TWO)
+
+
+def test_rights_are_asked_again_in_every_batch(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "BATCH", 1)
+    seat = w.member("full")
+    job = start(seat.user, upload(seat.user, w.north, TWO), skips_errors=True)
+
+    def revoke(_job: ContactImport) -> None:
+        seat.role = "author"
+        seat.save()
+
+    imports.run_import(job.pk, progress=revoke)
+    job.refresh_from_db()
+    assert (job.status, job.created, job.rows_done) == ("failed", 1, 1)
+    assert "it needs Add contacts in North" in job.problem
+    assert addresses(w.north) == {"ana@example.com"}
+
+
+def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BATCH", 1)
+    seat = w.member("full")
+    ben = ContactFactory(subaccount=w.north, email="ben@example.com", first_name="B")
+    job = start(seat.user, upload(seat.user, w.north, TWO + "cem@example.com,Cem\n"))
+
+    def revoke(job: ContactImport) -> None:
+        if job.rows_done == 2 and job.status == "running":
+            assert addresses(w.north) == {"ana@example.com", "ben@example.com"}
+            seat.delete()
+
+    imports.run_import(job.pk, progress=revoke)
+    job.refresh_from_db()
+    ben.refresh_from_db()
+    assert job.status == "failed"
+    assert job.problem.endswith("Nothing was imported.")
+    assert (addresses(w.north), ben.first_name) == ({"ben@example.com"}, "B")
+
+
+def test_switched_off_login_and_archived_place_stop_an_import(w: World) -> None:
+    for stop in ("login", "place", "list"):
+        seat = w.member("full")
+        to = MailingListFactory(subaccount=w.north)
+        job = start(seat.user, upload(seat.user, to, TWO))
+        match stop:
+            case "login":
+                seat.user.is_active = False
+                seat.user.save()
+            case "place":
+                w.north.archived_at = timezone.now()
+                w.north.save()
+            case _:
+                w.north.archived_at = None
+                w.north.save()
+                to.delete()
+        imports.run_import(job.pk)
+        job.refresh_from_db()
+        assert (job.status, Contact.objects.count()) == ("failed", 0)
+        w.north.archived_at = None
+        w.north.save()
+
+
+def test_guest_of_a_list_imports_into_it_and_nowhere_else(w: World) -> None:
+    guest = w.member("author", w.south).user
+    shared = MailingListFactory(subaccount=w.north)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=shared,
+        permissions=["access_audience", "view_contacts", "add_contacts"],
+    )
+    assert bring_in(guest, shared, TWO).created == 2
+    with refused("NOT_FOUND"):
+        upload(guest, w.north, TWO)
+    other = MailingListFactory(subaccount=w.north)
+    with refused("NOT_FOUND"):
+        upload(guest, other, TWO)
+
+
+# what is not told
+
+
+def test_team_limited_person_needs_a_list_they_see() -> None:
+    w, person, shown, hidden = limited()
+    with refused("LIST_NEEDED"):
+        upload(person, w.north, TWO)
+    with refused("NOT_FOUND"):
+        upload(person, hidden, TWO)
+    assert bring_in(person, shown, TWO).created == 2
+
+
+def test_hidden_contact_comes_onto_the_list_as_it_is_and_nobody_is_told() -> None:
+    w, person, shown, hidden = limited()
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="Secret")
+    put_on(hidden, contact)
+    text = "Address,First name\nana@example.com,Mine\n"
+    there = bring_in(person, shown, text)
+    contact.refresh_from_db()
+    assert contact.first_name == "Secret"
+    assert shown.contacts.get() == contact
+
+    new = bring_in(person, shown, text.replace("ana", "zoe"))
+    told = ("status", "created", "updated", "rejected", "errors", "problem", "rows_done", "left")
+    assert [getattr(there, name) for name in told] == [getattr(new, name) for name in told]
+    undone = [undo(person, job) for job in (there, new)]
+    assert len({tuple(str(getattr(job, name)) for name in told) for job in undone}) == 1
+    assert addresses(w.north) == {"ana@example.com"}
+    assert not shown.contacts.exists()
+
+
+def test_archived_contact_is_brought_back_and_put_away_again(w: World, full: Any) -> None:
+    moment = timezone.now()
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", archived_at=moment)
+    job = bring_in(full, w.north, "Address\nana@example.com\n")
+    contact.refresh_from_db()
+    assert (contact.is_archived, job.updated) == (False, 1)
+    undo(full, job)
+    contact.refresh_from_db()
+    assert contact.archived_at == moment
+
+
+def test_who_adds_without_seeing_changes_nothing_that_is_there() -> None:
+    w = world("emma_hq")
+    person = w.member("author", w.south).user
+    services.give_guest_access(
+        actor=w.owner, user=person, obj=w.north, permissions=["add_contacts"]
+    )
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="Secret")
+    job = bring_in(person, w.north, TWO)
+    contact.refresh_from_db()
+    assert (job.created, job.updated, contact.first_name) == (2, 0, "Secret")
+
+
+def test_whoever_sees_masked_addresses_does_not_import() -> None:
+    w = world("sailthru", team_mode=TeamMode.OFF, masks_addresses=True)
+    person = w.member("marketer_admin").user
+    with refused("OUT_OF_SCOPE"):
+        upload(person, w.north, TWO)
+    assert bring_in(w.owner, w.north, TWO).created == 2
+
+
+# undone
+
+
+def test_undo_removes_what_was_added_and_puts_back_what_was_changed(w: World, full: Any) -> None:
+    field(w.north, "city")
+    to = MailingListFactory(subaccount=w.north)
+    ben = ContactFactory(subaccount=w.north, email="ben@example.com", first_name="B")
+    text = "Address,First name,City\nana@example.com,Ana,Oslo\nben@example.com,Ben,Bonn\n"
+    job = bring_in(full, to, text, mapping={"City": "custom:city"})
+    assert (job.created, job.updated, to.contacts.count()) == (1, 1, 2)
+    done = undo(full, job)
+    ben.refresh_from_db()
+    assert (done.status, done.left, done.problem) == ("undone", 0, "")
+    assert (ben.first_name, ben.fields, to.contacts.count()) == ("B", {}, 0)
+    assert addresses(w.north) == {"ben@example.com"}
+    assert not ImportedRow.objects.exists()
+    with refused("ALREADY_SO"):
+        imports.undo_import(actor=full, contact_import=job)
+
+
+def test_undo_leaves_what_was_changed_since_and_counts_it(w: World, full: Any) -> None:
+    to, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    names = ("renamed", "gone", "listed", "mailed", "filed", "kept")
+    text = "Address,First name\n" + "".join(f"{n}@example.com,{n}\n" for n in names)
+    changed = ContactFactory(subaccount=w.north, email="kept@example.com", first_name="Before")
+    job = bring_in(full, to, text)
+    by = {c.email.partition("@")[0]: c for c in to.contacts.all()}
+    Contact.objects.filter(pk=by["renamed"].pk).update(last_name="New")
+    Contact.objects.filter(pk=by["gone"].pk).update(status="unsubscribed")
+    Contact.objects.filter(pk=by["filed"].pk).update(archived_at=timezone.now())
+    Contact.objects.filter(pk=changed.pk).update(first_name="Since")
+    put_on(other, by["listed"])
+    campaign = CampaignFactory(subaccount=w.north, mailing_list=to)
+    Delivery.objects.create(subaccount=w.north, campaign=campaign, contact=by["mailed"])
+    done = undo(full, job)
+    assert (done.status, done.left) == ("undone", 6)
+    assert addresses(w.north) == {f"{n}@example.com" for n in names}
+    changed.refresh_from_db()
+    assert changed.first_name == "Since"
+
+
+def test_undo_asks_for_the_right_again(w: World) -> None:
+    seat = w.member("full")
+    job = bring_in(seat.user, w.north, TWO)
+    seat.role = "author"
+    seat.save()
+    with refused("OUT_OF_SCOPE"):
+        imports.undo_import(actor=seat.user, contact_import=job)
+
+
+def test_discarding_an_upload_removes_its_file(
+    w: World, full: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    job = upload(full, w.north, TWO)
+    name = job.file.name
+    assert transfers.storage().exists(name)
+    with django_capture_on_commit_callbacks(execute=True):
+        imports.discard_import(actor=full, contact_import=job)
+    assert not transfers.storage().exists(name)
+    done = bring_in(full, w.north, TWO)
+    with refused("ALREADY_SO"):
+        imports.discard_import(actor=full, contact_import=done)
+
+
+def test_files_go_with_their_subaccount(
+    w: World, full: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    job = upload(full, w.north, TWO)
+    with django_capture_on_commit_callbacks(execute=True):
+        w.north.delete()
+    assert not transfers.storage().exists(job.file.name)
+
+
+def test_started_twice_is_refused(w: World, full: Any) -> None:
+    job = start(full, upload(full, w.north, TWO))
+    with refused("ALREADY_SO"):
+        start(full, job)
+    imports.run_import(job.pk)
+    imports.run_import(job.pk)
+    assert Contact.objects.count() == 2

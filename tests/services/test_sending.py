@@ -1,0 +1,516 @@
+"""Who gets a campaign and what it says is settled by whoever may send, and by nobody else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email import message_from_bytes
+from typing import Any
+
+import pytest
+from django.core import mail, signing
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from permissions import audit
+from permissions.models import AuditEvent
+from teams import services
+from teams.factories import CampaignFactory, MessageTemplateFactory, SegmentFactory
+from teams.flow import STEPS
+from teams.models import Campaign, Contact, Delivery
+from teams.services import delivery, leaving, letters
+from teams.services.content import new_row
+from tests.services.mailing import join, mailing_list, now, ready, states, subscriber
+from tests.services.world import World, refused, world
+
+pytestmark = pytest.mark.django_db
+
+TOMORROW = timedelta(days=1)
+
+
+@pytest.fixture
+def w() -> World:
+    return world("emma_hq")
+
+
+def later() -> Any:
+    return timezone.now() + TOMORROW
+
+
+def pass_time(campaign: Campaign, by: timedelta = TOMORROW * 2) -> None:
+    """Let the hour of a scheduled campaign come."""
+    Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=timezone.now() - by)
+
+
+def sent(campaign: Campaign) -> list[str]:
+    """Send what waits, and return to whom mail went, in order."""
+    before = len(mail.outbox)
+    delivery.work_off(campaign.pk)
+    return sorted(message.to[0] for message in mail.outbox[before:])
+
+
+# the table
+
+
+def test_only_who_may_send_takes_a_step_that_leads_to_sending() -> None:
+    towards = {s.name: s.permission for s in STEPS.values() if s.after != Campaign.Status.DRAFT}
+    assert towards == {
+        "schedule": "send_campaigns",
+        "reschedule": "send_campaigns",
+        "send": "send_campaigns",
+        "begin": None,
+        "finish": None,
+    }
+    assert STEPS["unschedule"].permission == "send_campaigns"
+    assert {s.after for s in STEPS.values()} == set(Campaign.Status)
+
+
+@pytest.mark.parametrize("status", Campaign.Status)
+def test_steps_are_taken_from_the_states_of_the_table_only(w: World, status: str) -> None:
+    acts = {
+        "schedule": lambda c: services.schedule_campaign(actor=w.owner, campaign=c, at=later()),
+        "unschedule": lambda c: services.unschedule_campaign(actor=w.owner, campaign=c),
+        "send": lambda c: services.send_campaign(actor=w.owner, campaign=c),
+    }
+    allowed = {
+        "schedule": (*STEPS["schedule"].before, *STEPS["reschedule"].before),
+        "unschedule": STEPS["unschedule"].before,
+        "send": STEPS["send"].before,
+    }
+    for name, act in acts.items():
+        campaign = ready(w.north, status=status)
+        if status in allowed[name]:
+            act(campaign)
+        else:
+            with refused("WRONG_STATE"):
+                act(campaign)
+
+
+# what is settled
+
+
+def test_recipients_are_the_subscribed_contacts_of_the_list(w: World) -> None:
+    campaign = ready(w.north, count=2)
+    on = campaign.mailing_list
+    subscriber(on, status=Contact.Status.UNSUBSCRIBED)
+    subscriber(on, archived_at=timezone.now())
+    subscriber(mailing_list(w.north))
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    assert states(campaign) == {"waiting": 2}
+    expected = sorted(
+        Contact.objects.filter(deliveries__campaign=campaign).values_list("email", flat=True)
+    )
+    assert sent(campaign) == expected
+    assert states(campaign) == {"sent": 2}
+    assert now(campaign).status == Campaign.Status.SENT
+    assert now(campaign).sent_at is not None
+
+
+def test_nothing_that_happens_after_scheduling_adds_a_recipient_or_changes_a_word(
+    w: World,
+) -> None:
+    template = MessageTemplateFactory(subaccount=w.north, rows=[new_row("<p>Old words</p>")])
+    campaign = ready(w.north, count=0)
+    contact = subscriber(campaign.mailing_list, first_name="Vera")
+    services.use_template(actor=w.owner, campaign=campaign, template=template)
+    services.add_row(actor=w.owner, content=now(campaign), html="<p>Dear {{first_name}}</p>")
+    services.schedule_campaign(actor=w.owner, campaign=now(campaign), at=later())
+    template.rows = [new_row("<p>New words</p>")]
+    template.save()
+    subscriber(campaign.mailing_list)
+    Contact.objects.filter(pk=contact.pk).update(first_name="Somebody else")
+    pass_time(campaign)
+    assert sent(campaign) == [contact.email]
+    body = mail.outbox[-1].body
+    assert "Old words" in body
+    assert "New words" not in body
+    assert "Dear Vera" in body
+
+
+def test_a_changed_address_is_left_out_instead_of_followed(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    Contact.objects.update(email="elsewhere@evil.example")
+    assert sent(campaign) == []
+    assert states(campaign) == {"skipped": 1}
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": Contact.Status.UNSUBSCRIBED}, {"archived_at": timezone.now()}]
+)
+def test_who_left_meanwhile_is_left_out(w: World, change: dict[str, Any]) -> None:
+    campaign = ready(w.north, count=2)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    gone = Contact.objects.order_by("pk").first()
+    Contact.objects.filter(pk=gone.pk).update(**change)
+    assert len(sent(campaign)) == 1
+    assert states(campaign) == {"sent": 1, "skipped": 1}
+
+
+def test_a_purged_contact_is_gone(w: World) -> None:
+    campaign = ready(w.north, count=2)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    Contact.objects.order_by("pk").first().delete()
+    assert len(sent(campaign)) == 1
+
+
+OBSTACLES: dict[str, dict[str, Any]] = {
+    "NO_SUBJECT": {"subject": ""},
+    "NO_SENDER": {"sender_email": ""},
+    "NO_CONTENT": {"rows": []},
+    "UNKNOWN_FIELD": {"subject": "Hello {{nobodys_field}}"},
+}
+
+
+@pytest.mark.parametrize("code", OBSTACLES)
+def test_what_lacks_something_is_not_scheduled(w: World, code: str) -> None:
+    campaign = ready(w.north, **OBSTACLES[code])
+    with refused(code):
+        services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+
+
+def test_without_a_list_nothing_is_sent(w: World) -> None:
+    campaign = ready(w.north)
+    Campaign.objects.update(mailing_list=None)
+    with refused("NO_LIST"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+
+
+def test_to_an_archived_list_nothing_is_sent(w: World) -> None:
+    campaign = ready(w.north, mailing_list=mailing_list(w.north, archived_at=timezone.now()))
+    with refused("ARCHIVED"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+
+
+def test_to_nobody_nothing_is_sent(w: World) -> None:
+    campaign = ready(w.north, count=0)
+    with refused("EMPTY_AUDIENCE"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+
+
+@pytest.mark.parametrize(
+    ("by", "code"),
+    [(-timedelta(hours=1), "TIME_PAST"), (timedelta(days=400), "TIME_TOO_FAR")],
+)
+def test_only_a_time_within_a_year_is_taken(w: World, by: timedelta, code: str) -> None:
+    campaign, at = ready(w.north), timezone.now() + by
+    with refused(code):
+        services.schedule_campaign(actor=w.owner, campaign=campaign, at=at)
+
+
+def test_a_list_that_teams_hide_is_no_audience_of_whoever_may_send() -> None:
+    w = world("sailthru", team_mode="lists")
+    sender = w.member("marketer_limited").user
+    hidden = ready(w.north)
+    assert not Campaign.objects.filter(created_by=sender).exists()
+    with refused("NOT_FOUND"):
+        services.send_campaign(actor=sender, campaign=hidden)
+
+
+# the worker
+
+
+def test_nothing_is_sent_before_its_time(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    assert sent(campaign) == []
+    assert now(campaign).status == Campaign.Status.SCHEDULED
+    services.schedule_campaign(actor=w.owner, campaign=now(campaign), at=later() + TOMORROW)
+    assert sent(campaign) == []
+    pass_time(campaign)
+    assert len(sent(campaign)) == 3
+
+
+@pytest.mark.parametrize("status", [Campaign.Status.DRAFT, Campaign.Status.SENT])
+def test_the_worker_takes_no_draft_and_nothing_twice(w: World, status: str) -> None:
+    campaign = ready(w.north, status=status, scheduled_at=timezone.now() - TOMORROW)
+    assert delivery.work_off(campaign.pk).state == "nothing"
+    assert delivery.deliver_campaign.func(campaign.pk) == "nothing"
+    assert mail.outbox == []
+
+
+def test_nobody_gets_it_twice_however_often_it_is_run(w: World) -> None:
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    assert len(sent(campaign)) == 3
+    assert sent(campaign) == []
+    Campaign.objects.update(status=Campaign.Status.SENDING)
+    assert sent(campaign) == []
+
+
+def test_what_a_dead_worker_held_is_unconfirmed_and_never_sent_again(w: World) -> None:
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    held = campaign.deliveries.order_by("pk").first()
+    claimed = {"status": Delivery.Status.SENDING, "at": timezone.now()}
+    Delivery.objects.filter(pk=held.pk).update(**claimed)
+    assert len(sent(campaign)) == 2
+    assert now(campaign).status == Campaign.Status.SENDING, "it may be another worker's"
+    Delivery.objects.filter(pk=held.pk).update(at=timezone.now() - delivery.STALE)
+    assert sent(campaign) == []
+    assert states(campaign) == {"sent": 2, "unconfirmed": 1}
+    assert now(campaign).status == Campaign.Status.SENT
+
+
+def test_it_goes_back_to_draft_when_who_scheduled_it_may_no_longer_send(w: World) -> None:
+    member = w.member("full")
+    campaign = ready(w.north)
+    services.send_campaign(actor=member.user, campaign=campaign)
+    services.change_role(actor=w.owner, membership=member, role="author")
+    assert sent(campaign) == []
+    found = now(campaign)
+    assert found.status == Campaign.Status.DRAFT
+    assert "may no longer send" in found.problem
+    assert states(campaign) == {}
+    event = AuditEvent.objects.filter(action="campaign.returned").get()
+    assert event.actor_ref == "system"
+    assert list(audit.verify()) == []
+
+
+def test_it_stops_midway_when_who_scheduled_it_may_no_longer_send(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 1)
+    member = w.member("full")
+    campaign = ready(w.north)
+    services.send_campaign(actor=member.user, campaign=campaign)
+
+    def dismiss(count: int) -> None:
+        if count == 1:
+            services.remove_member(actor=w.owner, membership=member)
+
+    assert delivery.work_off(campaign.pk, progress=dismiss).state == "given back"
+    assert states(campaign) == {"sent": 1}
+    services.send_campaign(actor=w.owner, campaign=now(campaign))
+    assert len(sent(campaign)) == 2
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 3
+
+
+def test_it_goes_back_to_draft_when_its_subaccount_was_archived(w: World) -> None:
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    services.archive_subaccount(actor=w.owner, subaccount=w.north)
+    assert sent(campaign) == []
+    assert now(campaign).status == Campaign.Status.DRAFT
+    assert "archived" in now(campaign).problem
+
+
+def test_unscheduling_forgets_who_would_have_got_it(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    services.unschedule_campaign(actor=w.owner, campaign=now(campaign))
+    assert states(campaign) == {}
+    pass_time(campaign)
+    assert sent(campaign) == []
+
+
+# the message
+
+
+def test_the_message_says_whom_it_is_from_and_how_to_leave(w: World) -> None:
+    campaign = ready(w.north, count=0, reply_to="answers@north.example")
+    contact = subscriber(campaign.mailing_list, first_name="<b>Ann</b>")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    message = message_from_bytes(mail.outbox[0].message().as_bytes())
+    row = Delivery.objects.get()
+    url = letters.unsubscribe_url(letters.unsubscribe_token(campaign, contact.pk))
+    assert message["To"] == contact.email
+    assert message["From"] == "Northwind Coffee <news@north.example>"
+    assert message["Reply-To"] == "answers@north.example"
+    assert message["Message-ID"] == f"<campaign.{campaign.pk}.{row.pk}@127.0.0.1>"
+    assert message["List-Unsubscribe"].strip() == mail.outbox[0].extra_headers["List-Unsubscribe"]
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    text, html = (part.get_payload(decode=True).decode() for part in message.get_payload())
+    assert "Dear <b>Ann</b>, fresh beans" in text
+    assert "Dear &lt;b&gt;Ann&lt;/b&gt;, fresh beans" in html
+    assert url.split("/unsubscribe/")[0] in html
+
+
+@pytest.mark.parametrize("text", ["a\nBcc: evil@example.com", "a\r\nX: y", "a\x00b", "a\u2028b"])
+def test_no_field_breaks_out_of_a_header(w: World, text: str) -> None:
+    good = {"subject": "Hello", "sender_name": "North", "sender_email": "a@b.example"}
+    campaign = ready(w.north)
+    for field in (*good, "reply_to"):
+        with refused("NOT_TEXT"):
+            services.edit_campaign(actor=w.owner, campaign=campaign, **{**good, field: text})
+
+
+def test_a_name_with_a_line_break_stays_in_its_header(w: World) -> None:
+    campaign = ready(w.north, count=0)
+    subscriber(campaign.mailing_list, first_name="Eve\nBcc: x@evil.example")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    message = message_from_bytes(mail.outbox[0].message().as_bytes())
+    assert message["Bcc"] is None
+    assert "\n" not in mail.outbox[0].subject
+
+
+@pytest.mark.parametrize(
+    "address", ["no", "a@b@c", "Ann <a@b.example>", "a@b.example, c@d.example"]
+)
+def test_a_sender_has_one_plain_address(w: World, address: str) -> None:
+    campaign = ready(w.north)
+    with refused("NOT_AN_ADDRESS"):
+        services.edit_campaign(
+            actor=w.owner,
+            campaign=campaign,
+            subject="x",
+            sender_name="x",
+            sender_email=address,
+        )
+
+
+# tests
+
+
+def test_a_test_goes_to_whoever_asks_and_to_nobody_else(w: World) -> None:
+    author = w.member("author").user
+    campaign = ready(w.north)
+    assert services.send_test(actor=author, campaign=campaign) == author.email
+    (message,) = mail.outbox
+    assert message.to == [author.email]
+    assert message.cc == message.bcc == []
+    assert message.subject.startswith("[Test] ")
+    assert states(campaign) == {}
+    assert now(campaign).status == Campaign.Status.DRAFT
+    assert leaving.unsubscribe(letters.NOBODYS_TOKEN) is None
+
+
+def test_tests_are_counted(w: World) -> None:
+    campaign = ready(w.north)
+    for _ in range(20):
+        services.send_test(actor=w.owner, campaign=campaign)
+    with refused("LIMIT_REACHED"):
+        services.send_test(actor=w.owner, campaign=campaign)
+    services.send_test(actor=w.member("author").user, campaign=campaign)
+    assert len(mail.outbox) == 21
+
+
+# the way out
+
+
+def leave_url(campaign: Campaign) -> str:
+    row = Delivery.objects.filter(campaign=campaign).order_by("pk").first()
+    token = letters.unsubscribe_token(campaign, row.contact_id)
+    return f"/unsubscribe/{token}/"
+
+
+def test_a_contact_leaves_with_one_click(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    contact, client = Contact.objects.get(), Client(enforce_csrf_checks=True)
+    asked = client.get(leave_url(campaign))
+    assert asked.status_code == 200
+    assert "Northwind Coffee" in asked.content.decode()
+    assert w.account.name not in asked.content.decode()
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.SUBSCRIBED
+    done = client.post(leave_url(campaign), {"List-Unsubscribe": "One-Click"})
+    assert done.status_code == 200
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.UNSUBSCRIBED
+    assert contact.unsubscribed_at is not None
+    assert Delivery.objects.get().unsubscribed_at is not None
+    first = contact.unsubscribed_at
+    assert client.post(leave_url(campaign)).content == done.content
+    contact.refresh_from_db()
+    assert contact.unsubscribed_at == first
+
+
+def test_a_contact_leaves_also_when_the_campaign_is_gone(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url = leave_url(campaign)
+    Campaign.objects.all().delete()
+    assert Client().post(url).status_code == 200
+    assert Contact.objects.get().status == Contact.Status.UNSUBSCRIBED
+
+
+def test_every_link_that_lets_nobody_out_is_answered_alike(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    good = leave_url(campaign)
+    with monkeypatch.context() as patch:
+        patch.setattr(signing.time, "time", lambda: 0)
+        old = leave_url(campaign)
+    foreign = signing.dumps([1, 1], salt="another")
+    gone = signing.dumps([10**9, campaign.pk], salt=letters.UNSUBSCRIBE_SALT)
+    odd = [
+        signing.dumps(value, salt=letters.UNSUBSCRIBE_SALT)
+        for value in (None, [1], [1, 2, 3], "ab", [{}, []], ["x", "y"], [10**40, 1], [True, None])
+    ]
+    urls = [old, *(f"/unsubscribe/{t}/" for t in (foreign, gone, "x", "%00", "a" * 5000, *odd))]
+    answers = {
+        (answer.status_code, answer.content)
+        for url in urls
+        for answer in (Client().get(url), Client().post(url))
+    }
+    assert len(answers) == 1
+    assert next(iter(answers))[0] == 404
+    assert Contact.objects.get().status == Contact.Status.SUBSCRIBED
+    assert Client().get(good).status_code == 200
+
+
+def test_the_link_leads_to_the_configured_origin_whatever_the_host(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    with override_settings(CONSOLE_ORIGIN="https://console.example.com"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+        sent(campaign)
+    header = mail.outbox[0].extra_headers["List-Unsubscribe"]
+    assert header.startswith("<https://console.example.com/unsubscribe/")
+
+
+# segments
+
+
+def test_a_segment_of_another_list_is_no_audience(w: World) -> None:
+    campaign = ready(w.north)
+    other = SegmentFactory(subaccount=w.north, mailing_list=mailing_list(w.north))
+    with refused("OTHER_LIST"):
+        services.set_audience(
+            actor=w.owner, campaign=campaign, mailing_list=campaign.mailing_list, segment=other
+        )
+
+
+def test_a_joined_contact_is_not_added_to_what_is_being_sent(w: World) -> None:
+    campaign, other = ready(w.north, count=1), mailing_list(w.north)
+    newcomer = subscriber(other)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    join(newcomer, campaign.mailing_list)
+    assert newcomer.email not in sent(campaign)
+
+
+def test_copies_keep_the_words_and_drop_what_is_over(w: World) -> None:
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    copy = services.duplicate_campaign(actor=w.owner, campaign=now(campaign), name="Again")
+    assert (copy.status, copy.rows, copy.mailing_list) == (
+        Campaign.Status.DRAFT,
+        campaign.rows,
+        campaign.mailing_list,
+    )
+    assert copy.scheduled_by is copy.sent_at is None
+    shared = services.share_campaign(actor=w.owner, campaign=now(campaign), subaccount=w.south)
+    assert shared.subaccount == w.south
+    assert shared.rows == campaign.rows
+    assert shared.mailing_list is shared.template is shared.segment is None
+    assert shared.sender_email == shared.reply_to == ""
+
+
+def test_what_was_sent_is_archived_and_not_deleted(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    with refused("IN_USE"):
+        services.delete_campaign(actor=w.owner, campaign=now(campaign))
+    services.send_campaign(actor=w.owner, campaign=now(campaign))
+    sent(campaign)
+    with refused("IS_RECORD"):
+        services.delete_campaign(actor=w.owner, campaign=now(campaign))
+    draft = CampaignFactory(subaccount=w.north)
+    services.delete_campaign(actor=w.owner, campaign=draft)
+    assert not Campaign.objects.filter(pk=draft.pk).exists()
