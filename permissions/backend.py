@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
 
-from permissions.access import allows
+from permissions.access import profile_of
+from permissions.catalogue import Catalogue
 from permissions.resources import registry
+
+
+@lru_cache(maxsize=1024)  # whatever is asked for is remembered, nonsense included
+def _codename(perm: str, catalogue: Catalogue | None) -> str:
+    """Return the codename in "label.codename"; empty if the catalogue does not have it."""
+    label, _, codename = perm.partition(".")
+    known = catalogue is not None and label == catalogue.app_label and codename in catalogue
+    return codename if known else ""
 
 
 class PermissionBackend:
@@ -32,13 +42,11 @@ class PermissionBackend:
         False for unknown permissions, foreign labels and inactive users. Raises PermissionDenied
         for a catalogued permission that is not held; without an object nobody holds one.
         """
-        label, _, codename = perm.partition(".")
-        catalogue = registry.catalogue
-        if catalogue is None or label != catalogue.app_label or codename not in catalogue:
+        codename = _codename(perm, registry.catalogue)
+        if not codename or not user.is_active:
             return False
-        if not user.is_active:
-            return False
-        if obj is not None and allows(user, codename, obj):
+        resource = registry.find(type(obj))
+        if resource is not None and profile_of(user).allows(codename, resource, obj):
             return True
         raise PermissionDenied
 

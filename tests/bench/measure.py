@@ -12,6 +12,8 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.bench.clock import clock
+
 WARM_UP = 2
 FEWEST = 3
 
@@ -19,39 +21,30 @@ Call = Callable[[], Any]
 
 
 def in_turns(
-    calls: Mapping[str, Call], *, rounds: int, budget: float = 20.0, number: int = 1
+    calls: Mapping[str, Call], *, rounds: int, budget: float, warm_up: int = WARM_UP
 ) -> dict[str, float]:
     """Return the median seconds of each call, taken in turns.
 
-    Every other round runs backwards, so that none always follows the same one. ``number`` repeats
-    a call that is too short to be timed by itself. After ``budget`` seconds no round begins, once
-    there are three.
+    Every other round runs backwards, so that none always follows the same one. The first
+    ``warm_up`` rounds do not count. After ``budget`` seconds no round begins, once there are three.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
+    _name, tell = clock()
+    gc.collect()
+    gc.freeze()  # what was there before is no business of what is timed
     began = time.perf_counter()
-    for turn in range(-WARM_UP, rounds):
+    for turn in range(-warm_up, rounds):
         if turn >= FEWEST and time.perf_counter() - began > budget:
             break
         order = list(calls.items())
         for name, call in order if turn % 2 else reversed(order):
-            taken = _timed(call, number)
+            start = tell()
+            call()
+            taken = tell() - start
             if turn >= 0:
                 times[name].append(taken)
-        if turn < 0 and time.perf_counter() - began > budget / FEWEST:
-            began = time.perf_counter() - budget  # slow as this is, it needs no more warming up
+    gc.unfreeze()
     return {name: statistics.median(taken) for name, taken in times.items()}
-
-
-def _timed(call: Call, number: int) -> float:
-    gc.collect()
-    gc.disable()
-    try:
-        start = time.perf_counter()
-        for _ in range(number):
-            call()
-        return (time.perf_counter() - start) / number
-    finally:
-        gc.enable()
 
 
 def ratio(one: float, other: float) -> float:
@@ -78,6 +71,8 @@ def rows_written() -> Iterator[dict[str, int]]:
         if verb in ("INSERT", "UPDATE", "DELETE"):
             table = (words[1] if verb == "UPDATE" else words[2]).strip('"')
             count = max(context["cursor"].rowcount, 0)
+            if verb == "INSERT" and not count:  # SQLite counts once what it returns is read
+                count = sql.count("), (") + 1
             written[table] = written.get(table, 0) + count
         return result
 
