@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
 
 from permissions.access import profile_of
-from permissions.catalogue import Catalogue
 from permissions.resources import registry
-
-
-@lru_cache(maxsize=1024)  # whatever is asked for is remembered, nonsense included
-def _codename(perm: str, catalogue: Catalogue | None) -> str:
-    """Return the codename in "label.codename"; empty if the catalogue does not have it."""
-    label, _, codename = perm.partition(".")
-    known = catalogue is not None and label == catalogue.app_label and codename in catalogue
-    return codename if known else ""
 
 
 class PermissionBackend:
@@ -42,8 +32,9 @@ class PermissionBackend:
         False for unknown permissions, foreign labels and inactive users. Raises PermissionDenied
         for a catalogued permission that is not held; without an object nobody holds one.
         """
-        codename = _codename(perm, registry.catalogue)
-        if not codename or not user.is_active:
+        catalogue = registry.catalogue
+        codename = catalogue.by_full_name.get(perm) if catalogue is not None else None
+        if codename is None or not user.is_active:
             return False
         resource = registry.find(type(obj))
         if resource is not None and profile_of(user).allows(codename, resource, obj):
