@@ -29,6 +29,7 @@ from guardian.models import (
 
 from permissions.catalogue import ACCOUNT
 from permissions.errors import Invalid
+from permissions.lookups import InArray
 from permissions.resources import Registry, registry
 
 
@@ -181,7 +182,7 @@ def shares(model: type[models.Model], groups: Collection[int]) -> QuerySet[Any]:
 
 def _given_to(model: type[models.Model], groups: Collection[int]) -> tuple[QuerySet[Any], str]:
     table = group_table(model)
-    rows = table._default_manager.filter(group_id__in=groups)
+    rows = table._default_manager.filter(InArray("group_id", groups))
     if is_direct(table):
         return rows, "content_object_id"
     rows = rows.filter(content_type=ContentType.objects.get_for_model(model))

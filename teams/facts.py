@@ -231,7 +231,7 @@ def _places_of_chosen() -> Case:
 _ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 
 
-def _any_person(key: models.Field[Any, Any]) -> Any:
+def any_person(key: models.Field[Any, Any]) -> Any:
     """Return a primary key nobody has: the largest that fits, or a UUID of ones."""
     return key.to_python("f" * 32) if isinstance(key, models.UUIDField) else 2**31 - 1
 
@@ -253,7 +253,7 @@ def _statement(using: str, recorded: bool, many: bool) -> tuple[str, tuple[Any, 
     Composing it from a dozen querysets takes thirty times as long as running it; it is the same
     for everybody, so it is composed once per database.
     """
-    person = _any_person(get_user_model()._meta.pk)
+    person = any_person(get_user_model()._meta.pk)
     whose = _each([person]) if many else _one(person)
     sql, params = _facts(whose, _ANY_TIME, recorded=recorded).query.get_compiler(using).as_sql()
     return sql, tuple(params)
@@ -282,7 +282,7 @@ def rows_of(user: Any, now: datetime, *, recorded: bool) -> list[Row]:
     using = router.db_for_read(Account)
     key: Any = user._meta.pk
     stand_in, whom = (
-        key.get_db_prep_value(pk, connections[using]) for pk in (_any_person(key), user.pk)
+        key.get_db_prep_value(pk, connections[using]) for pk in (any_person(key), user.pk)
     )
     return _filled(using, now, recorded=recorded, many=False, stand_in=stand_in, whom=whom)
 
@@ -296,7 +296,7 @@ def rows_about(people: Collection[Any], now: datetime, *, recorded: bool) -> lis
     using = router.db_for_read(Account)
     key: Any = get_user_model()._meta.pk
     if all(type(person) is int for person in people):
-        stand_in, whom = (array_of(pks, connections[using]) for pks in ([_any_person(key)], people))
+        stand_in, whom = (array_of(pks, connections[using]) for pks in ([any_person(key)], people))
         rows = _filled(using, now, recorded=recorded, many=True, stand_in=stand_in, whom=whom)
     else:
         facts = _facts(lambda column: any_of(column, people), now, recorded=recorded)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 
 from permissions import grants
@@ -29,8 +29,6 @@ from teams.models.grants import MailingListGroupGrant, MailingListUserGrant, Sub
 from tests.bench.load import finish, load
 from tests.bench.plan import (
     CROWD,
-    FIRST_OTHER,
-    MAIN,
     OTHER_OWNER,
     OWNER,
     PRESS,
@@ -50,7 +48,8 @@ def write(plan: Plan, progress: Progress) -> dict[str, int]:
     counted = {}
     for model, columns, rows in _tables(plan):
         progress(f"writing {model._meta.verbose_name_plural}")
-        counted[model._meta.db_table] = load(model, columns, rows)
+        table = model._meta.db_table
+        counted[table] = counted.get(table, 0) + load(model, columns, rows)
     progress("analysing")
     finish(model for model, _columns, _rows in _tables(plan))
     return counted
@@ -66,7 +65,7 @@ def _tables(plan: Plan) -> Iterator[Table]:
         (_account(key) for key in range(1, plan.accounts + 1)),
     )
     now = timezone.now()
-    archived = Subaccount._meta.get_field("archived_at").get_db_prep_save(now, _connection())
+    archived = Subaccount._meta.get_field("archived_at").get_db_prep_save(now, connection)
     yield (
         Subaccount,
         ("id", "account_id", "slug", "name", "archived_at"),
@@ -81,12 +80,6 @@ def _tables(plan: Plan) -> Iterator[Table]:
     yield from _people(plan)
     yield from _teams(plan)
     yield from _guests(plan)
-
-
-def _connection() -> Any:
-    from django.db import connection
-
-    return connection
 
 
 def _logins(count: int) -> Iterator[Sequence[Any]]:
@@ -144,7 +137,7 @@ def _resources(plan: Plan) -> Iterator[Table]:
 
 def _people(plan: Plan) -> Iterator[Table]:
     role = Role._meta.get_field("permissions")
-    ticks = role.get_db_prep_save([str(ACCESS_AUDIENCE), str(ACCESS_CAMPAIGNS)], _connection())
+    ticks = role.get_db_prep_save([str(ACCESS_AUDIENCE), str(ACCESS_CAMPAIGNS)], connection)
     yield (
         Role,
         ("id", "account_id", "name", "permissions"),
@@ -225,6 +218,3 @@ def _guests(plan: Plan) -> Iterator[Table]:
         columns,
         ((person, whole, place) for person, place in plan.guest_places),
     )
-
-
-__all__ = ["FIRST_OTHER", "MAIN", "write"]

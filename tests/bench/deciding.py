@@ -89,9 +89,9 @@ def decide_against_stock(persona: Persona, shadows: Stock, budget: Budget) -> di
     """Return one warm check and a thousand decisions, half of them yes, against guardian's."""
     user: Any = get_user_model()._default_manager.get(pk=persona.key)
     shadow = shadows.users[persona.key]
-    half = DECISIONS // 2
+    half = min(DECISIONS, MailingList.objects.count() // 10) // 2
     seen = list(persona.by_hand().order_by("pk")[:half])
-    others = list(MailingList.objects.exclude(persona.ideal).order_by("pk")[: DECISIONS - half])
+    others = list(MailingList.objects.exclude(persona.ideal).order_by("pk")[:half])
     objects = seen + others
 
     def ours() -> list[bool]:

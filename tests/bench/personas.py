@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +38,7 @@ class Persona:
 
     ``ideal`` is the filter of somebody who knows this person's identifiers by heart; ``by_ids``
     the same with every subaccount's written out, where that differs. ``scope`` counts the
-    subaccounts. ``seen`` are the lists by key, for stock guardian, None where there are too many
-    to be worth having.
+    subaccounts.
     """
 
     key: int
@@ -56,11 +54,6 @@ class Persona:
         """Return what tables call this person."""
         what = "" if self.model is MailingList else f", {self.model._meta.verbose_name_plural}"
         return NAMES[self.key] + what
-
-    @property
-    def is_limited(self) -> bool:
-        """Say whether teams limit what this person sees."""
-        return self.key in (TEAM_WIDE, TEAM_LIMITED)
 
     def rows(self) -> QuerySet[Any]:
         """Return every row there is."""
@@ -135,7 +128,7 @@ def _limited(plan: Plan, user: Any, key: int) -> list[Persona]:
     ]
 
 
-def check(found: list[Persona], see: Callable[[Persona], Any] | None = None) -> None:
+def check(found: list[Persona]) -> None:
     """Raise AssertionError unless each filter by hand finds the same rows as the product."""
     for persona in found:
         with access.unit_of_work():

@@ -21,6 +21,7 @@ LARGEST = "large"
 #: how often each comparison is repeated, if time allows
 ROUNDS = {"tiny": 3, "small": 31, "medium": 21, "large": 15}
 SECONDS = 8.0
+DATABASES = ("sqlite", "postgres")
 
 
 class Failed(Exception):
@@ -44,7 +45,7 @@ class Command(OurCommand):
         parser.add_argument(
             "--size", choices=tuple(SIZES), default=SMALLEST, help="how much data there is"
         )
-        parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
+        parser.add_argument("--database", choices=DATABASES, default=DATABASES[0])
         parser.add_argument(
             "--rounds", type=int, help="repetitions of each comparison; the median counts"
         )
@@ -58,6 +59,9 @@ class Command(OurCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, judge, print."""
         size, rounds = options["size"], options["rounds"]
+        for name, known in (("size", SIZES), ("database", DATABASES)):
+            if options[name] not in known:  # call_command lets any pass
+                raise UsageError(f"--{name} takes one of {', '.join(known)}.")
         if rounds is not None and not 1 <= rounds <= 1000:
             raise UsageError("--rounds takes a number from 1 to 1000.")
         if not 0 < options["seconds"] <= 3600:
