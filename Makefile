@@ -147,8 +147,11 @@ hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on Po
 	env -u DATABASE_URL $(PY) -m pytest -n auto tests/hostile $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto tests/hostile $(PYTEST)
 
-bench: $(DEV_INSTALLED) ## Compare pages with hand-written ones, as ratios within one run
-	$(PY) -m tests.bench
+# What to measure, e.g. make bench BENCH="--size medium --database postgres"
+BENCH ?=
+
+bench: $(DEV_INSTALLED) ## Measure what access control costs, as ratios within one run
+	$(MANAGE) bench $(BENCH)
 
 shots: $(DEV_INSTALLED) ## Take screenshots of the main pages
 	$(PY) -m tests.shots

@@ -7,7 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
 
-from permissions.access import allows
+from permissions.access import profile_of
 from permissions.resources import registry
 
 
@@ -32,13 +32,12 @@ class PermissionBackend:
         False for unknown permissions, foreign labels and inactive users. Raises PermissionDenied
         for a catalogued permission that is not held; without an object nobody holds one.
         """
-        label, _, codename = perm.partition(".")
         catalogue = registry.catalogue
-        if catalogue is None or label != catalogue.app_label or codename not in catalogue:
+        codename = catalogue.by_full_name.get(perm) if catalogue is not None else None
+        if codename is None or not user.is_active:
             return False
-        if not user.is_active:
-            return False
-        if obj is not None and allows(user, codename, obj):
+        resource = registry.find(type(obj))
+        if resource is not None and profile_of(user).allows(codename, resource, obj):
             return True
         raise PermissionDenied
 

@@ -98,13 +98,15 @@ class Area:
 class Catalogue:
     """All permissions of a project, in order of declaration, by codename.
 
-    ``app_label`` is the label under which Django asks for them: ``user.has_perm("teams.…")``.
+    ``app_label`` is the label under which Django asks for them: ``user.has_perm("teams.…")``;
+    ``by_full_name`` holds them by what it asks for.
     """
 
     def __init__(self, app_label: str) -> None:
         self.app_label = app_label
         self._areas: dict[str, Area] = {}
         self._permissions: dict[str, Permission] = {}
+        self.by_full_name: dict[str, Permission] = {}
 
     def area(self, codename: str, label: Label) -> Area:
         """Open an area. Raises ValueError if the name is taken."""
@@ -117,6 +119,7 @@ class Catalogue:
         if permission in self._permissions:
             raise ValueError(f"permission {permission!s} is declared twice")
         self._permissions[permission] = permission
+        self.by_full_name[f"{self.app_label}.{permission}"] = permission
         return permission
 
     @property

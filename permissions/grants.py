@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission as PermissionRow
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models import Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 from django.db.models.signals import post_delete
 from django.utils import timezone
@@ -29,6 +29,7 @@ from guardian.models import (
 
 from permissions.catalogue import ACCOUNT
 from permissions.errors import Invalid
+from permissions.lookups import InArray
 from permissions.resources import Registry, registry
 
 
@@ -181,7 +182,7 @@ def shares(model: type[models.Model], groups: Collection[int]) -> QuerySet[Any]:
 
 def _given_to(model: type[models.Model], groups: Collection[int]) -> tuple[QuerySet[Any], str]:
     table = group_table(model)
-    rows = table._default_manager.filter(group_id__in=groups)
+    rows = table._default_manager.filter(InArray("group_id", groups))
     if is_direct(table):
         return rows, "content_object_id"
     rows = rows.filter(content_type=ContentType.objects.get_for_model(model))
@@ -190,18 +191,11 @@ def _given_to(model: type[models.Model], groups: Collection[int]) -> tuple[Query
 
 
 def generic_rows(whose: Q) -> QuerySet[Any]:
-    """Return (id, codename, "app.model:pk") of what people were given on a host's own models."""
-    return UserObjectPermission.objects.filter(whose).annotate(
-        codename=F("permission__codename"),
-        target=Concat(
-            Cast("content_type__app_label", TextField()),
-            Value("."),
-            Cast("content_type__model", TextField()),
-            Value(":"),
-            Cast("object_pk", TextField()),
-            output_field=TextField(),
-        ),
+    """Return what people were given on a host's own models, with ``target`` ("app.model")."""
+    target = Concat(
+        "content_type__app_label", Value("."), "content_type__model", output_field=TextField()
     )
+    return UserObjectPermission.objects.filter(whose).annotate(target=target)
 
 
 def create_permission_rows(using: str, resources: Registry = registry) -> int:

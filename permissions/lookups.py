@@ -11,7 +11,6 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db.models import BooleanField, F, Func, Q
-from django.db.models.expressions import Value
 
 #: above this many identifiers one array is faster than IN on both databases
 MANY = 20
@@ -55,4 +54,5 @@ def any_of(path: str, ids: Collection[Any]) -> Q:
     return Q(**{f"{path}__in": sorted(ids, key=str)})
 
 
-NEVER = Q(Value(False, output_field=BooleanField()))
+#: no row at all, for which Django does not even ask the database
+NEVER = Q(pk__in=())

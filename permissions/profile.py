@@ -54,6 +54,8 @@ class Profile:
     load_shared: Callable[[Resource, Profile], frozenset[Any]] | None = None
     _scopes: dict[tuple[Hashable, str], Scope] = field(default_factory=dict)
     _shared: dict[str, frozenset[Any]] = field(default_factory=dict)
+    _limited: dict[tuple[str, Hashable, PlaceId], bool] = field(default_factory=dict)
+    _held: dict[tuple[Hashable, PlaceId, str], bool] = field(default_factory=dict)
 
     def scope(self, root: Hashable, permission: str) -> Scope:
         """Return every place of ``root`` where the person holds ``permission``."""
@@ -75,13 +77,17 @@ class Profile:
 
     def is_limited(self, resource: Resource, root: Hashable, place: PlaceId) -> bool:
         """Say whether teams limit which objects of ``resource`` the person sees at ``place``."""
-        tenant = self.tenants.get(root)
-        return (
-            tenant is not None
-            and bool(resource.limited)
-            and resource.limited in tenant.limits
-            and place not in self.scope(root, resource.unlimited_by)
-        )
+        key = (resource.label, root, place)
+        found = self._limited.get(key)
+        if found is None:
+            tenant = self.tenants.get(root)
+            found = self._limited[key] = (
+                tenant is not None
+                and bool(resource.limited)
+                and resource.limited in tenant.limits
+                and place not in self.scope(root, resource.unlimited_by)
+            )
+        return found
 
     def sees(self, resource: Resource, obj: Any, root: Hashable, place: PlaceId) -> bool:
         """Say whether teams leave ``obj`` visible, and everything it follows.
@@ -92,11 +98,12 @@ class Profile:
             link = resource.link
             if self.is_limited(link.resource, root, place):
                 return not self.shared(link.resource).isdisjoint(link.linked(obj))
-        return not any(
-            self.is_limited(part, root, place) and key not in self.shared(part)
-            for field_name, part in registry.limitable(resource)
-            if (key := getattr(obj, field_name)) is not None
-        )
+        for name, part in registry.limitable(resource):
+            if self.is_limited(part, root, place):
+                key = getattr(obj, name)
+                if key is not None and key not in self.shared(part):
+                    return False
+        return True
 
     def given_on(self, resource: Resource, obj: Any, permission: str) -> tuple[Source, ...]:
         """Return the guest access that gives ``permission`` on ``obj``, or on what leads to it."""
@@ -136,12 +143,11 @@ class Profile:
 
     def allows(self, permission: str, resource: Resource, obj: Any) -> bool:
         """Answer ``decide`` with yes or no, from what is remembered where possible."""
-        root_key, place = resource.locate(obj)
-        if place in self.scope(root_key, permission):
-            if not (resource.limited or resource.follows or resource.through):
-                return True
-            if self.sees(resource, obj, root_key, place):
-                return True
-        if not self.guests:
-            return False
-        return self.decide(permission, resource, obj).allowed
+        root, place = resource.locate(obj)
+        key = (root, place, permission)
+        plain = self._held.get(key)  # held, and teams limit nothing
+        if plain is None and place in self.scope(root, permission):
+            plain = self._held[key] = not self.tenants[root].limits
+        if plain or (plain is False and self.sees(resource, obj, root, place)):
+            return True
+        return bool(self.guests) and self.decide(permission, resource, obj).allowed

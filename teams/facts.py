@@ -15,9 +15,8 @@ from django.contrib.auth import get_user_model
 from django.db import connections, models, router
 from django.db.models import (
     BigIntegerField,
-    BooleanField,
     Case,
-    Exists,
+    Count,
     F,
     OuterRef,
     Q,
@@ -26,7 +25,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce, Concat, JSONObject, NullIf
+from django.db.models.functions import Cast, JSONObject
 
 from permissions import grants
 from permissions.lookups import InArray, any_of, array_of
@@ -42,17 +41,30 @@ from teams.models import (
     SubaccountUserGrant,
     TeamMembership,
 )
+from teams.models.account import SPECIAL
 
-#: what every page shows of an account, so that no page asks for it again
-DETAILS = ("slug", "name", "edition", "owner_id", "accent", "masks_addresses")
+#: what the rules and every page need to know of an account, so that nobody asks for it again
+DETAILS = (
+    "slug", "name", "edition", "owner_id", "accent", "masks_addresses",
+    "team_mode", "single_bill", "reseller",
+)  # fmt: skip
+
+#: the columns after ``kind`` and ``person``, each with what it holds
+_COLUMNS: dict[str, type[models.Field[Any, Any]]] = {
+    "root": BigIntegerField,
+    "place": BigIntegerField,
+    "ref": BigIntegerField,
+    "label": TextField,
+    "more": TextField,
+}
 
 
 class Row(NamedTuple):
-    """One fact. What ``name``, ``text`` and the flags mean depends on ``kind``.
+    """One fact. What it says beyond its keys depends on ``kind`` and stands in ``more`` as JSON.
 
     ``root``, ``place`` and ``ref`` are keys, None where the kind has none. ``person`` is the key
-    of whom it is about; None for what is true of an account, whoever asks.
-    ``label`` is what a page shows: the name of the place, or for an account its details as JSON.
+    of whom it is about; None for what is true of an account, whoever asks. ``label`` is the name
+    of the place, or of a guest's object the key as text.
     """
 
     kind: str
@@ -60,229 +72,179 @@ class Row(NamedTuple):
     root: Any
     place: Any
     ref: Any
-    name: str | None
-    text: str | None
-    one: bool | None
-    two: bool | None
-    three: bool | None
     label: str | None
+    more: str | None
 
 
-#: the condition that a field ("user", "owner") names somebody who is asked about
+#: the condition that a column ("user_id", "pk") names somebody who is asked about
 Whose = Callable[[str], Q]
 
 
-def _branch(
-    queryset: QuerySet[Any],
-    kind: str,
-    *,
-    person: str = "",
-    root: Any = None,
-    place: Any = None,
-    ref: Any = None,
-    name: Any = None,
-    text: Any = None,
-    one: Any = None,
-    two: Any = None,
-    three: Any = None,
-    label: Any = None,
-) -> QuerySet[Any]:
-    """Bring ``queryset`` into the columns of ``Row``; a string names a field."""
+def _branch(queryset: QuerySet[Any], kind: str, person: str = "", **given: Any) -> QuerySet[Any]:
+    """Bring ``queryset`` into the columns of ``Row``; a string names a field.
 
-    def column(value: Any, output: Any) -> Any:
-        if value is None:
-            return Cast(Value(None), output)
-        return Cast(F(value) if isinstance(value, str) else value, output)
+    The first branch of the union, about logins, gives every column its type. The others need no
+    casts: a statement this long is read and planned each time, and what it does not say is free.
+    """
+    nothing = Value(None, TextField())
+    columns = [
+        F(given[name]) if isinstance(given.get(name), str) else given.get(name, nothing)
+        for name in _COLUMNS
+    ]
+    whom = F(person) if person else nothing
+    return queryset.order_by().values_list(Value(kind, TextField()), whom, *columns)
 
-    number, flag = BigIntegerField(), BooleanField()
-    nobody = Cast(Value(None), get_user_model()._meta.pk)
-    return queryset.order_by().values_list(
-        Value(kind, TextField()),
-        F(person) if person else nobody,
-        column(root, number),
-        column(place, number),
-        column(ref, number),
-        column(name, TextField()),
-        column(text, TextField()),
-        column(one, flag),
-        column(two, flag),
-        column(three, flag),
-        column(label, TextField()),
-    )
+
+def _more(**facts: str) -> Cast:
+    """Return the JSON object of these fields as text: databases differ in what else they return."""
+    return Cast(JSONObject(**{name: F(path) for name, path in facts.items()}), TextField())
+
+
+def _details(path: str = "") -> dict[str, str]:
+    return {name: f"{path}{name}" for name in DETAILS}
 
 
 def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
-    """Return the rows about people: what counts at ``now``, or all that is ``recorded``."""
+    """Return the rows about people: what counts at ``now``, or all that is ``recorded``.
+
+    Of toggles and reach all is returned: they count as much as the membership they belong to.
+    """
     running = Q() if recorded else grants.active(now)
-    active = running if recorded else Q(status=Membership.Status.ACTIVE) & running
-    mine = Membership.objects.filter(active, whose("user"))
-    owned = whose("owner")
-    logins = get_user_model()._meta.concrete_fields
-    if not recorded and any(f.name == "is_active" for f in logins):
+    logins = get_user_model()._default_manager.filter(whose("pk"))
+    if not recorded and any(f.name == "is_active" for f in logins.model._meta.concrete_fields):
         # asked of the database: a worker may hold a login that was switched off since
-        mine = mine.filter(user__is_active=True)
-        owned &= Q(owner__is_active=True)
-    accounts = Account.objects.filter(owned | Exists(mine.filter(account=OuterRef("pk"))))
-    with_condition = [
-        edition.codename
-        for edition in EDITIONS.values()
-        if any(ALL_SUBACCOUNTS in role.when for role in edition.roles)
-    ]
-    others = Subaccount.objects.filter(account=OuterRef("account"), archived_at=None)
-    reached = ManagedSubaccount.objects.filter(
-        membership=OuterRef(OuterRef("pk")), subaccount=OuterRef("pk")
-    )
-    covers_all = Case(
-        When(all_subaccounts=True, then=Value(True)),
-        When(
-            Q(subaccount=None, account__edition__in=with_condition)
-            & Exists(others)
-            & ~Exists(others.exclude(Exists(reached))),
-            then=Value(True),
-        ),
-        default=Value(False),
-    )
-    toggles = Q(membership__in=mine) & running
+        logins = logins.filter(is_active=True)
+    owned = Account.objects.filter(whose("owner_id"))
+    mine = Membership.objects.filter(running, whose("user_id"))
+    if not recorded:
+        mine = mine.filter(status=Membership.Status.ACTIVE)
+    accounts = owned.values("pk").union(mine.values("account_id"), all=True)
+    types = {name: Cast(Value(None), output()) for name, output in _COLUMNS.items()}
     branches = [
+        _branch(owned, "owned", "owner_id", root="pk", more=_more(**_details())),
         _branch(
-            Account.objects.filter(owned),
-            "owned",
-            person="owner_id",
-            root="pk",
-            name="edition",
-            text="team_mode",
-            one="single_bill",
-            two="reseller",
-            label=JSONObject(**{name: F(name) for name in DETAILS}),
-        ),
-        _branch(
-            mine,
-            "account",
-            person="user_id",
-            root="account_id",
-            name="account__edition",
-            text="account__team_mode",
-            one="account__single_bill",
-            two="account__reseller",
-            label=JSONObject(**{name: F(f"account__{name}") for name in DETAILS}),
-        ),
-        _branch(
-            mine,
+            mine.annotate(places=_places_of_chosen(), ticks=Cast(_TICKS, TextField())),
             "membership",
-            person="user_id",
+            "user_id",
             root="account_id",
             place="subaccount_id",
             ref="pk",
-            name=Coalesce(NullIf("role", Value("")), Concat(Value("custom:"), "custom_role__name")),
-            text=Cast("custom_role__permissions", TextField()),
-            one="all_subaccounts",
-            two="is_primary_contact",
-            three=covers_all,
             label="subaccount__name",
+            more=_more(
+                role="role",
+                custom="custom_role__name",
+                ticks="ticks",
+                all="all_subaccounts",
+                contact="is_primary_contact",
+                places="places",
+                **_details("account__"),
+            ),
         ),
         _branch(
-            ManagedSubaccount.objects.filter(membership__in=mine),
+            ManagedSubaccount.objects.filter(whose("membership__user_id")),
             "reach",
-            person="membership__user_id",
-            root="account_id",
+            "membership__user_id",
             place="subaccount_id",
             ref="membership_id",
             label="subaccount__name",
         ),
         _branch(
-            AccountUserGrant.objects.filter(toggles),
+            AccountUserGrant.objects.filter(running, whose("user_id")),
             "toggle",
-            person="user_id",
-            root="content_object_id",
-            place="pk",
-            ref="membership_id",
-            name="permission__codename",
+            "user_id",
+            ref="pk",
+            more=_more(permission="permission__codename", membership="membership_id"),
         ),
         _branch(
-            SubaccountUserGrant.objects.filter(toggles),
-            "toggle",
-            person="user_id",
-            root="content_object__account_id",
-            place="pk",
-            ref="membership_id",
-            name="permission__codename",
-        ),
-        _branch(
-            SubaccountUserGrant.objects.filter(running, whose("user"), membership=None),
-            "guest",
-            person="user_id",
+            SubaccountUserGrant.objects.filter(running, whose("user_id")),
+            "given",
+            "user_id",
             root="content_object__account_id",
             place="content_object_id",
             ref="pk",
-            name="permission__codename",
             label="content_object__name",
+            more=_more(permission="permission__codename", membership="membership_id"),
         ),
         _branch(
-            TeamMembership.objects.filter(running, whose("user")),
+            TeamMembership.objects.filter(running, whose("user_id")),
             "team",
-            person="user_id",
-            root="team__account_id",
+            "user_id",
             ref="team__group_id",
         ),
         _branch(
-            Subaccount.objects.filter(account__in=accounts).filter(
-                Q(is_home=True)
-                | Q(archived_at__isnull=False)
-                | Q(billed_directly=True, account__single_bill=True)
+            Subaccount.objects.filter(SPECIAL, account__in=accounts).annotate(
+                archived=Q(archived_at__isnull=False)
             ),
             "place",
             root="account_id",
             place="pk",
-            one=Q(archived_at__isnull=False),
-            two="is_home",
-            three="billed_directly",
+            more=_more(archived="archived", home="is_home", direct="billed_directly"),
         ),
     ]
     for resource in registry:
         table = grants.user_table(resource.model)
         if resource.guest and resource.place_path != "pk" and grants.is_direct(table):
+            given = table._default_manager.filter(running, whose("user_id"))
             branches.append(
                 _branch(
-                    table._default_manager.filter(running, whose("user")),
-                    "guest_object",
-                    person="user_id",
+                    given.annotate(target=Value(resource.label, TextField())),
+                    "guest",
+                    "user_id",
                     ref="pk",
-                    name="permission__codename",
-                    text=Concat(
-                        Value(f"{resource.label}:"), Cast("content_object_id", TextField())
-                    ),
+                    label=Cast("content_object_id", TextField()),
+                    more=_more(permission="permission__codename", target="target"),
                 )
             )
     branches.append(
         _branch(
-            grants.generic_rows(whose("user")),
-            "guest_object",
-            person="user_id",
+            grants.generic_rows(whose("user_id")),
+            "guest",
+            "user_id",
             ref="pk",
-            name="codename",
-            text="target",
+            label="object_pk",
+            more=_more(permission="permission__codename", target="target"),
         )
     )
-    return branches[0].union(*branches[1:], all=True)
+    return _branch(logins, "login", "pk", **types).union(*branches, all=True)
+
+
+#: what a custom role allows, as the text that is stored
+_TICKS = F("custom_role__permissions")
+
+
+def _places_of_chosen() -> Case:
+    """Return how many subaccounts the account of a membership has, if it may have chosen them all.
+
+    Counted rather than looked for one that is not managed: that takes as long as there are
+    managed ones before it, and databases disagree about how to look.
+    """
+    asking = [
+        edition.codename
+        for edition in EDITIONS.values()
+        if any(ALL_SUBACCOUNTS in role.when for role in edition.roles)
+    ]
+    chosen = Q(subaccount=None, all_subaccounts=False, account__edition__in=asking)
+    others = Subaccount.objects.filter(account=OuterRef("account")).order_by()
+    return Case(When(chosen, then=others.values("account").annotate(n=Count("pk")).values("n")))
 
 
 # stand-ins for the two values that differ from call to call
 _ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 
 
-def _any_person(key: models.Field[Any, Any]) -> Any:
+def any_person(key: models.Field[Any, Any]) -> Any:
     """Return a primary key nobody has: the largest that fits, or a UUID of ones."""
     return key.to_python("f" * 32) if isinstance(key, models.UUIDField) else 2**31 - 1
 
 
 def _one(person: Any) -> Whose:
     """Return the condition that a fact is about one person."""
-    return lambda path: Q(**{path: person})
+    return lambda column: Q(**{column: person})
 
 
 def _each(people: Collection[Any]) -> Whose:
     """Return the condition that a fact is about one of ``people``, as one parameter."""
-    return lambda path: Q(InArray(f"{path}_id", people))
+    return lambda column: Q(InArray(column, people))
 
 
 @cache
@@ -292,7 +254,7 @@ def _statement(using: str, recorded: bool, many: bool) -> tuple[str, tuple[Any, 
     Composing it from a dozen querysets takes thirty times as long as running it; it is the same
     for everybody, so it is composed once per database.
     """
-    person = _any_person(get_user_model()._meta.pk)
+    person = any_person(get_user_model()._meta.pk)
     whose = _each([person]) if many else _one(person)
     sql, params = _facts(whose, _ANY_TIME, recorded=recorded).query.get_compiler(using).as_sql()
     return sql, tuple(params)
@@ -301,7 +263,7 @@ def _statement(using: str, recorded: bool, many: bool) -> tuple[str, tuple[Any, 
 def _rows(using: str, sql: str, params: Iterable[Any]) -> list[Row]:
     with connections[using].cursor() as cursor:
         cursor.execute(sql, list(params))
-        return [Row(*row) for row in cursor.fetchall()]
+        return [Row._make(row) for row in cursor.fetchall()]
 
 
 def _filled(
@@ -321,7 +283,7 @@ def rows_of(user: Any, now: datetime, *, recorded: bool) -> list[Row]:
     using = router.db_for_read(Account)
     key: Any = user._meta.pk
     stand_in, whom = (
-        key.get_db_prep_value(pk, connections[using]) for pk in (_any_person(key), user.pk)
+        key.get_db_prep_value(pk, connections[using]) for pk in (any_person(key), user.pk)
     )
     return _filled(using, now, recorded=recorded, many=False, stand_in=stand_in, whom=whom)
 
@@ -335,10 +297,10 @@ def rows_about(people: Collection[Any], now: datetime, *, recorded: bool) -> lis
     using = router.db_for_read(Account)
     key: Any = get_user_model()._meta.pk
     if all(type(person) is int for person in people):
-        stand_in, whom = (array_of(pks, connections[using]) for pks in ([_any_person(key)], people))
+        stand_in, whom = (array_of(pks, connections[using]) for pks in ([any_person(key)], people))
         rows = _filled(using, now, recorded=recorded, many=True, stand_in=stand_in, whom=whom)
     else:
-        facts = _facts(lambda path: any_of(f"{path}_id", people), now, recorded=recorded)
+        facts = _facts(lambda column: any_of(column, people), now, recorded=recorded)
         sql, params = facts.query.get_compiler(using).as_sql()
         rows = _rows(using, sql, params)
     return [row._replace(person=key.to_python(row.person)) for row in rows]

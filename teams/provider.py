@@ -39,7 +39,13 @@ from teams.rights import (
 )
 from teams.sight import Sharing, load_shared
 
+Facts = dict[str, Any]
+Fact = tuple[Row, Facts]
+
 TEAMS_OFF = "teams_off"
+
+#: of an account's details, what pages show
+SHOWN = ("slug", "name", "edition", "owner_id", "accent")
 
 _LIMITS = {
     TeamMode.OFF: frozenset[str](),
@@ -50,15 +56,17 @@ _LIMITS = {
 
 @dataclass(slots=True)
 class _Sorted:
-    """The rows of one person, by what they are about."""
+    """The rows of one person, by what they are about; what stands in ``Row.more`` beside each."""
 
-    accounts: dict[int, Row] = field(default_factory=dict)
-    memberships: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    is_known: bool = False
+    owned: set[int] = field(default_factory=set)
+    accounts: dict[int, Facts] = field(default_factory=dict)
+    memberships: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     reach: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    toggles: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    guests: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    guest_objects: list[Row] = field(default_factory=list)
-    places: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    toggles: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
+    guests: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
+    guest_objects: list[Fact] = field(default_factory=list)
+    places: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     groups: set[int] = field(default_factory=set)
     labels: dict[Hashable, str] = field(default_factory=dict)
 
@@ -66,25 +74,30 @@ class _Sorted:
 def _sort(rows: Iterable[Row]) -> _Sorted:
     found = _Sorted()
     for row in rows:
-        if row.place is not None and row.label is not None:
+        if row.label is not None and row.place is not None:
             found.labels[row.place] = row.label
+        more: Facts = json.loads(row.more) if row.more else {}
         match row.kind:
-            case "owned":
-                found.accounts[row.root] = row
-            case "account":  # one per membership; being the owner goes first
-                found.accounts.setdefault(row.root, row)
-            case "membership":
-                found.memberships[row.root].append(row)
             case "reach":
                 found.reach[row.ref].add(row.place)
-            case "toggle":
-                found.toggles[row.ref].append(row)
-            case "guest":
-                found.guests[row.root].append(row)
-            case "guest_object":
-                found.guest_objects.append(row)
             case "place":
-                found.places[row.root].append(row)
+                found.places[row.root].append((row, more))
+            case "login":
+                found.is_known = True
+            case "owned":
+                found.owned.add(row.root)
+                found.accounts[row.root] = more
+            case "membership":
+                found.accounts.setdefault(row.root, more)
+                found.memberships[row.root].append((row, more))
+            case "toggle":
+                found.toggles[more["membership"]].append((row, more))
+            case "given" if more["membership"] is None:
+                found.guests[row.root].append((row, more))
+            case "given":
+                found.toggles[more["membership"]].append((row, more))
+            case "guest":
+                found.guest_objects.append((row, more))
             case "team":
                 found.groups.add(row.ref)
     return found
@@ -109,12 +122,10 @@ def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[An
     if not people:
         return {}
     rows: dict[Any, list[Row]] = {key: [] for key in people}
-    places: dict[int, list[Row]] = defaultdict(list)
+    of_accounts: list[Row] = []
     for row in rows_about(people, timezone.now(), recorded=recorded):
-        if row.kind == "place":
-            places[row.root].append(row)
-        else:
-            rows[row.person].append(row)
+        (of_accounts if row.kind == "place" else rows[row.person]).append(row)
+    places = _sort(of_accounts).places
     sharing = Sharing()
     for key, about in rows.items():
         found = _sort(about)
@@ -125,9 +136,9 @@ def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[An
 
 def _profile(person: Any, found: _Sorted, shared: Any) -> Profile:
     tenants: dict[Hashable, Tenant] = {
-        key: _tenant(person, account, found)
+        key: _tenant(person, key, account, found)
         for key, account in found.accounts.items()
-        if account.name in EDITIONS
+        if found.is_known and account["edition"] in EDITIONS
     }
     return Profile(
         person=person,
@@ -138,32 +149,34 @@ def _profile(person: Any, found: _Sorted, shared: Any) -> Profile:
     )
 
 
-def root_of(account: Row, places: Iterable[Row]) -> Root:
+def root_of(key: int, account: Facts, places: Iterable[Fact]) -> Root:
     """Return what is true of an account, whoever asks."""
-    edition = get(str(account.name))
-    archived = frozenset(row.place for row in places if row.one)
-    kinds: dict[Hashable, str] = {row.place: HOME for row in places if row.two}
-    direct = frozenset(row.place for row in places if row.three and not row.two)
-    conditions = {SINGLE_BILL} if account.one else set()
-    if account.two:
+    edition = get(account["edition"])
+    is_single = bool(account["single_bill"])
+    archived = frozenset(row.place for row, more in places if more["archived"])
+    kinds: dict[Hashable, str] = {row.place: HOME for row, more in places if more["home"]}
+    direct = frozenset(row.place for row, more in places if more["direct"] and not more["home"])
+    conditions = {SINGLE_BILL} if is_single else set()
+    if account["reseller"]:
         conditions.add(RESELLER)
     withheld = dict.fromkeys(map(str, edition.teams_only), TEAMS_OFF)
     return Root(
-        key=account.root,
+        key=key,
         levels=levels(edition.codename),
-        withheld=withheld if account.text == TeamMode.OFF else {},
+        withheld=withheld if account["team_mode"] == TeamMode.OFF else {},
         kinds=kinds,
         archived=archived,
         conditions=frozenset(conditions),
-        except_at={SINGLE_BILL: direct} if direct else {},
+        except_at={SINGLE_BILL: direct} if direct and is_single else {},
     )
 
 
-def _tenant(person: Any, account: Row, found: _Sorted) -> Tenant:
-    key = account.root
-    edition = get(str(account.name))
+def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
+    edition = get(account["edition"])
+    root = root_of(key, account, found.places.get(key, ()))
+    is_owner = key in found.owned
     holdings: list[Holding] = []
-    if account.kind == "owned":
+    if is_owner:
         holdings.append(
             Holding(
                 source=Source("owner", edition.owner, str(edition.owner_label), ("account", key)),
@@ -172,47 +185,55 @@ def _tenant(person: Any, account: Row, found: _Sorted) -> Tenant:
                 key=("owner", key),
             )
         )
-    for row in found.memberships.get(key, ()):
-        holdings += membership_holdings(
-            edition, row, found.reach.get(row.ref or 0, set()), found.toggles.get(row.ref or 0, [])
-        )
+    for row, more in found.memberships.get(key, ()):
+        managed = frozenset(found.reach.get(row.ref, ()))
+        toggles = found.toggles.get(row.ref, ())
+        holdings += _membership_holdings(edition, root, (row, more), managed, toggles)
     if holdings:
-        holdings += [_guest_holding(row) for row in found.guests.get(key, ())]
-    limits = _LIMITS[TeamMode(str(account.text))] if edition.has_teams else frozenset[str]()
+        holdings += [_guest_holding(row, more) for row, more in found.guests.get(key, ())]
+    limits = _LIMITS[account["team_mode"]] if edition.has_teams else frozenset[str]()
     return Tenant(
-        root=root_of(account, found.places.get(key, ())),
-        standing=Standing(person, tuple(holdings), is_owner=account.kind == "owned"),
+        root=root,
+        standing=Standing(person, tuple(holdings), is_owner=is_owner),
         limits=limits,
-        details=json.loads(account.label or "{}"),
+        details={name: account[name] for name in SHOWN},
         labels=found.labels,
     )
 
 
-def membership_holdings(
-    edition: Edition, row: Row, managed: set[int], toggles: Iterable[Row]
+def _membership_holdings(
+    edition: Edition,
+    root: Root,
+    membership: Fact,
+    managed: frozenset[int],
+    toggles: Iterable[Fact],
 ) -> list[Holding]:
     """Return what one membership amounts to: its role, and each toggle the role admits."""
+    row, more = membership
     reach = (
-        Reach(top=True, places=None if row.one else frozenset(managed))
+        Reach(top=True, places=None if more["all"] else managed)
         if row.place is None
         else Reach(top=False, places=frozenset({row.place}))
     )
-    met = frozenset({ALL_SUBACCOUNTS}) if row.three else frozenset[str]()
-    name = str(row.name)
-    if row.text is not None:
-        source = Source("role", "", name.removeprefix("custom:"), ("membership", row.ref))
-        rights = custom_bundle(edition.codename, row.text)
-        key = ("membership", row.ref, name)
+    met = frozenset({ALL_SUBACCOUNTS}) if _covers_all(root, more, managed) else frozenset[str]()
+    if more["ticks"] is not None:
+        name = str(more["custom"])
+        source = Source("role", "", name, ("membership", row.ref))
+        rights = custom_bundle(edition.codename, more["ticks"])
+        key = ("membership", row.ref, f"custom:{name}")
         return [Holding(source=source, rights=rights, reach=reach, met=met, key=key)]
+    name = str(more["role"])
     role = edition.find_role(name)
     if role is None:
         return []  # a role the edition does not have (any more) gives nothing
     source = Source("role", name, str(role.label), ("membership", row.ref))
-    rights = role_bundle(edition.codename, name, bool(row.two) and edition.has_primary_contact)
+    rights = role_bundle(
+        edition.codename, name, bool(more["contact"]) and edition.has_primary_contact
+    )
     key = ("membership", row.ref, name)
     holdings = [Holding(source, rights, reach, rank=role.rank, met=met, key=key)]
-    for grant in toggles:
-        permission = str(grant.name)
+    for grant, given in toggles:
+        permission = str(given["permission"])
         if admits(edition, name, permission):
             toggle = edition.toggle(str(role.toggle_of(permission)))
             holdings.append(
@@ -223,32 +244,39 @@ def membership_holdings(
                     rights=toggle_bundle(permission),
                     reach=reach,
                     met=met,
-                    key=("toggle", row.place is None, grant.place),
+                    key=("toggle", row.place is None, grant.ref),
                 )
             )
     return holdings
 
 
-def _guest_holding(row: Row) -> Holding:
+def _covers_all(root: Root, more: Facts, managed: frozenset[int]) -> bool:
+    """Say whether a membership reaches every active subaccount: by its nature, or as it stands."""
+    if more["all"] or not more["places"]:
+        return bool(more["all"])
+    active = more["places"] - len(root.archived)
+    return bool(active) and len(managed - root.archived) == active
+
+
+def _guest_holding(row: Row, more: Facts) -> Holding:
     """Return what guest access to one subaccount amounts to."""
     grantable = registry.of(Subaccount).guest
     return Holding(
         source=Source("guest", ref=(SubaccountUserGrant._meta.label_lower, row.ref)),
-        rights=toggle_bundle(str(row.name)) if row.name in grantable else {},
+        rights=toggle_bundle(more["permission"]) if more["permission"] in grantable else {},
         reach=Reach(top=False, places=frozenset({row.place})),
         key=("guest", row.ref),
     )
 
 
-def _guests(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Source]]:
+def _guests(rows: Iterable[Fact]) -> dict[tuple[str, str], dict[str, Source]]:
     resources = {resource.label: resource for resource in registry}
     guests: dict[tuple[str, str], dict[str, Source]] = defaultdict(dict)
-    for row in rows:
-        label, _, key = str(row.text).partition(":")
-        resource = resources.get(label)
-        if resource is not None and row.name in resource.guest:
-            table = _guest_table(resource.model)
-            guests[label, key][str(row.name)] = Source("guest", ref=(table, row.ref))
+    for row, more in rows:
+        resource, permission = resources.get(more["target"]), more["permission"]
+        if resource is not None and permission in resource.guest:
+            source = Source("guest", ref=(_guest_table(resource.model), row.ref))
+            guests[resource.label, str(row.label)][permission] = source
     return guests
 
 

@@ -60,6 +60,10 @@ class Account(models.Model):
         return self.name
 
 
+#: subaccounts that some rule treats unlike the others: few, and looked up for every profile
+SPECIAL = Q(is_home=True) | Q(archived_at__isnull=False) | Q(billed_directly=True)
+
+
 class Subaccount(models.Model):
     """One client's workspace, or the account's own (``is_home``, where the edition has one)."""
 
@@ -91,6 +95,7 @@ class Subaccount(models.Model):
                 name="subaccount_home_not_archived",
             ),
         ]
+        indexes = [models.Index(fields=["account"], condition=SPECIAL, name="subaccount_special")]
 
     def __str__(self) -> str:
         return self.name

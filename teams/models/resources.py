@@ -47,8 +47,13 @@ def _belongs(table: str) -> list[models.BaseConstraint]:
 
 
 def _indexes(table: str) -> list[models.Index]:
+    """Return the indexes of a large list: the newest of an account, and of a subaccount.
+
+    The first also says where each row lies, so that all but the archived subaccounts are counted
+    without a look at the rows.
+    """
     return [
-        models.Index(fields=["account", "-id"], name=f"{table}_account"),
+        models.Index(fields=["account", "-id", "subaccount"], name=f"{table}_account"),
         models.Index(fields=["subaccount", "-id"], name=f"{table}_subaccount"),
     ]
 

@@ -1,0 +1,167 @@
+"""What does not depend on the machine: queries, rows, and which index a large list is read by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+
+from permissions import access
+from teams.models import Membership
+from tests.bench import stock
+from tests.bench.deciding import who
+from tests.bench.measure import queries_of
+from tests.bench.pages import changelist
+from tests.bench.personas import Persona, check, personas
+from tests.bench.plan import (
+    ALL_ACCESS,
+    GUEST,
+    MANAGER_500,
+    MEMBER_1,
+    NAMES,
+    OWNER,
+    STRANGER,
+    TEAM_LIMITED,
+    TEAM_WIDE,
+    Plan,
+)
+from tests.bench.reading import Budget
+from tests.bench.writing import count_writes, storage
+
+pytestmark = pytest.mark.django_db
+
+ONCE = Budget(rounds=1, seconds=0.1)
+ACCOUNT, SUBACCOUNT = "mailinglist_account", "mailinglist_subaccount"
+
+
+def of(plan: Plan, key: int) -> Persona:
+    """Return the person, looking at lists."""
+    return next(p for p in personas(plan) if p.key == key)
+
+
+def test_everybody_sees_what_the_filters_by_hand_find(plan: Plan) -> None:
+    found = personas(plan)
+
+    check(found)
+
+    assert {p.key for p in found} == set(NAMES)
+    assert all(p.by_hand().exists() == (p.key != STRANGER) for p in found)
+    assert 0 < of(plan, OWNER).by_hand().count() < plan.size.lists
+
+
+def test_a_filter_by_hand_that_is_wrong_stops_the_run(plan: Plan) -> None:
+    owner, member = of(plan, OWNER), of(plan, MEMBER_1)
+    wrong = Persona(owner.key, owner.user, 1, member.ideal, member.by_ids)
+
+    with pytest.raises(AssertionError, match="owner"):
+        check([wrong])
+
+
+@pytest.mark.parametrize("key", NAMES)
+def test_a_profile_takes_one_query(plan: Plan, key: int) -> None:
+    user = of(plan, key).user
+
+    assert queries_of(lambda: access.profile_of(user, fresh=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "queries"), [(OWNER, 5), (MANAGER_500, 5), (MEMBER_1, 5), (GUEST, 5), (TEAM_LIMITED, 6)]
+)
+def test_a_list_takes_five_queries_and_teams_one_more(plan: Plan, key: int, queries: int) -> None:
+    found = changelist(of(plan, key), ONCE)
+
+    assert (found["queries"], found["plain_queries"]) == (queries, 4)
+    assert 0 < found["access_share"] < 1
+
+
+@pytest.mark.parametrize("key", [TEAM_LIMITED, TEAM_WIDE])
+def test_what_teams_share_takes_one_query(plan: Plan, key: int) -> None:
+    persona = of(plan, key)
+
+    with access.unit_of_work():
+        access.profile_of(persona.user)
+        assert queries_of(lambda: persona.ours().count()) == 2
+        assert queries_of(lambda: persona.ours().count()) == 1
+
+
+def test_a_stranger_costs_nothing_but_the_profile(plan: Plan) -> None:
+    persona = of(plan, STRANGER)
+
+    assert queries_of(lambda: list(persona.ours()[:100])) == 1
+
+
+def test_a_grant_writes_one_row_and_work_writes_none(plan: Plan) -> None:
+    rows = {found["change"]: found["access_rows"] for found in count_writes()}
+
+    assert rows == {
+        "all current and future subaccounts": 1,
+        "one subaccount": 1,
+        "new subaccount": 0,
+        "new list": 0,
+        "edit of a role": 1,
+        "toggle": 1,
+        "guest access to a list": 1,
+        "template shared with a team": 1,
+        "removal of a member": 1,
+    }
+
+
+def test_counting_rows_leaves_nothing_behind(plan: Plan) -> None:
+    before = storage()
+    count_writes()
+
+    assert storage() == before
+    assert before["memberships"] == Membership.objects.count() == len(plan.seats)
+
+
+def test_who_can_takes_two_queries_and_guardian_two_a_person(plan: Plan) -> None:
+    found = who(plan, stock.Stock(), ONCE)
+
+    assert found["queries"] == 2
+    assert found["guardian_queries"] > 2 * found["people"]
+
+
+# which index
+
+
+def steps(rows: QuerySet[Any]) -> str:
+    """Return how the database would read ``rows``, if it may not go through the whole table.
+
+    It would for so few of them; what is asked is whether there is an index, and which.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+    return rows.explain()
+
+
+@pytest.mark.parametrize(
+    ("key", "index"),
+    [(OWNER, ACCOUNT), (ALL_ACCESS, ACCOUNT), (MANAGER_500, SUBACCOUNT), (MEMBER_1, SUBACCOUNT)],
+)
+def test_a_count_reads_an_index_and_no_row(plan: Plan, key: int, index: str) -> None:
+    rows = of(plan, key).ours().order_by().values("pk")
+
+    found = steps(rows)
+
+    assert index in found or "subaccount_id" in found
+    assert "Index Only Scan" in found or "USING COVERING INDEX" in found, found
+
+
+@pytest.mark.parametrize(("key", "index"), [(OWNER, ACCOUNT), (MEMBER_1, SUBACCOUNT)])
+def test_the_newest_page_is_read_in_order(plan: Plan, key: int, index: str) -> None:
+    found = steps(of(plan, key).ours().order_by("-pk")[:100])
+
+    assert index in found, found
+    assert "Sort" not in found, found
+    assert "TEMP B-TREE" not in found, found
+
+
+def test_special_subaccounts_are_found_by_their_index(plan: Plan) -> None:
+    from teams.models import Subaccount
+    from teams.models.account import SPECIAL
+
+    assert "subaccount_special" in steps(Subaccount.objects.filter(SPECIAL, account=1))
