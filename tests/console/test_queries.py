@@ -39,8 +39,8 @@ PAGES = {
     "templates": ("owner", "/teams/messagetemplate/", 5),
     "template": ("owner", "/teams/messagetemplate/{template}/change/", 30),
     "add a list": ("owner", "/teams/mailinglist/act/create/", 30),
-    "campaigns": ("owner", "/teams/campaign/", 6),
-    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 16),
+    "campaigns": ("owner", "/teams/campaign/", 8),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 20),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }
