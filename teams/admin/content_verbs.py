@@ -45,9 +45,9 @@ def offer_positions(form: VerbForm, verb: Any) -> None:
 
 
 def position_of(data: Mapping[str, Any]) -> int:
-    """Return the place that was posted; what is no number is a place that is not there."""
-    text = data["position"]
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else -1
+    """Return the place that was posted; whatever is not how one is written names none."""
+    places = {str(place): place for place in range(ROWS_LIMIT + 1)}
+    return places.get(data["position"], -1)
 
 
 class Adding(ContentVerb):

@@ -114,7 +114,7 @@ def test_locks_are_set_and_taken_away(world: World) -> None:
     assert "There is no lock" in forged.content.decode()
 
 
-@pytest.mark.parametrize("position", ["9", "-1", "x", "", "1.5", "9" * 40, "\u0661"])
+@pytest.mark.parametrize("position", ["9", "-1", "x", "", "1.5", "9" * 40, "01", "\u0661"])
 def test_a_place_that_is_not_offered_is_refused(world: World, position: str) -> None:
     answer = world.client("owner").post(
         url_of(world, "act/add-row/"), {"html": "x", "position": position}

@@ -181,6 +181,8 @@ def actions(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
     trio = arena.trio(admin.model)
     names = [*offered_actions(admin), "delete_selected", "nonsense"]
     is_open = may_open(arena, probe, admin)
+    # whoever is offered no action at all finds the list again, whatever they chose
+    has_menu = b'name="action"' in probe.get(base).content
     for name in names:
         for extra in ({}, {"select_across": "1"}):
 
@@ -189,7 +191,7 @@ def actions(arena: Arena, probe: Probe, site: str, admin: Any) -> None:
 
             before = arena.digest()
             missing = choose(trio.own.pk, MISSING)
-            if is_open and name in offered_actions(admin) and missing.status_code != 404:
+            if has_menu and name in offered_actions(admin) and missing.status_code != 404:
                 probe.find(f"{base} {name}: a choice with a missing row is accepted")
             if is_open and name not in offered_actions(admin):
                 own = choose(trio.own.pk)
