@@ -56,6 +56,7 @@ MIXED = ("Ana Ruiz", "Priya Nair")
 COMPARED = "/roles/?compare=manager&with=full"
 COMPARED_PLACES = "/roles/?compare=partner_manager%40partner&with=partner_manager%40client"
 
+FULL, CONTACTS, SEGMENTS = "emma_hq.full", "/teams/contact/", "/teams/segment/"
 TEMPLATES, LISTS = "/teams/messagetemplate/", "/teams/mailinglist/"
 LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("", {}),
@@ -159,6 +160,23 @@ SHOTS = (
     Shot("13-archive", OWNER, f"{LISTS}?archived=yes"),
     Shot("13-create", OWNER, LISTS, ("Add list", "Northwind Coffee")),
     Shot("13-purge", OWNER, f"{LISTS}?archived=yes", ("Pop-up shop", "Purge…")),
+    *(Shot(f"14-contacts{suffix}", FULL, CONTACTS, **look) for suffix, look in LOOKS),
+    *(
+        Shot(f"14-contact{suffix}", FULL, CONTACTS, ("Vera Rossi",), **look)
+        for suffix, look in LOOKS
+    ),
+    Shot("14-edit-contact", FULL, CONTACTS, ("Vera Rossi", "Edit…")),
+    Shot("14-add-contact", FULL, CONTACTS, ("Add contact",)),
+    Shot("14-put-on-list", FULL, CONTACTS, chosen=("Vera Rossi", "Clara Dubois"), action="put"),
+    Shot("15-segments", FULL, SEGMENTS),
+    Shot("15-segment", FULL, SEGMENTS, ("Loyal readers",)),
+    *(
+        Shot(f"15-edit-segment{suffix}", FULL, SEGMENTS, ("Lisbon and Porto", "Edit…"), **look)
+        for suffix, look in LOOKS
+    ),
+    Shot("15-builder", FULL, SEGMENTS, ("Audience builder",)),
+    Shot("15-fields", FULL, "/teams/customfield/"),
+    Shot("16-masking", OWNER, "/teams/account/", ("Change… what is shown of addresses",)),
     Shot("11-operator", "operator", "/operator/teams/account/"),
 )
 

@@ -11,7 +11,7 @@ from permissions import access
 from permissions.admin import BulkVerb, Effect, VerbForm
 from teams import services
 from teams.admin.base import ConsoleVerb
-from teams.admin.contact_forms import offer_lists
+from teams.admin.contact_forms import is_list_guest, offer_lists
 from teams.admin.forms import OfferedField, chosen_from
 from teams.admin.work import lacks
 from teams.catalogue import ADD_CONTACTS
@@ -47,11 +47,7 @@ class ManyContacts(BulkVerb, ConsoleVerb):
 
     def refusal(self) -> str:
         """Keep it out of the menu of whoever may put contacts nowhere."""
-        label = MailingList._meta.label_lower
-        if self.desk.holds(ADD_CONTACTS) or any(
-            kind == label and ADD_CONTACTS in given
-            for (kind, _pk), given in self.desk.profile.guests.items()
-        ):
+        if self.desk.holds(ADD_CONTACTS) or is_list_guest(self.desk, ADD_CONTACTS):
             return ""
         return lacks(ADD_CONTACTS, f"{self.act} lists", "any subaccount")
 

@@ -22,6 +22,13 @@ OWN = "own_"
 YES_NO = (("", "Not set"), ("yes", "Yes"), ("no", "No"))
 
 
+def is_list_guest(desk: Desk, permission: str) -> bool:
+    """Say whether the person is a guest of some list with ``permission``."""
+    label = MailingList._meta.label_lower
+    guests = desk.profile.guests.items()
+    return any(kind == label and permission in given for (kind, _key), given in guests)
+
+
 def open_lists(desk: Desk, place: Any) -> QuerySet[MailingList]:
     """Return the lists of ``place`` that the person may put contacts on, by name."""
     rows = MailingList.objects.filter(subaccount=place, archived_at=None)

@@ -1,4 +1,4 @@
-"""Verbs about one contact: add, edit, put on a list, take off it, unsubscribe."""
+"""Verbs about one contact: edit, put on a list, take off it, unsubscribe."""
 
 from __future__ import annotations
 
@@ -10,116 +10,19 @@ from django.utils.translation import gettext_lazy as _
 
 from permissions import access
 from permissions.admin import VerbForm, row_of
-from permissions.resources import registry
 from teams import services
-from teams.admin.contact_forms import PersonForm, offer_lists, open_lists, own_fields
-from teams.admin.desk import Place
+from teams.admin.contact_forms import (
+    PersonForm,
+    offer_lists,
+    open_lists,
+    own_fields,
+)
 from teams.admin.forms import OfferedField, chosen_from
-from teams.admin.work import CreateWork, WorkVerb, lacks
-from teams.catalogue import ADD_CONTACTS, EXPORT_PII, VIEW_CONTACTS
-from teams.models import Contact, MailingList, Subaccount
+from teams.admin.work import WorkVerb, lacks
+from teams.catalogue import ADD_CONTACTS, VIEW_CONTACTS
+from teams.models import Contact, MailingList
 from teams.services.contacts import sees_all
 from teams.services.masking import masks
-
-
-class AddForm(PersonForm):
-    """A list to put them on, and who they are."""
-
-    mailing_list = OfferedField(label="List")
-    field_order = ("mailing_list", "email", "first_name", "last_name")
-
-    def prepare(self, verb: Any) -> None:
-        """Offer the lists, and no list to whoever sees every contact."""
-        self.fields["mailing_list"].required = verb.needs_list
-        offer_lists(self, verb.lists, none="" if verb.needs_list else "No list")
-        self.add_own(verb.part, {})
-
-
-class AddContact(CreateWork):
-    """Add a contact to a subaccount, on a list of it or on none."""
-
-    name = "add"
-    label = _("Add contact")
-    permission = ADD_CONTACTS
-    noun = "contact"
-    form_class = AddForm
-
-    def places(self) -> list[Place]:
-        """Return the subaccounts where the actor may add one, as a guest of a list too."""
-        desk = self.desk
-        found = {p.pk: p for p in desk.active if desk.holds(ADD_CONTACTS, p.pk)}
-        label = MailingList._meta.label_lower
-        if any(kind == label and ADD_CONTACTS in given for (kind, _), given in self._guests()):
-            rows = MailingList.objects.filter(account=desk.account, archived_at=None)
-            for row in access.visible(rows, desk.user, ADD_CONTACTS).select_related("subaccount"):
-                place = row.subaccount
-                found.setdefault(place.pk, Place(place.pk, place.name, False, place.is_home))
-        return [p for p in found.values() if not masks(desk.account, desk.profile, p.pk)]
-
-    def _guests(self) -> Any:
-        return self.desk.profile.guests.items()
-
-    def find(self, key: str) -> Any:
-        """Return the subaccount, if the actor may add to it or works there."""
-        rows = Subaccount.objects.filter(pk__in=[p.pk for p in self.places()])
-        return row_of(rows, key) or super().find(key)
-
-    @property
-    def needs_list(self) -> bool:
-        """Say whether the actor must name a list: a guest of one, and who sees some lists only."""
-        desk, place = self.desk, self.part.pk
-        is_limited = desk.profile.is_limited(registry.of(MailingList), desk.account.pk, place)
-        return is_limited or not desk.holds(ADD_CONTACTS, place)
-
-    @property
-    def lists(self) -> QuerySet[MailingList]:
-        """Return the lists that may be chosen."""
-        return open_lists(self.desk, self.part)
-
-    def refusal(self) -> str:
-        """Refuse where addresses are masked, and where a list is needed and there is none."""
-        desk = self.desk
-        if self.part is None:
-            return super().refusal()
-        if desk.holds(ADD_CONTACTS, self.part.pk) and masks(
-            desk.account, desk.profile, self.part.pk
-        ):
-            act = "add a contact, because addresses are masked"
-            return lacks(EXPORT_PII, act, self.part.name)
-        if reason := super().refusal():
-            return reason
-        if self.needs_list and not self.lists.exists():
-            return f"There is no list in {self.part.name} that you may put contacts on."
-        return ""
-
-    def consequence(self) -> Sequence[str]:
-        """Say what happens to an address that is there already."""
-        return (
-            "An address that is known already is put on the list as it is: name, fields and state "
-            "stay, and who unsubscribed stays unsubscribed.",
-        )
-
-    def run(self, data: Mapping[str, Any]) -> str:
-        """Add them; say the same whether the address was known or not."""
-        where: Any = self.part
-        if data["mailing_list"]:
-            own = MailingList.objects.filter(subaccount=self.part)
-            where = chosen_from(
-                access.visible(own, self.actor, ADD_CONTACTS), [data["mailing_list"]], "list"
-            )[0]
-        services.add_contact(
-            actor=self.actor,
-            where=where,
-            email=data["email"],
-            first_name=data["first_name"],
-            last_name=data["last_name"],
-            fields=own_fields(self),
-        )
-        return f"The contact is {'on' if data['mailing_list'] else 'in'} {where.name} now."
-
-    def next_url(self) -> str:
-        """Go back to the list: the page of the contact would tell whether it is new."""
-        return self.list_url()
 
 
 class ContactVerb(WorkVerb):

@@ -16,8 +16,10 @@ from permissions.admin.scoped import SEARCH_LIMIT
 from teams.admin import words
 from teams.admin.archive_verbs import ARCHIVE_BULK_VERBS, ARCHIVE_VERBS
 from teams.admin.base import ConsoleAdmin
+from teams.admin.contact_adding import AddContact
 from teams.admin.contact_bulk import PutManyOnList, TakeManyOffList
-from teams.admin.contact_verbs import AddContact, EditContact, PutOnList, TakeOffList, Unsubscribe
+from teams.admin.contact_forms import is_list_guest
+from teams.admin.contact_verbs import EditContact, PutOnList, TakeOffList, Unsubscribe
 from teams.admin.desk import desk_of
 from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
 from teams.admin.site import console
@@ -153,10 +155,7 @@ class ContactAdmin(ResourceAdmin):
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader sees contacts anywhere, a guest of a list included."""
         desk = desk_of(request)
-        return desk.holds(VIEW_CONTACTS) or any(
-            kind == MailingList._meta.label_lower and VIEW_CONTACTS in given
-            for (kind, _pk), given in desk.profile.guests.items()
-        )
+        return desk.holds(VIEW_CONTACTS) or is_list_guest(desk, VIEW_CONTACTS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load the subaccount's name with the list."""

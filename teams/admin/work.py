@@ -61,7 +61,7 @@ class CreateWork(ConsoleVerb):
 
     def places(self) -> list[Place]:
         """Return the subaccounts in which the actor may make one."""
-        return [place for place in self.desk.active if self.desk.holds(self.permission, place.pk)]
+        return [place for place in self.desk.active if self.is_open(place.pk)]
 
     def find(self, key: str) -> Any:
         """Return the subaccount, if the actor works there."""
@@ -69,14 +69,20 @@ class CreateWork(ConsoleVerb):
         return row_of(rows.filter(archived_at=None), key)
 
     def link(self, part: str = "") -> str:
-        """Lead to the form at once where there is nothing to choose: one place, or one chosen."""
+        """Lead to the form at once where there is nothing to choose: one place, or one chosen.
+
+        Told from what is known already: every list has this link, and there may be thousands.
+        """
         if not part:
-            keys = [place.pk for place in self.places()]
-            chosen = self.desk.place
-            if chosen is not None and chosen.pk in keys:
-                keys = [chosen.pk]
-            part = str(keys[0]) if len(keys) == 1 else ""
+            reach = self.desk.reach
+            only = next(iter(reach)) if reach is not None and len(reach) == 1 else None
+            key = self.desk.place.pk if self.desk.place is not None else only
+            part = str(key) if key is not None and self.is_open(key) else ""
         return super().link(part)
+
+    def is_open(self, place: Any = None) -> bool:
+        """Say whether the actor may make one in ``place``, or anywhere."""
+        return self.desk.holds(self.permission, place)
 
     def prompt(self) -> str:
         """Return the heading of the page that asks for the place."""
@@ -88,12 +94,10 @@ class CreateWork(ConsoleVerb):
 
     def refusal(self) -> str:
         """Refuse where the actor may not make one, there or anywhere."""
-        keys = [place.pk for place in self.places()]
-        if self.part is None and not keys:
-            return lacks(self.permission, f"add a {self.noun}", "any subaccount")
-        if self.part is not None and self.part.pk not in keys:
-            return lacks(self.permission, f"add a {self.noun}", self.part.name)
-        return ""
+        if self.is_open(None if self.part is None else self.part.pk):
+            return ""
+        where = "any subaccount" if self.part is None else self.part.name
+        return lacks(self.permission, f"add a {self.noun}", where)
 
     def title(self) -> str:
         """Return the heading."""

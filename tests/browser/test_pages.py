@@ -9,6 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from teams import services
+from teams.factories import ContactFactory, CustomFieldFactory, SegmentFactory
+from teams.models import ListMembership
 from teams.services import delivery, letters
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
@@ -66,6 +68,19 @@ PAGES = {
         "/teams/campaign/{ready}/act/send/",
         "/teams/result/{sent}/change/",
         "/unsubscribe/{token}/",
+        "/teams/contact/",
+        "/teams/contact/?q=robin&place={north}",
+        "/teams/contact/{contact}/change/",
+        "/teams/contact/{contact}/act/edit/",
+        "/teams/contact/act/add/{north}/",
+        "/teams/segment/",
+        "/teams/segment/{segment}/change/",
+        "/teams/segment/{segment}/act/edit/",
+        "/teams/segment/act/build/{north}/?match=any&field=custom:points&test=more_than&value=x"
+        "&field=created_at&test=after&value=2026-01-01&field=status&test=is&value=subscribed",
+        "/teams/segment/act/create/{north}/?match=any&field=first_name&test=is_filled&value=",
+        "/teams/customfield/",
+        "/teams/account/{account}/act/masking/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "administrator": [
@@ -103,7 +118,15 @@ BATCHES = [
 @pytest.fixture
 def world(transactional_db: Any) -> Any:
     """Return an account that the server's thread sees too."""
-    return build()
+    found = build()
+    north = found.places["north"]
+    CustomFieldFactory(subaccount=north, codename="points", label="Points", kind="number")
+    found.rows["contact"] = ContactFactory(subaccount=north, fields={"points": "7"})
+    found.rows["segment"] = SegmentFactory(subaccount=north)
+    ListMembership.objects.create(
+        subaccount=north, contact=found.rows["contact"], mailing_list=found.rows["mailinglist"]
+    )
+    return found
 
 
 def sign_in(page: Any, address: str, login: str) -> None:
@@ -176,6 +199,8 @@ def test_pages_are_accessible_silent_and_fit(
         "account": world.account.pk,
         "template": world.rows["messagetemplate"].pk,
         "saved": world.rows["savedrow"].pk,
+        "contact": world.rows["contact"].pk,
+        "segment": world.rows["segment"].pk,
         "result": world.rows["result"].pk,
         "campaign": world.rows["campaign"].pk,
         **_mailings(world),

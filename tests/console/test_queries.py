@@ -13,6 +13,8 @@ from django.utils import timezone
 from teams import services
 from teams.factories import (
     CampaignFactory,
+    ContactFactory,
+    CustomFieldFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
@@ -20,6 +22,7 @@ from teams.factories import (
     SubaccountFactory,
     UserFactory,
 )
+from teams.models import ListMembership
 
 PAGES = {
     "home": ("owner", "/", 27),
@@ -41,6 +44,20 @@ PAGES = {
     "add a list": ("owner", "/teams/mailinglist/act/create/", 4),
     "campaigns": ("owner", "/teams/campaign/", 8),
     "campaign": ("owner", "/teams/campaign/{campaign}/change/", 20),
+    "contacts": ("owner", "/teams/contact/", 5),
+    "contacts of a place": ("owner", "/teams/contact/?place={north}", 9),
+    "contacts of a guest": ("visitor", "/teams/contact/", 8),
+    "contact": ("owner", "/teams/contact/{contact}/change/", 12),
+    "edit a contact": ("owner", "/teams/contact/{contact}/act/edit/", 10),
+    "add a contact": ("owner", "/teams/contact/act/add/{north}/", 12),
+    "segments": ("owner", "/teams/segment/", 6),
+    "segment": ("owner", "/teams/segment/{segment}/change/", 25),
+    "audience builder": (
+        "owner",
+        "/teams/segment/act/build/{north}/?match=all&field=status&test=is&value=subscribed",
+        12,
+    ),
+    "contact fields": ("owner", "/teams/customfield/", 6),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }
@@ -54,6 +71,8 @@ def cost(world: Any, who: str, url: str) -> int:
         "list": world.rows["mailinglist"].pk,
         "campaign": world.rows["campaign"].pk,
         "template": world.rows["messagetemplate"].pk,
+        "contact": world.rows["contact"].pk,
+        "segment": world.rows["segment"].pk,
     }
     client = world.client(who)
     client.get(url.format(**keys))
@@ -93,11 +112,36 @@ def grow(world: Any, items: int) -> None:
             subaccount=world.places["north"], template=world.rows["messagetemplate"], **used
         )
         SegmentFactory(subaccount=world.places["north"], **used)
+        _add_contacts(world, place)
         template = world.rows["messagetemplate"]
         template.rows.append({**template.rows[1], "key": f"more{len(template.rows)}"})
         template.save()
         for status in ("sent", "scheduled"):
             CampaignFactory(subaccount=world.places["north"], status=status)
+
+
+def _add_contacts(world: Any, place: Any) -> None:
+    """Give every list about contacts one more item, and a guest one more list of them."""
+    north, rows = world.places["north"], world.rows
+    segment = SegmentFactory(subaccount=north)
+    mailing_list = MailingListFactory(subaccount=north)
+    for found in (north, place):
+        CustomFieldFactory(subaccount=found)
+    rows.setdefault("segment", segment)
+    rows.setdefault("contact", ContactFactory(subaccount=north))
+    for contact in (rows["contact"], ContactFactory(subaccount=north)):
+        ListMembership.objects.create(subaccount=north, contact=contact, mailing_list=mailing_list)
+    if "visitor" not in world.people:
+        seat = MembershipFactory(
+            account=world.account, subaccount=world.places["south"], role="author"
+        )
+        world.people["visitor"] = seat.user
+    services.give_guest_access(
+        actor=world.people["owner"],
+        user=world.people["visitor"],
+        obj=mailing_list,
+        permissions=["access_audience", "view_contacts", "add_contacts"],
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -23,16 +23,26 @@ from permissions import grants
 from teams import services
 from teams.factories import (
     CampaignFactory,
+    ContactFactory,
+    CustomFieldFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
     RoleFactory,
     SavedRowFactory,
+    SegmentFactory,
     SubaccountFactory,
     TeamFactory,
     TeamMembershipFactory,
 )
-from teams.models import Account, Campaign, ManagedSubaccount, Membership, Subaccount
+from teams.models import (
+    Account,
+    Campaign,
+    ListMembership,
+    ManagedSubaccount,
+    Membership,
+    Subaccount,
+)
 from tests.engine.truth import Row, World, columns, expected, table
 from tests.services.mailing import ready
 
@@ -208,13 +218,24 @@ class Stage:
             "old_mailinglist": MailingListFactory(**old),
             "old_messagetemplate": MessageTemplateFactory(**old),
             "old_campaign": CampaignFactory(**old),
+            "spare_list": MailingListFactory(subaccount=place),
+            "contact": ContactFactory(subaccount=place),
+            "old_contact": ContactFactory(**old),
+            "customfield": CustomFieldFactory(subaccount=place),
+            "segment": SegmentFactory(subaccount=place),
+            "old_segment": SegmentFactory(**old),
             "campaign": self.world.campaigns.get(place.pk)
             or Campaign.objects.create(
                 account=self.account, subaccount=place, slug="spring", name="Spring"
             ),
         }
+        for name in ("contact", "old_contact"):
+            ListMembership.objects.create(
+                subaccount=place, contact=found[name], mailing_list=found["mailinglist"]
+            )
         for kind, view in (
             ("mailinglist", "access_audience"),
+            ("spare_list", "access_audience"),
             ("messagetemplate", "access_content"),
             ("old_mailinglist", "access_audience"),
             ("old_messagetemplate", "access_content"),
@@ -360,7 +381,7 @@ class Stage:
         found: dict[str, tuple[int, set[str]]] = {}
         waiting = ["/"]
         opened = self.tried | {url[: url[:-1].rindex("/") + 1] for url in self.tried}
-        opened |= {f"{url.partition('act/')[0]}change/" for url in self.tried}
+        opened |= {f"{url.partition('/act/')[0]}/change/" for url in self.tried}
         while waiting:
             url = waiting.pop()
             if url in found:

@@ -21,6 +21,7 @@ from teams.catalogue import (
     ASSIGN_TEAM_RESOURCES,
     CREATE_SUBACCOUNTS,
     EXPORT_CONTACTS,
+    MANAGE_ACCOUNT_SETTINGS,
     MANAGE_ADMINISTRATORS,
     MANAGE_MANAGERS,
     MANAGE_MEMBERS,
@@ -38,6 +39,8 @@ from teams.models import (
     TeamMembership,
 )
 from tests.console import truth_campaigns
+from tests.console.truth_contacts import ON_CONTACTS
+from tests.console.truth_contacts import PAGES as CONTACT_PAGES
 from tests.console.truth_content import ON_CONTENT
 from tests.console.truth_content import PAGES as CONTENT_PAGES
 from tests.console.truth_record import (
@@ -177,7 +180,7 @@ ON_THE_THEME = (
         at=WHOLE,
         url=lambda stage, place: "/teams/account/",
         menu="/",
-        ways=needs((MANAGE_THEME, ACCOUNT)),
+        ways=(((MANAGE_THEME, ACCOUNT),), ((MANAGE_ACCOUNT_SETTINGS, ACCOUNT),)),
     ),
     Surface(
         name="account: colour",
@@ -613,12 +616,14 @@ ACTS = (
     *ON_SUBACCOUNTS,
     *ON_THINGS,
     *ON_CONTENT,
+    *ON_CONTACTS,
     *truth_campaigns.ON_CAMPAIGNS,
 )
-SURFACES = (*PAGES, *CONTENT_PAGES, *ACTS)
+SURFACES = (*PAGES, *CONTENT_PAGES, *CONTACT_PAGES, *ACTS)
 
 #: verbs of the console that no record tries, and why
 UNTRIED: Mapping[tuple[str, str], str] = {
     ("user", "add-person"): "adds as the verb of the subaccount does, see test_people.py",
+    ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
 }
