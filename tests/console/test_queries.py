@@ -43,7 +43,7 @@ PAGES = {
     "template": ("owner", "/teams/messagetemplate/{template}/change/", 14),
     "add a list": ("owner", "/teams/mailinglist/act/create/", 4),
     "campaigns": ("owner", "/teams/campaign/", 8),
-    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 20),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 21),
     "contacts": ("owner", "/teams/contact/", 5),
     "contacts of a place": ("owner", "/teams/contact/?place={north}", 9),
     "contacts of a guest": ("visitor", "/teams/contact/", 8),
