@@ -28,7 +28,7 @@ from teams import flow
 from teams.background import task
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Account, Campaign, Contact, Delivery
-from teams.services import letters
+from teams.services import content, letters
 from teams.services.base import root_key
 from teams.services.posting import Fate, mailer, post
 
@@ -113,6 +113,7 @@ def work_off(
     ``progress`` is told after each message how many were settled. Safe to call at any time, by
     anybody and any number of times: what may be sent was settled when it was scheduled.
     """
+    letters.unsubscribe_url(letters.NOBODYS_TOKEN)  # a project without one sends nothing
     idle = _begin(campaign)
     if idle is not None:
         return idle
@@ -124,6 +125,8 @@ def work_off(
             found = _still_may(campaign)
             if found is None:
                 return Round("given back", done)
+            # made once from the rows, and not for every contact
+            found.text = content.as_text(found.rows, found.text)
             for key in keys:
                 try:
                     connection.open()
@@ -251,13 +254,18 @@ def _send_one(campaign: Campaign, key: int, connection: Any) -> None:
     if reason := _left_out(row):
         _settle(row, Status.SKIPPED, reason)
         return
-    message = letters.letter(
-        campaign,
-        to=row.email,
-        values=row.values,
-        token=letters.unsubscribe_token(campaign, row.contact_id),
-        key=f"{campaign.pk}.{row.pk}",
-    )
+    try:
+        message = letters.letter(
+            campaign,
+            to=row.email,
+            values=row.values,
+            token=letters.unsubscribe_token(campaign, row.contact_id),
+            key=f"{campaign.pk}.{row.pk}",
+        )
+    except Exception:  # whatever it is, it must not keep the others from getting theirs
+        log.exception("delivery %s cannot be made", row.pk)
+        _settle(row, Status.FAILED, "The message could not be made.")
+        return
     fate, note = post(connection, message)
     match fate:
         case Fate.SENT:

@@ -42,7 +42,8 @@ PAGES = {
     "templates": ("owner", "/teams/messagetemplate/", 7),
     "template": ("owner", "/teams/messagetemplate/{template}/change/", 14),
     "add a list": ("owner", "/teams/mailinglist/act/create/", 4),
-    "campaigns": ("owner", "/teams/campaign/", 7),
+    "campaigns": ("owner", "/teams/campaign/", 8),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 21),
     "contacts": ("owner", "/teams/contact/", 5),
     "contacts of a place": ("owner", "/teams/contact/?place={north}", 9),
     "contacts of a guest": ("visitor", "/teams/contact/", 8),
@@ -57,7 +58,6 @@ PAGES = {
         12,
     ),
     "contact fields": ("owner", "/teams/customfield/", 6),
-    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 16),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }
