@@ -151,14 +151,19 @@ def test_imports_and_exports_of_others_are_not_there(world: World) -> None:
             own = job.pk if "export" in address else key
             found, none = client.get(address % own), client.get(address % missing)
             assert (found.status_code, none.status_code) == (404, 404)
-            assert found.content.replace(str(own).encode(), b"#") == none.content.replace(
-                str(missing).encode(), b"#"
-            )
-    assert world.client("administrator").get(f"{EXPORTS}{job.pk}/download/").status_code == 200
+            bodies = {
+                answer.content.replace((address % one_key).encode(), b"#")
+                for answer, one_key in ((found, own), (none, missing))
+            }
+            assert len(bodies) == 1
+    answer = world.client("administrator").get(f"{EXPORTS}{job.pk}/download/")
+    assert (answer.status_code, answer.getvalue()) == (200, b"secret")
+    answer.close()
 
 
 def table(answer: Any) -> list[list[str]]:
     raw = answer.getvalue() if answer.streaming else answer.content
+    answer.close()
     return list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
 
 
@@ -168,7 +173,7 @@ def test_small_export_is_the_answer_and_nobody_keeps_it(world: World) -> None:
     answer = world.client("administrator").post(url, {"what": ""})
     assert [row[0] for row in table(answer)] == ["Address", contact.email]
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer["Cache-Control"] == "no-store, private"
+    assert "no-store, private" in answer["Cache-Control"]
     name = exports.file_name(ContactExport.objects.get())
     assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
 
@@ -189,7 +194,7 @@ def test_large_export_is_fetched_when_it_is_written(
     exports.run_export(job.pk)
     assert address in client.get(f"{EXPORTS}{job.pk}/change/").content.decode()
     answer = client.get(address)
-    assert answer["Cache-Control"] == "no-store, private"
+    assert "no-store, private" in answer["Cache-Control"]
     assert len(table(answer)) == 1
     seat = world.seats["administrator"]
     seat.role = "author"
