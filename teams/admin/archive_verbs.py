@@ -32,6 +32,12 @@ class ArchiveVerb(WorkVerb):
         """Archiving asks what deleting asks."""
         return registry.of(self.obj).actions["delete"]
 
+    def refusal(self) -> str:
+        """Refuse guests as well: they work with the one thing, which stays where it is."""
+        if not self.desk.holds(self.needed(), self.obj.subaccount_id):
+            return lacks(self.needed(), f"{self.act} {self.obj}", self.obj.subaccount.name)
+        return super().refusal()
+
     def title(self) -> str:
         """Return the heading."""
         return f"{self.act.capitalize()} {self.obj}"
@@ -167,8 +173,12 @@ class ManyItems(BulkVerb, ConsoleVerb):
         return [
             Effect(row, str(row), [f"{row.subaccount.name}: {self.line}"], problem)
             for row in self.rows
-            for problem in [self._problem(row, row.pk in allowed, row.pk in busy)]
+            for is_allowed in [row.pk in allowed and self._holds(row)]
+            for problem in [self._problem(row, is_allowed, row.pk in busy)]
         ]
+
+    def _holds(self, row: Any) -> bool:
+        return self.desk.holds(self.needed(), row.subaccount_id)
 
     def _problem(self, row: Any, is_allowed: bool, is_busy: bool) -> str:
         if not is_allowed:

@@ -8,15 +8,17 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from permissions import access
 from permissions.admin import VerbForm
 from teams import flow, services
 from teams.admin import mailing
 from teams.admin.forms import NameForm, OfferedField, chosen_from, offer
-from teams.admin.work import CreateWork, WorkVerb
+from teams.admin.work import CreateWork, WorkVerb, lacks
 from teams.catalogue import (
     CREATE_CAMPAIGNS,
 )
 from teams.models import Campaign
+from teams.services.content import judge_rows
 
 NO_LIST = "No list yet"
 
@@ -188,6 +190,9 @@ class UseTemplate(DraftVerb):
             return reason
         if not mailing.templates_for(self.actor, self.obj).exists():
             return f"There is no template in {self.obj.subaccount.name} that you may use."
+        missing = judge_rows(self.obj.rows, [], lambda p: access.allows(self.actor, p, self.obj))
+        if missing:
+            return lacks(missing[0], f"replace locked rows of {self.obj}", self.obj.subaccount.name)
         return ""
 
     def title(self) -> str:

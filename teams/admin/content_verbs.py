@@ -14,7 +14,8 @@ from teams import services
 from teams.admin.content import FIELDS, ContentVerb, HtmlForm
 from teams.admin.forms import OfferedField, chosen_from, offer
 from teams.admin.row_verbs import ONE_ROW
-from teams.catalogue import ACCESS_CONTENT
+from teams.admin.work import lacks
+from teams.catalogue import ACCESS_CONTENT, CHANGE_LOCKED_CONTENTS
 from teams.models import SavedRow
 from teams.services.content import ROWS_LIMIT, Row, free_position
 
@@ -166,6 +167,15 @@ class EditText(ContentVerb):
     label = _("Edit text part…")
     act = "edit the text part"
     form_class = TextForm
+
+    def locked(self) -> str:
+        """Refuse where contents are locked: the text part stands in for all of them."""
+        if any(row["contents_locked"] for row in self.rows) and not self._holds(
+            CHANGE_LOCKED_CONTENTS
+        ):
+            place = self.obj.subaccount.name
+            return lacks(CHANGE_LOCKED_CONTENTS, f"{self.act} of {self.obj}", place)
+        return ""
 
     def title(self) -> str:
         """Return the heading."""

@@ -29,7 +29,7 @@ from teams.catalogue import (
     VIEW_CONTACTS,
 )
 from teams.models import Contact, MailingList
-from teams.services.items import refuse_used
+from teams.services.lists import refuse_deleting
 
 KINDS = [(kind.value, str(kind.label)) for kind in MailingList.Kind]
 
@@ -144,13 +144,12 @@ class DeleteList(WorkVerb):
     label = _("Delete…")
     act = "delete"
     permission = DELETE_LISTS
-    on_archived = True
     is_danger = True
 
     def obstacle(self) -> str:
         """Refuse while something uses it."""
         try:
-            refuse_used(self.obj)
+            refuse_deleting(self.obj)
         except Invalid as error:
             return error.message
         return ""

@@ -23,6 +23,7 @@ from teams.catalogue import (
 )
 from teams.models import Campaign, MailingList, MessageTemplate, Segment, Subaccount
 from teams.services.base import service
+from teams.services.content import judge_rows
 from teams.services.inputs import clean_text, expect
 from teams.services.items import (
     NAME_LIMIT,
@@ -140,6 +141,8 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
         found = work.obj
         flow.refuse_settled(found)
         chosen = _choose(work, MessageTemplate, wanted, None)
+        for permission in judge_rows(found.rows, [], work.allows):
+            work.require(permission)  # every row there was goes, locked ones as well
         found.template, found.rows, found.text = chosen, chosen.rows, chosen.text
         found.save(update_fields=["template", "rows", "text"])
         work.record("campaign.laid_out", found, template=chosen.pk)

@@ -212,6 +212,18 @@ def _deletes(obj: Any) -> str:
     return registry.of(obj).actions["delete"]
 
 
+@contextmanager
+def _deleting(actor: Any, obj: Any, act: str) -> Iterator[Work[Any]]:
+    """Yield the work for whoever may delete ``obj`` and the like of it in its subaccount.
+
+    A guest works with the one thing they were given; to take it away from everybody is not theirs.
+    """
+    permission = _deletes(obj)
+    with at_work(actor, obj, permission, act=f"{act} {_called(obj)}") as work:
+        work.require(permission, work.subaccount)
+        yield work
+
+
 def _called(obj: Any) -> str:
     """Return what a refusal calls ``obj``: it is recorded, and the record outlives the object."""
     return str(getattr(obj, "audit_label", None) or obj)
@@ -224,8 +236,7 @@ def archive_item(*, actor: Any, obj: Any) -> Any:
     It keeps everything that hangs on it and is offered nowhere. Raises Refused, or Invalid:
     ALREADY_SO, and IN_USE while something scheduled or being sent needs it.
     """
-    permission = _deletes(obj)
-    with at_work(actor, obj, permission, act=f"archive {_called(obj)}") as work:
+    with _deleting(actor, obj, "archive") as work:
         item = work.obj
         if item.is_archived:
             raise Invalid(f"{item} is archived already.", code="ALREADY_SO")
@@ -239,8 +250,7 @@ def archive_item(*, actor: Any, obj: Any) -> Any:
 @service
 def restore_item(*, actor: Any, obj: Any) -> Any:
     """Bring back what was archived; whoever may delete it may. Raises Invalid (ALREADY_SO)."""
-    permission = _deletes(obj)
-    with at_work(actor, obj, permission, act=f"restore {_called(obj)}") as work:
+    with _deleting(actor, obj, "restore") as work:
         item = work.obj
         if not item.is_archived:
             raise Invalid(f"{item} is not archived.", code="ALREADY_SO")

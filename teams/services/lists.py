@@ -15,6 +15,7 @@ from teams.services.items import (
     free_slug,
     give_to_own_teams,
     refuse_put_away,
+    refuse_used,
     remove,
 )
 
@@ -84,10 +85,25 @@ def change_list_type(*, actor: Any, mailing_list: MailingList, kind: str) -> Mai
     return own
 
 
+def refuse_deleting(mailing_list: MailingList) -> None:
+    """Refuse what would take more along than an unused list. Raises Invalid: ARCHIVED, IN_USE."""
+    if mailing_list.is_archived:
+        raise Invalid(f"{mailing_list} is archived. Purge it instead.", code="ARCHIVED")
+    refuse_used(mailing_list)
+    if mailing_list.segments.exists():
+        raise Invalid(
+            f"{mailing_list} has segments in the archive, which would go with it. Purge those "
+            "first, or archive the list.",
+            code="IN_USE",
+        )
+
+
 @service
 def delete_list(*, actor: Any, mailing_list: MailingList) -> dict[str, int]:
     """Remove a list at once, while nothing uses it; its contacts stay. Return how many rows of
-    what went. Raises Refused, or Invalid (IN_USE) while a campaign or segment needs it."""
+    what went. Raises Refused, or Invalid: IN_USE while a campaign or segment needs it, ARCHIVED
+    for one that was put away: that is purged, which is a right of its own."""
     mailing_list = expect(mailing_list, MailingList, "The list")
     with at_work(actor, mailing_list, DELETE_LISTS, act=f"delete {mailing_list}") as work:
+        refuse_deleting(work.obj)
         return remove(work, work.obj, event="deleted")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from permissions.errors import Invalid, NotFound
 from permissions.resources import registry
 from teams import flow
-from teams.catalogue import ACCESS_CONTENT, SAVE_ROWS
+from teams.catalogue import ACCESS_CONTENT, CHANGE_LOCKED_CONTENTS, SAVE_ROWS
 from teams.models import Campaign, MessageTemplate, SavedRow
 from teams.services.base import service
 from teams.services.content import (
@@ -171,9 +171,14 @@ def _clean_lock(value: Any) -> bool:
 
 @service
 def change_text(*, actor: Any, content: Content, text: str) -> None:
-    """Write the text part of the mail; an empty one is made from the rows. Raises Refused, or
-    Invalid as ``clean_text_part`` does."""
+    """Write the text part of the mail; an empty one is made from the rows.
+
+    It stands in for all rows, so that where contents are locked it needs
+    ``change_locked_contents``. Raises Refused, or Invalid as ``clean_text_part`` does.
+    """
     with _editing(actor, content, f"edit the text part of {content}") as work:
+        if any(row["contents_locked"] for row in work.obj.rows):
+            work.require(CHANGE_LOCKED_CONTENTS)
         work.obj.text = clean_text_part(text)
         work.obj.save(update_fields=["text"])
         work.record(f"{work.obj._meta.model_name}.changed", work.obj, what="text part edited")

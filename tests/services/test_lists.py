@@ -235,6 +235,9 @@ def test_a_list_that_is_used_stays() -> None:
     with refused("IN_USE"):
         services.delete_list(actor=w.owner, mailing_list=made)
     services.archive_item(actor=w.owner, obj=segment)
+    with refused("IN_USE"):  # it would go along, which is purging
+        services.delete_list(actor=w.owner, mailing_list=made)
+    services.purge_item(actor=w.owner, obj=segment, confirm=segment.name)
     services.delete_list(actor=w.owner, mailing_list=made)
 
 
