@@ -180,7 +180,8 @@ def _bytes(tables: list[str]) -> int | None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) AS name",
+                "SELECT sum(pg_total_relation_size(name::regclass)) "
+                "FROM unnest(%s::text[]) AS name",
                 [tables],
             )
             return int(cursor.fetchone()[0])
