@@ -34,12 +34,12 @@ def test_an_object_is_located_without_a_query(
 
 def test_what_was_not_loaded_is_loaded() -> None:
     w = world("emma_hq")
-    author = w.member("author").user
+    member = w.member("full").user
     MailingListFactory(subaccount=w.north)
     found = MailingList.objects.only("name").get()
 
     assert located(found) == (w.account.pk, w.north.pk)
-    assert access.allows(author, "access_audience", MailingList.objects.only("name").get())
+    assert access.allows(member, "access_audience", MailingList.objects.only("name").get())
 
 
 def test_an_object_that_is_nowhere_yet_is_nobodys() -> None:
@@ -53,12 +53,12 @@ def test_a_decision_that_is_remembered_is_one_about_the_place(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     w = world("emma_hq")
-    author = w.member("author").user
+    member = w.member("full").user
     here, there = (MailingListFactory(subaccount=place) for place in (w.north, w.south))
 
     with access.unit_of_work(), django_assert_num_queries(1):
         for _ in range(2):
-            assert access.allows(author, "access_audience", here)
-            assert not access.allows(author, "access_audience", there)
-            assert not access.allows(author, "delete_lists", here)
-            assert not access.allows(author, "no_such_thing", here)
+            assert access.allows(member, "access_audience", here)
+            assert not access.allows(member, "access_audience", there)
+            assert not access.allows(member, "manage_billing", here)
+            assert not access.allows(member, "no_such_thing", here)
