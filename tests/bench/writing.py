@@ -180,12 +180,8 @@ def _bytes(tables: list[str]) -> int | None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-<<<<<<< HEAD
-                "SELECT sum(pg_total_relation_size(n::regclass)) FROM unnest(%s::text[]) AS n",
-=======
                 "SELECT sum(pg_total_relation_size(name::regclass)) "
                 "FROM unnest(%s::text[]) AS name",
->>>>>>> work-bench
                 [tables],
             )
             return int(cursor.fetchone()[0])
