@@ -156,6 +156,30 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
             [ContactExport(account=c.w.account, subaccount=c.rival.north, created_by=c.w.owner)]
         ),
     ],
+    "contactimport_same_list": [
+        lambda c: ContactImport.objects.filter(pk=c.mine["import"].pk).update(
+            mailing_list=c.theirs["list"]
+        ),
+        lambda c: ContactImport.objects.filter(pk=c.mine["import"].pk).update(
+            mailing_list=c.mine["south list"]
+        ),
+    ],
+    "contactexport_same_list": [
+        lambda c: ContactExport.objects.create(
+            account=c.w.account,
+            subaccount=c.w.north,
+            created_by=c.w.owner,
+            mailing_list=c.theirs["list"],
+        ),
+    ],
+    "contactexport_same_segment": [
+        lambda c: ContactExport.objects.create(
+            account=c.w.account,
+            subaccount=c.w.north,
+            created_by=c.w.owner,
+            segment=c.mine["south segment"],
+        ),
+    ],
     "segment_same_list": [
         lambda c: Segment.objects.filter(pk=c.mine["segment"].pk).update(
             mailing_list=c.theirs["list"]
