@@ -55,10 +55,14 @@ class ArchiveFilter(ScopedFilter):
         return [("yes", "Archived")]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Call what is shown without it by its name: "All" it is not."""
-        first, *others = super().choices(changelist)
-        yield {**first, "display": "In use"}
-        yield from others
+        """Call what is shown without it by its name, and count nothing: every list has this filter,
+        and a count would cost each of them a query."""
+        for value, label in ((None, "In use"), *self.lookup_choices):
+            yield {
+                "selected": self.value() == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": label,
+            }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out what was put away, unless it is asked for."""
