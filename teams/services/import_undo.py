@@ -1,4 +1,8 @@
-"""Undoing an import: what it added goes, what it changed comes back, unless changed since."""
+"""Undoing an import: what it added goes, what it changed comes back, unless changed since.
+
+Contacts that the person does not see any more leave the list they were put on, and are put away
+again if the import had brought them back; what else it changed about them stays.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from permissions.profile import Profile
 from teams.catalogue import ADD_CONTACTS, VIEW_CONTACTS
 from teams.models import Account, Contact, ContactImport, Delivery, ImportedRow, ListMembership
 from teams.services.base import service
-from teams.services.import_rows import WRITTEN, reached, set_value, value_of
+from teams.services.import_rows import ARCHIVED, WRITTEN, reached, set_value, value_of
 from teams.services.items import at_work
 from teams.services.transfers import beat
 
@@ -62,7 +66,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
     left = 0
     for row in rows:
         contact, key = row.contact, row.contact_id
-        if key not in (addable if row.created else seen):
+        if row.created and key not in addable:
             left += 1
         elif row.created:
             expected = {job.mailing_list_id} if row.joined and job.mailing_list_id else set()
@@ -74,7 +78,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
             same = [
                 field
                 for field, (_was, now) in row.changes.items()
-                if value_of(contact, field) == now
+                if value_of(contact, field) == now and (key in seen or field == ARCHIVED)
             ]
             for field in same:
                 set_value(contact, field, row.changes[field][0])

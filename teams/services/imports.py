@@ -203,7 +203,6 @@ def undo_import(*, actor: Any, contact_import: Any) -> ContactImport:
         actor, found.mailing_list or found.subaccount, ADD_CONTACTS, act="undo an import"
     ) as work:
         job = ContactImport.objects.select_for_update().get(pk=found.pk)
-        # not whether rows are noted: none are for contacts that are there and hidden
         if job.status not in (Status.DONE, Status.FAILED) or not (job.created or job.updated):
             raise Invalid("There is nothing to undo.", code="ALREADY_SO")
         job.status, job.problem, job.finished_at = Status.UNDOING, "", None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from permissions.models import AuditEvent
 from teams import services
@@ -120,15 +121,55 @@ def test_who_sees_some_lists_only_adds_to_one_of_them() -> None:
     assert on(added, shown)
 
 
-def test_trying_addresses_tells_nothing_of_contacts_that_teams_hide() -> None:
-    """A hit and a miss answer alike; who knows an address gets it onto their list, as any other."""
+@pytest.mark.parametrize("archived", [False, True])
+def test_guessing_an_address_brings_no_contact_in_that_teams_hide(archived: bool) -> None:
     w, person, shown, hidden = limited()
-    known = join(ContactFactory(subaccount=w.north, email="known@example.com"), hidden)
-    for email in ("known@example.com", "fresh@example.com"):
-        made = services.add_contact(actor=person, where=shown, email=email)
-        assert on(made, shown)
-        assert made.email == email
-    assert on(known, hidden)
+    known = join(
+        ContactFactory(
+            subaccount=w.north,
+            email="known@example.com",
+            first_name="Secret",
+            archived_at=timezone.now() if archived else None,
+        ),
+        hidden,
+    )
+    with refused("CANNOT_ADD") as caught:
+        services.add_contact(actor=person, where=shown, email="KNOWN@example.com")
+    known.refresh_from_db()
+    assert (on(known, shown), on(known, hidden), known.is_archived) == (False, True, archived)
+    for word in ("Secret", str(known), hidden.name, "known@"):
+        assert word not in caught.value.message
+    assert caught.value.account == w.account  # type: ignore[attr-defined]  # where it is recorded
+    made = services.add_contact(actor=person, where=shown, email="fresh@example.com")
+    assert on(made, shown)
+
+
+def test_a_guest_of_a_list_brings_no_contact_in_from_elsewhere() -> None:
+    w = world("emma_hq")
+    guest = w.member("author", w.south).user
+    mine, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    known = join(ContactFactory(subaccount=w.north, email="known@example.com"), other)
+    services.give_guest_access(
+        actor=w.owner, user=guest, obj=mine, permissions=["add_contacts", "view_contacts"]
+    )
+    with refused("CANNOT_ADD"):
+        services.add_contact(actor=guest, where=mine, email="known@example.com")
+    assert not on(known, mine)
+    with refused("NOT_FOUND"):
+        services.set_subscription(actor=guest, contact=known, status=UNSUBSCRIBED)
+
+
+def test_who_adds_without_seeing_brings_nobody_back() -> None:
+    w = world("emma_hq")
+    guest = w.member("author", w.south).user
+    services.give_guest_access(actor=w.owner, user=guest, obj=w.north, permissions=["add_contacts"])
+    known = ContactFactory(
+        subaccount=w.north, email="known@example.com", archived_at=timezone.now()
+    )
+    with refused("CANNOT_ADD"):
+        services.add_contact(actor=guest, where=w.north, email="known@example.com")
+    known.refresh_from_db()
+    assert known.is_archived
 
 
 def test_a_guest_of_a_list_adds_to_that_list_only() -> None:

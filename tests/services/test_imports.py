@@ -13,6 +13,7 @@ from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
 from teams.models import Contact, ContactImport, Delivery, ImportedRow
 from teams.models.account import TeamMode
 from teams.services import imports, transfers
+from teams.services.contacts import CANNOT_ADD
 from teams.services.import_rows import guess, targets
 from tests.services.moving import (
     addresses,
@@ -291,23 +292,70 @@ def test_team_limited_person_needs_a_list_they_see() -> None:
     assert bring_in(person, shown, TWO).created == 2
 
 
-def test_hidden_contact_comes_onto_the_list_as_it_is_and_nobody_is_told() -> None:
+def test_hidden_contact_is_a_bad_row_that_tells_nothing_but_that_it_is_known() -> None:
     w, person, shown, hidden = limited()
     contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="Secret")
     put_on(hidden, contact)
     text = "Address,First name\nana@example.com,Mine\n"
-    there = bring_in(person, shown, text)
-    contact.refresh_from_db()
-    assert contact.first_name == "Secret"
-    assert shown.contacts.get() == contact
+    job = bring_in(person, shown, text)
+    assert (job.status, job.created, job.updated, job.rejected) == ("failed", 0, 0, 1)
+    assert job.errors == [[2, CANNOT_ADD]]
 
-    new = bring_in(person, shown, text.replace("ana", "zoe"))
-    told = ("status", "created", "updated", "rejected", "errors", "problem", "rows_done", "left")
-    assert [getattr(there, name) for name in told] == [getattr(new, name) for name in told]
-    undone = [undo(person, job) for job in (there, new)]
-    assert len({tuple(str(getattr(job, name)) for name in told) for job in undone}) == 1
+    job = bring_in(person, shown, text + "zoe@example.com,Zoe\n", skips_errors=True)
+    assert (job.status, job.created, job.updated, job.rejected) == ("done", 1, 0, 1)
+    contact.refresh_from_db()
+    assert (contact.first_name, addresses(w.north)) == (
+        "Secret",
+        {"ana@example.com", "zoe@example.com"},
+    )
+    assert [row.email for row in shown.contacts.all()] == ["zoe@example.com"]
+    done = undo(person, job)
+    assert (done.status, done.left) == ("undone", 0)
     assert addresses(w.north) == {"ana@example.com"}
-    assert not shown.contacts.exists()
+
+
+def test_undoing_tells_no_guest_which_addresses_were_known(w: World) -> None:
+    guest = w.member("author", w.south).user
+    to = MailingListFactory(subaccount=w.north)
+    ContactFactory(subaccount=w.north, email="ana@example.com")
+    services.give_guest_access(actor=w.owner, user=guest, obj=to, permissions=["add_contacts"])
+    job = bring_in(guest, to, TWO, skips_errors=True)
+    assert (job.created, job.rejected) == (1, 1)
+    done = undo(guest, job)
+    assert (done.status, done.left) == ("undone", 0)
+    assert not to.contacts.exists()
+
+
+def test_contact_that_was_seen_and_put_on_by_who_may_not_change_it_stays_as_it_is(
+    w: World,
+) -> None:
+    guest = w.member("author", w.south).user
+    to, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="A")
+    put_on(other, contact)
+    for obj, held in ((to, "add_contacts"), (other, "view_contacts")):
+        services.give_guest_access(actor=w.owner, user=guest, obj=obj, permissions=[held])
+    job = bring_in(guest, to, TWO)
+    contact.refresh_from_db()
+    assert (job.created, job.updated, contact.first_name) == (1, 1, "A")
+    assert contact in to.contacts.all()
+
+
+def test_undo_takes_off_the_list_whom_the_guest_does_not_see_any_more(w: World) -> None:
+    guest = w.member("author", w.south).user
+    to, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    moment = timezone.now()
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", archived_at=moment)
+    put_on(other, contact)
+    for obj, held in ((to, "add_contacts"), (other, "view_contacts")):
+        services.give_guest_access(actor=w.owner, user=guest, obj=obj, permissions=[held])
+    job = bring_in(guest, to, "Address\nana@example.com\n")
+    contact.refresh_from_db()
+    assert (job.updated, contact.archived_at, to.contacts.count()) == (1, None, 1)
+    services.withdraw_guest_access(actor=w.owner, user=guest, obj=other)
+    done = undo(guest, job)
+    contact.refresh_from_db()
+    assert (done.left, contact.archived_at, to.contacts.count()) == (0, moment, 0)
 
 
 def test_archived_contact_is_brought_back_and_put_away_again(w: World, full: Any) -> None:
@@ -321,16 +369,17 @@ def test_archived_contact_is_brought_back_and_put_away_again(w: World, full: Any
     assert contact.archived_at == moment
 
 
-def test_who_adds_without_seeing_changes_nothing_that_is_there() -> None:
+def test_who_adds_without_seeing_adds_nobody_who_is_there() -> None:
     w = world("emma_hq")
     person = w.member("author", w.south).user
     services.give_guest_access(
         actor=w.owner, user=person, obj=w.north, permissions=["add_contacts"]
     )
     contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="Secret")
-    job = bring_in(person, w.north, TWO)
+    job = bring_in(person, w.north, TWO, skips_errors=True)
     contact.refresh_from_db()
-    assert (job.created, job.updated, contact.first_name) == (2, 0, "Secret")
+    assert (job.created, job.updated, contact.first_name) == (1, 0, "Secret")
+    assert job.errors == [[2, CANNOT_ADD]]
 
 
 def test_whoever_sees_masked_addresses_does_not_import() -> None:
