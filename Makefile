@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench hostile lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load hostile lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -152,6 +152,13 @@ BENCH ?=
 
 bench: $(DEV_INSTALLED) ## Measure what access control costs, as ratios within one run
 	$(MANAGE) bench $(BENCH)
+
+# How many contacts are carried, e.g. make load ROWS=10000
+ROWS ?= 100000
+
+load: $(DEV_INSTALLED) ## Carry 100,000 contacts in and out inside 512 MB, and say how long it took
+	env -u DATABASE_URL $(PY) -m tests.load $(ROWS)
+	$(PY) tests/postgres.py -- $(PY) -m tests.load $(ROWS)
 
 shots: $(DEV_INSTALLED) ## Take screenshots of the main pages
 	$(PY) -m tests.shots

@@ -65,6 +65,23 @@ LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 SHOTS = (
+    Shot("60-imports", OWNER, "/teams/contactimport/"),
+    Shot("60-import", OWNER, "/teams/contactimport/act/upload/", follow=("Northwind Coffee",)),
+    Shot(
+        "60-import-390",
+        OWNER,
+        "/teams/contactimport/act/upload/",
+        follow=("Northwind Coffee",),
+        width=NARROW,
+    ),
+    Shot("61-exports", OWNER, "/teams/contactexport/"),
+    Shot(
+        "61-export-dark",
+        OWNER,
+        "/teams/contactexport/act/export/",
+        follow=("Northwind Coffee",),
+        dark=True,
+    ),
     Shot("00-sign-in", ""),
     Shot("01-home-owner", OWNER),
     Shot("01-home-owner-dark", OWNER, dark=True),

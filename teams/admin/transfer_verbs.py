@@ -469,6 +469,8 @@ class ExportHere(_Exporting, CreateWork):
         kind, _colon, key = data["what"].partition(":")
         what: dict[str, Any] = {}
         match kind:
+            case "list" | "segment" if not key:
+                raise Invalid("Choose which contacts from what is offered.", code="UNKNOWN")
             case "list":
                 what["mailing_list"] = chosen_from(self.lists(), [key], "mailing list")[0]
             case "segment":

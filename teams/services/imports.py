@@ -163,7 +163,6 @@ def discard_import(*, actor: Any, contact_import: Any) -> None:
 # carrying it out
 
 
-@service
 def start_import(
     *, actor: Any, contact_import: Any, mapping: Any, skips_errors: bool = False
 ) -> ContactImport:
@@ -176,11 +175,31 @@ def start_import(
     found = own(actor, contact_import, ContactImport)
     if not isinstance(skips_errors, bool):
         raise Invalid("Bad rows are left out or not: true or false.", code="WRONG_TYPE")
+    _ask(actor=actor, target=target_of(found))  # before anything is read
+    _refuse_started(found)
+    headings = preview(found).headings  # no lock is held while a file is read
+    return _start(
+        actor=actor, found=found, headings=headings, mapping=mapping, skips_errors=skips_errors
+    )
+
+
+def _refuse_started(job: ContactImport) -> None:
+    if job.status not in (Status.PREVIEW, Status.FAILED) or job.rows_done:
+        raise Invalid("It was started already.", code="ALREADY_SO")
+
+
+@service
+def _start(
+    *,
+    actor: Any,
+    found: ContactImport,
+    headings: Sequence[str],
+    mapping: Any,
+    skips_errors: bool,
+) -> ContactImport:
     with _working(actor, target_of(found)) as work:
         job = ContactImport.objects.select_for_update().get(pk=found.pk)
-        if job.status not in (Status.PREVIEW, Status.FAILED) or job.rows_done:
-            raise Invalid("It was started already.", code="ALREADY_SO")
-        headings = preview(job).headings
+        _refuse_started(job)
         job.mapping = clean_mapping(mapping, headings, targets(work.subaccount))
         job.skips_errors = skips_errors
         job.status, job.problem, job.finished_at = Status.WAITING, "", None

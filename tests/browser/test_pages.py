@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 
 from teams import services
 from teams.factories import ContactFactory, CustomFieldFactory, SegmentFactory
-from teams.models import ListMembership
+from teams.models import ContactExport, ContactImport, ListMembership
 from teams.services import delivery, letters
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
@@ -52,6 +53,14 @@ PAGES = {
         "/teams/mailinglist/{list}/change/?permission=export_contacts#access",
         "/password_change/",
         "/teams/mailinglist/act/create/{north}/",
+        "/teams/contactimport/",
+        "/teams/contactimport/act/upload/{north}/",
+        "/teams/contactimport/{import}/act/start/",
+        "/teams/contactimport/{stopped}/change/",
+        "/teams/contactimport/{running}/change/",
+        "/teams/contactexport/",
+        "/teams/contactexport/act/export/{north}/",
+        "/teams/contactexport/{export}/change/",
         "/teams/mailinglist/{list}/act/type/",
         "/teams/mailinglist/?archived=yes",
         "/teams/messagetemplate/{template}/change/",
@@ -129,6 +138,39 @@ def world(transactional_db: Any) -> Any:
     return found
 
 
+def moved(world: Any) -> dict[str, int]:
+    """Return the keys of imports and an export of the owner's, in each state once."""
+    place = world.places["north"]
+    file = io.BytesIO(b"Address,City\nana@x.example,Oslo\n")
+    waits = services.upload_import(
+        actor=world.people["owner"], subaccount=place, file=file, name="people.csv"
+    )
+    mine = {
+        "account": world.account,
+        "subaccount": place,
+        "created_by": world.people["owner"],
+        "rows_total": 9,
+    }
+    stopped = ContactImport.objects.create(
+        status="failed",
+        original_name="bad.csv",
+        problem="1 row is bad, and it is all or nothing. Nothing was imported.",
+        rejected=1,
+        errors=[[3, "The same address is in line 2."]],
+        **mine,
+    )
+    running = ContactImport.objects.create(
+        status="running", original_name="long.csv", rows_done=4, **mine
+    )
+    export = ContactExport.objects.create(status="done", file="x.csv", **mine)
+    return {
+        "import": waits.pk,
+        "stopped": stopped.pk,
+        "running": running.pk,
+        "export": export.pk,
+    }
+
+
 def sign_in(page: Any, address: str, login: str) -> None:
     page.goto(f"{address}/login/")
     page.fill("#id_username", login)
@@ -196,6 +238,7 @@ def test_pages_are_accessible_silent_and_fit(
         "north": world.places["north"].pk,
         "south": world.places["south"].pk,
         "list": world.rows["mailinglist"].pk,
+        **moved(world),
         "account": world.account.pk,
         "template": world.rows["messagetemplate"].pk,
         "saved": world.rows["savedrow"].pk,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from permissions.models import AuditEvent
@@ -470,3 +471,19 @@ def test_started_twice_is_refused(w: World, full: Any) -> None:
     imports.run_import(job.pk)
     imports.run_import(job.pk)
     assert Contact.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_starting_holds_no_lock_while_the_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = world("emma_hq")
+    job = upload(w.owner, w.north, TWO)
+    store, locked = transfers.storage(), []
+    opens = store.open
+
+    def watched(*args: Any) -> Any:
+        locked.append(connection.in_atomic_block)
+        return opens(*args)
+
+    monkeypatch.setattr(store, "open", watched)
+    start(w.owner, job)
+    assert locked == [False, False]  # the test's look at the headings, and the service's
