@@ -31,6 +31,7 @@ from teams.services.fields import clean_fields, clean_line, fields_of
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work, refuse_put_away
 from teams.services.masking import require_addresses
+from teams.services.suppression import state_of, suppress, suppressed
 
 NAME_LIMIT = 80
 ADDRESS_LIMIT = 254
@@ -82,7 +83,7 @@ def add_contact(
     whoever sees some lists only.
 
     A contact with that address comes onto the list as it is, brought back if it had been put away,
-    still unsubscribed if it was; CANNOT_ADD if the actor does not see it. Raises Refused, or
+    still unsubscribed if it was, as is one who unsubscribed and was purged; CANNOT_ADD if the actor does not see it. Raises Refused, or
     Invalid: LIST_NEEDED, ARCHIVED, ALREADY_USED, what ``clean_address`` and ``clean_fields`` raise.
     """
     if not isinstance(where, Subaccount | MailingList):
@@ -105,8 +106,13 @@ def add_contact(
         }
         contact = _found(work.subaccount, address)
         if contact is None:
+            left_at = suppressed(work.subaccount, [address]).get(address.lower())
             contact = Contact.objects.create(
-                account=work.account, subaccount=work.subaccount, email=address, **made
+                account=work.account,
+                subaccount=work.subaccount,
+                email=address,
+                **made,
+                **state_of(left_at),
             )
             work.record("contact.added", contact, fields=sorted(made["fields"]))
         else:
@@ -183,6 +189,7 @@ def edit_contact(
             new["fields"] = kept | clean_fields(known, fields)
         if email is not None:
             new["email"] = _other_address(work, email)
+            new |= _state_with(found, new["email"])
         changed = sorted(name for name, value in new.items() if getattr(found, name) != value)
         if changed:
             for name in changed:
@@ -190,6 +197,16 @@ def edit_contact(
             found.save(update_fields=changed)
             work.record("contact.edited", found, changed=changed)
     return found
+
+
+def _state_with(contact: Contact, address: str) -> dict[str, Any]:
+    """Return the state that comes with another address; remember the old one if it left."""
+    if address.lower() == contact.email.lower():
+        return {}
+    suppress(contact)
+    if contact.status == Contact.Status.UNSUBSCRIBED:
+        return {}
+    return state_of(suppressed(contact.subaccount_id, [address]).get(address.lower()))
 
 
 def _other_address(work: Work[Contact], email: Any) -> str:

@@ -33,6 +33,7 @@ from teams.models import (
 from teams.services.contacts import CANNOT_ADD, NAME_LIMIT, NAMES, clean_address
 from teams.services.fields import clean_line, clean_value, fields_of
 from teams.services.items import Work
+from teams.services.suppression import state_of, suppressed
 
 ADDRESS = "email"
 CUSTOM = "custom:"
@@ -220,10 +221,13 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
     """Carry out the rows of ``batch``. Raises Invalid (SIGHT) if one went out of the actor's reach.
 
     A contact that is there keeps what the row leaves empty, and its state: an import never
-    subscribes anybody again. One that was archived is brought back.
+    subscribes anybody again, nor who unsubscribed and was purged. One that was archived is brought back.
     """
     new = [row for row in batch.rows if row.contact is None]
-    contacts = Contact.objects.bulk_create([_contact(job, row.values) for row in new])
+    left = suppressed(work.subaccount, [row.key for row in new])
+    contacts = Contact.objects.bulk_create(
+        [_contact(job, row.values, **state_of(left.get(row.key))) for row in new]
+    )
     notes = [
         ImportedRow(
             contact=contact,
@@ -248,7 +252,7 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
     return Figures(created=len(new), updated=len(notes) - len(new))
 
 
-def _contact(job: ContactImport, values: Mapping[str, Any]) -> Contact:
+def _contact(job: ContactImport, values: Mapping[str, Any], **state: Any) -> Contact:
     return Contact(
         account_id=job.account_id,
         subaccount_id=job.subaccount_id,
@@ -257,6 +261,7 @@ def _contact(job: ContactImport, values: Mapping[str, Any]) -> Contact:
         last_name=values.get("last_name", ""),
         fields=_custom(values),
         imported_by=job,
+        **state,
     )
 
 

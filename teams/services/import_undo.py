@@ -7,7 +7,7 @@ again if the import had brought them back; what else it changed about them stays
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from teams.models import Account, Contact, ContactImport, Delivery, ImportedRow,
 from teams.services.base import service
 from teams.services.import_rows import ARCHIVED, WRITTEN, reached, set_value, value_of
 from teams.services.items import at_work
+from teams.services.suppression import suppressed
 from teams.services.transfers import beat
 
 BATCH = 500
@@ -60,6 +61,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
         addable = reached(profile, keys, ADD_CONTACTS)
         seen = reached(profile, addable, VIEW_CONTACTS)
     lists, mailed = _lists(keys), _mailed(keys)
+    kept = suppressed(job.subaccount_id, [row.contact.email for row in rows])
     gone: list[int] = []
     restored: list[Contact] = []
     leaving: list[int] = []
@@ -70,7 +72,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
             left += 1
         elif row.created:
             expected = {job.mailing_list_id} if row.joined and job.mailing_list_id else set()
-            if _is_untouched(row) and lists[key] <= expected and key not in mailed:
+            if _is_untouched(row, kept) and lists[key] <= expected and key not in mailed:
                 gone.append(key)
             else:
                 left += 1
@@ -92,17 +94,18 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
     return left
 
 
-def _is_untouched(row: ImportedRow) -> bool:
+def _is_untouched(row: ImportedRow, kept: Collection[str]) -> bool:
     """Say whether a contact that was added is as it was added.
 
-    One who unsubscribed is not: their wish would be forgotten with them.
+    One who unsubscribed is not, unless that is among the ``kept``: their wish would be forgotten
+    with them.
     """
     contact = row.contact
     wrote = {field: now for field, (_was, now) in row.changes.items()}
     names = ("email", "first_name", "last_name")
     custom = {k.removeprefix("custom:"): v for k, v in wrote.items() if k.startswith("custom:")}
     return (
-        contact.status == Contact.Status.SUBSCRIBED
+        (contact.status == Contact.Status.SUBSCRIBED or contact.email.lower() in kept)
         and not contact.is_archived
         and all((getattr(contact, name) or None) == wrote.get(name) for name in names)
         and contact.fields == custom

@@ -10,7 +10,7 @@ from django.utils import timezone
 from permissions.models import AuditEvent
 from teams import services
 from teams.factories import ContactFactory, CustomFieldFactory, MailingListFactory
-from teams.models import Contact, ListMembership, MailingList
+from teams.models import Contact, ListMembership, MailingList, Suppression
 from teams.models.account import TeamMode
 from tests.services.world import World, missing, refused, world
 
@@ -194,6 +194,45 @@ def test_a_list_that_was_put_away_takes_nobody() -> None:
         services.add_contact(actor=w.owner, where=mailing_list, email="new@example.com")
     with refused("ARCHIVED"):
         services.put_on_list(actor=w.owner, contact=contact, mailing_list=mailing_list)
+
+
+# who unsubscribed and is gone
+
+
+def purged(w: World, email: str, **more: Any) -> None:
+    contact = ContactFactory(
+        subaccount=w.north, email=email, archived_at=timezone.now(), first_name="Ana", **more
+    )
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
+def test_who_unsubscribed_and_was_purged_stays_unsubscribed_when_added_again() -> None:
+    w = world("emma_hq")
+    moment = timezone.now()
+    purged(w, "Ana@example.com", status=UNSUBSCRIBED, unsubscribed_at=moment)
+    purged(w, "ben@example.com")
+    assert "ana" not in str(Suppression.objects.values()).lower()
+    ana = services.add_contact(actor=w.owner, where=w.north, email="ANA@example.com")
+    assert (ana.status, ana.unsubscribed_at) == (UNSUBSCRIBED, moment)
+    ben = services.add_contact(actor=w.owner, where=w.north, email="ben@example.com")
+    assert (ben.status, ben.unsubscribed_at) == ("subscribed", None)
+    elsewhere = services.add_contact(actor=w.owner, where=w.south, email="ana@example.com")
+    assert elsewhere.status == "subscribed"
+
+
+def test_another_address_takes_its_unsubscription_along_and_leaves_the_old_one_s_behind() -> None:
+    w = world("emma_hq")
+    purged(w, "ana@example.com", status=UNSUBSCRIBED)
+    contact = ContactFactory(subaccount=w.north, email="ben@example.com")
+    services.edit_contact(actor=w.owner, contact=contact, email="Ana@example.com")
+    contact.refresh_from_db()
+    assert contact.status == UNSUBSCRIBED
+    services.edit_contact(actor=w.owner, contact=contact, email="cem@example.com")
+    contact.refresh_from_db()
+    assert (contact.email, contact.status) == ("cem@example.com", UNSUBSCRIBED)
+    for email, status in (("ana@example.com", UNSUBSCRIBED), ("ben@example.com", "subscribed")):
+        added = services.add_contact(actor=w.owner, where=w.north, email=email)
+        assert added.status == status
 
 
 # editing

@@ -110,6 +110,25 @@ def test_import_never_subscribes_anybody_again(w: World, full: Any) -> None:
     assert (ana.first_name, ana.status, ana.unsubscribed_at) == ("Anna", "unsubscribed", before)
 
 
+def test_import_subscribes_nobody_who_unsubscribed_and_was_purged(w: World, full: Any) -> None:
+    gone = ContactFactory(
+        subaccount=w.north,
+        email="Ana@example.com",
+        status="unsubscribed",
+        archived_at=timezone.now(),
+    )
+    services.purge_item(actor=w.owner, obj=gone, confirm=str(gone))
+    job = bring_in(full, w.north, TWO)
+    assert {c.email: c.status for c in Contact.objects.all()} == {
+        "ana@example.com": "unsubscribed",
+        "ben@example.com": "subscribed",
+    }
+    assert undo(full, job).left == 0
+    assert not Contact.objects.exists()
+    bring_in(full, w.north, TWO)
+    assert Contact.objects.get(email="ana@example.com").status == "unsubscribed"
+
+
 @pytest.mark.parametrize("name", ["id", "pk", "subaccount", "account", "owner", "role", "lists"])
 def test_columns_named_as_ours_are_unknown_and_set_nothing(w: World, full: Any, name: str) -> None:
     other = world("emma_hq")
