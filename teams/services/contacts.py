@@ -83,8 +83,9 @@ def add_contact(
     whoever sees some lists only.
 
     A contact with that address comes onto the list as it is, brought back if it had been put away,
-    still unsubscribed if it was, as is one who unsubscribed and was purged; CANNOT_ADD if the actor does not see it. Raises Refused, or
-    Invalid: LIST_NEEDED, ARCHIVED, ALREADY_USED, what ``clean_address`` and ``clean_fields`` raise.
+    still unsubscribed if it was, as is one who unsubscribed and was purged. Raises Refused
+    (CANNOT_ADD if there is one that the actor does not see), or Invalid: LIST_NEEDED, ARCHIVED,
+    ALREADY_USED, what ``clean_address`` and ``clean_fields`` raise.
     """
     if not isinstance(where, Subaccount | MailingList):
         raise Invalid("Name a subaccount or a list to add to.", code="WRONG_TYPE")

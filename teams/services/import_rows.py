@@ -221,7 +221,8 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
     """Carry out the rows of ``batch``. Raises Invalid (SIGHT) if one went out of the actor's reach.
 
     A contact that is there keeps what the row leaves empty, and its state: an import never
-    subscribes anybody again, nor who unsubscribed and was purged. One that was archived is brought back.
+    subscribes anybody again, nor who unsubscribed and was purged. One that was archived is brought
+    back.
     """
     new = [row for row in batch.rows if row.contact is None]
     left = suppressed(work.subaccount, [row.key for row in new])

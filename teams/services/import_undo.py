@@ -15,7 +15,8 @@ from permissions.profile import Profile
 from teams.catalogue import ADD_CONTACTS, VIEW_CONTACTS
 from teams.models import Account, Contact, ContactImport, Delivery, ImportedRow, ListMembership
 from teams.services.base import service
-from teams.services.import_rows import ARCHIVED, WRITTEN, reached, set_value, value_of
+from teams.services.fields import fields_of
+from teams.services.import_rows import ARCHIVED, CUSTOM, WRITTEN, reached, set_value, value_of
 from teams.services.items import at_work
 from teams.services.suppression import suppressed
 from teams.services.transfers import beat
@@ -60,6 +61,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
     if profile is not None:
         addable = reached(profile, keys, ADD_CONTACTS)
         seen = reached(profile, addable, VIEW_CONTACTS)
+    _pass_over_gone(rows, fields_of(job.subaccount))
     lists, mailed = _lists(keys), _mailed(keys)
     kept = suppressed(job.subaccount_id, [row.contact.email for row in rows])
     gone: list[int] = []
@@ -94,6 +96,16 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
     return left
 
 
+def _pass_over_gone(rows: Sequence[ImportedRow], known: Collection[str]) -> None:
+    """Drop what the rows wrote to custom fields that are not there any more: it went with them."""
+    for row in rows:
+        row.changes = {
+            field: values
+            for field, values in row.changes.items()
+            if not field.startswith(CUSTOM) or field.removeprefix(CUSTOM) in known
+        }
+
+
 def _is_untouched(row: ImportedRow, kept: Collection[str]) -> bool:
     """Say whether a contact that was added is as it was added.
 
@@ -103,7 +115,7 @@ def _is_untouched(row: ImportedRow, kept: Collection[str]) -> bool:
     contact = row.contact
     wrote = {field: now for field, (_was, now) in row.changes.items()}
     names = ("email", "first_name", "last_name")
-    custom = {k.removeprefix("custom:"): v for k, v in wrote.items() if k.startswith("custom:")}
+    custom = {k.removeprefix(CUSTOM): v for k, v in wrote.items() if k.startswith(CUSTOM)}
     return (
         (contact.status == Contact.Status.SUBSCRIBED or contact.email.lower() in kept)
         and not contact.is_archived

@@ -307,7 +307,7 @@ def _go_through(job: ContactImport, act: Callable[..., None], progress: Progress
             done -= len(before)
             reader.read(before)  # for addresses met twice
             if rest:
-                act(actor=job.created_by, batch=reader.read(rest))
+                act(actor=job.created_by, reader=reader, records=rest)
                 progress(job)
 
 
@@ -317,18 +317,20 @@ def _batches(sheet: Sheet) -> Iterator[Sequence[Record]]:
 
 
 @service
-def _check(*, actor: Any, job: ContactImport, batch: Batch) -> None:
+def _check(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[Record]) -> None:
     """Ask for the rights and count what is bad; write no contact."""
     with _working(actor, target_of(job)) as work:
+        batch = _read(work, reader, records)
         look_up(work, batch)
         beat(job, **_bad(job, batch))
 
 
 @service
-def _write(*, actor: Any, job: ContactImport, batch: Batch) -> None:
+def _write(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[Record]) -> None:
     """Ask for the rights, write one batch, and note that it is done: all of it or none."""
     with _working(actor, target_of(job)) as work:
         beat(job)  # first, so that two workers meet at this row and not at a contact
+        batch = _read(work, reader, records)
         look_up(work, batch)
         to = work.obj if isinstance(work.obj, MailingList) else None
         done = write(work, job, batch, to)
@@ -339,6 +341,12 @@ def _write(*, actor: Any, job: ContactImport, batch: Batch) -> None:
             updated=job.updated + done.updated,
             **_bad(job, batch),
         )
+
+
+def _read(work: Work[Any], reader: Reader, records: Sequence[Record]) -> Batch:
+    """Read ``records`` by the fields as they are under the lock: one may have gone since."""
+    reader.custom = fields_of(work.subaccount)
+    return reader.read(records)
 
 
 def _bad(job: ContactImport, batch: Batch) -> dict[str, Any]:

@@ -257,8 +257,8 @@ def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
     """Remove for good what is archived, if ``confirm`` is its name; return how many rows of what.
 
     Needs ``purge_archived`` and sight of the object. With a contact go the messages to them, and so
-    the figures of campaigns become smaller; that they unsubscribed is kept. Raises Refused, or Invalid: NOT_ARCHIVED,
-    WRONG_NAME, and IN_USE where something that is kept needs it.
+    the figures of campaigns become smaller; that they unsubscribed is kept. Raises Refused, or
+    Invalid: NOT_ARCHIVED, WRONG_NAME, and IN_USE where something that is kept needs it.
     """
     _deletes(obj)
     view = registry.of(obj).actions["view"]

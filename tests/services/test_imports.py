@@ -260,6 +260,32 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
     assert (addresses(w.north), ben.first_name) == ({"ben@example.com"}, "B")
 
 
+@pytest.mark.parametrize("skips", [True, False])
+def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool
+) -> None:
+    monkeypatch.setattr(imports, "BATCH", 1)
+    city = field(w.north, "city")
+    text = "Address,City\nana@example.com,Rome\nben@example.com,Oslo\n"
+    job = start(
+        full, upload(full, w.north, text), mapping={"City": "custom:city"}, skips_errors=skips
+    )
+
+    def remove(job: ContactImport) -> None:
+        if job.created and city.pk:
+            services.delete_field(actor=w.owner, field=city)
+            city.pk = None
+
+    imports.run_import(job.pk, progress=remove)
+    job.refresh_from_db()
+    assert job.rejected == 1
+    if skips:
+        assert job.errors == [[3, "A chosen field is not there any more."]]
+        assert [(c.email, c.fields) for c in Contact.objects.all()] == [("ana@example.com", {})]
+    else:
+        assert (job.status, Contact.objects.count()) == ("failed", 0)
+
+
 def test_switched_off_login_and_archived_place_stop_an_import(w: World) -> None:
     for stop in ("login", "place", "list"):
         seat = w.member("full")
