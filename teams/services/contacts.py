@@ -288,7 +288,8 @@ def set_subscription(*, actor: Any, contact: Contact, status: Any) -> Contact:
             raise Invalid(f"{found} is {status} already.", code="ALREADY_SO")
         if status == Contact.Status.SUBSCRIBED:
             raise Invalid(
-                f"{found} unsubscribed. Only they themselves can subscribe again.",
+                f"{found} unsubscribed. Only they themselves can subscribe again, by the link in a "
+                "message they got.",
                 code="ONLY_THE_CONTACT",
             )
         found.status = Contact.Status.UNSUBSCRIBED
