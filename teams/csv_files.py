@@ -21,6 +21,10 @@ from permissions.errors import Invalid
 MEGABYTE = 1024 * 1024
 BYTES_LIMIT = 64 * MEGABYTE
 ROWS_LIMIT = 250_000
+#: a row may span several lines; all are read, so all are counted
+LINES_LIMIT = 2 * ROWS_LIMIT
+#: lines without a cell that holds something, one after the other
+GAP_LIMIT = 10_000
 COLUMNS_LIMIT = 100
 #: characters of one record, which may span lines inside quotation marks
 RECORD_LIMIT = 64 * 1024
@@ -125,6 +129,11 @@ class _Feed:
         if not line:
             raise StopIteration
         self.line += 1
+        if self.line > LINES_LIMIT:
+            raise Invalid(
+                f"The file has more than {LINES_LIMIT:,} lines. Split it into smaller ones.",
+                code="TOO_MANY",
+            )
         return line
 
     def peek(self) -> str:
@@ -173,6 +182,7 @@ def _separator(line: str) -> str:
 
 
 def _records(feed: _Feed, reader: Any) -> Iterator[Record]:
+    full = feed.line
     while True:
         line = feed.begin()
         try:
@@ -184,7 +194,13 @@ def _records(feed: _Feed, reader: Any) -> Iterator[Record]:
                 f"Line {line} cannot be read ({error}). Check its quotation marks.", code="NOT_CSV"
             ) from None
         if any(cell.strip() for cell in cells):
+            full = feed.line
             yield Record(line, cells)
+        elif feed.line - full > GAP_LIMIT:
+            raise Invalid(
+                f"After line {full:,} there are more than {GAP_LIMIT:,} empty lines. Remove them.",
+                code="TOO_MANY",
+            )
 
 
 def _headings(feed: _Feed, reader: Any) -> list[str]:

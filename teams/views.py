@@ -1,4 +1,4 @@
-"""Pages without a login: contacts unsubscribe here."""
+"""Pages without a login: contacts unsubscribe here, and come back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ from teams.services import leaving
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask on GET, which mail scanners follow too; unsubscribe on POST."""
-    is_done = request.method == "POST"
-    leaver = leaving.unsubscribe(token) if is_done else leaving.leaver_of(token)
-    if leaver is None:
-        return render(request, "teams/unsubscribe.html", {"leaver": None}, status=404)
-    return render(request, "teams/unsubscribe.html", {"leaver": leaver, "is_done": is_done})
+    """Ask on GET, which mail scanners follow too; unsubscribe on POST, or subscribe again.
+
+    Mail programs post without our field, and so never subscribe anybody.
+    """
+    is_back = request.method == "POST" and request.POST.get("again") == "yes"
+    if is_back:
+        leaver = leaving.subscribe_again(token)
+    elif request.method == "POST":
+        leaver = leaving.unsubscribe(token)
+    else:
+        leaver = leaving.leaver_of(token)
+    found = {"leaver": leaver, "is_back": is_back}
+    return render(request, "teams/unsubscribe.html", found, status=404 if leaver is None else 200)

@@ -17,6 +17,7 @@ from teams import services
 from teams.admin.base import ConsoleVerb
 from teams.admin.work import WorkVerb, lacks
 from teams.catalogue import PURGE_ARCHIVED
+from teams.models import Contact
 from teams.services.items import on_its_way, refuse_used
 
 ON_ITS_WAY = (
@@ -126,8 +127,17 @@ class PurgeItem(WorkVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say that it is for good."""
+        more = (
+            (
+                "The record of messages to them goes too, so the figures of those campaigns become "
+                "smaller. If they unsubscribed, their address stays unsubscribed.",
+            )
+            if isinstance(self.obj, Contact)
+            else ()
+        )
         return (
             f"{self.obj} is removed for good, with everything that hangs on it.",
+            *more,
             "This cannot be undone. That it was done, and by whom, stays on record.",
         )
 

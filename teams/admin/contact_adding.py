@@ -115,12 +115,12 @@ class AddContact(CreateWork):
     def consequence(self) -> Sequence[str]:
         """Say what happens to an address that is there already."""
         return (
-            "An address that is known already comes onto the list as it is: name, fields and state "
+            "A contact that you see already is put on the list as it is: name, fields and state "
             "stay, and who unsubscribed stays unsubscribed.",
         )
 
     def run(self, data: Mapping[str, Any]) -> str:
-        """Add them; say the same whether the address was known or not."""
+        """Add them; say the same whether they were there or not."""
         where: Any = self.part
         if data["mailing_list"]:
             own = MailingList.objects.filter(subaccount=self.part)

@@ -248,7 +248,8 @@ class ContactAdmin(ResourceAdmin):
         if obj.status == Contact.Status.SUBSCRIBED:
             return self.state_cell(obj)
         return format_html(
-            "{} <small>{}. Only they themselves can subscribe again.</small>",
+            "{} <small>{}. Only they themselves can subscribe again, by the link in a message they "
+            "got.</small>",
             self.state_cell(obj),
             words.when(obj.unsubscribed_at, "Date not known"),
         )

@@ -27,6 +27,7 @@ from teams.models.resources import (
     SavedRow,
     Segment,
 )
+from teams.models.suppression import Suppression
 from teams.models.team import Team, TeamMembership
 from teams.models.transfers import ContactExport, ContactImport, ImportedRow
 
@@ -60,6 +61,7 @@ __all__ = [
     "Subaccount",
     "SubaccountGroupGrant",
     "SubaccountUserGrant",
+    "Suppression",
     "Team",
     "TeamMembership",
 ]

@@ -1,10 +1,12 @@
 """Contacts: add, edit, put on lists, take off them, unsubscribe.
 
-An address is there once in a subaccount, whatever the case of its letters. So that nobody learns
-of a contact they do not see by trying addresses: whoever sees only some contacts adds to a list,
-and an address that is there already comes onto it as it is, with the same answer; only who sees
+An address is there once in a subaccount, whatever the case of its letters. A contact that the
+actor sees comes onto a list as it is when its address is added again. One that they do not see
+comes nowhere: else whoever guesses an address would read the name and fields that go with it, and
+could edit the contact. The refusal tells one bit, that the address is known here, which cannot be
+kept from somebody who adds it, and nothing else; it is recorded as any refusal. Only who sees
 every contact of the subaccount gives one another address; and where addresses are masked nobody
-who sees the mask does either.
+who sees the mask does either, nor adds one.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from permissions.audit import ref_of
-from permissions.errors import Invalid, NotFound
+from permissions.errors import Invalid, NotFound, OutOfScope
 from permissions.profile import Profile
 from permissions.resources import registry
 from teams.catalogue import ADD_CONTACTS, ASSIGN_TEAM_RESOURCES, VIEW_CONTACTS
@@ -29,10 +31,13 @@ from teams.services.fields import clean_fields, clean_line, fields_of
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work, refuse_put_away
 from teams.services.masking import require_addresses
+from teams.services.suppression import state_of, suppress, suppressed
 
 NAME_LIMIT = 80
 ADDRESS_LIMIT = 254
 NAMES = {"first_name": "The first name", "last_name": "The last name"}
+#: the one thing that is said of a contact whom the actor does not see
+CANNOT_ADD = "This address cannot be added here. Ask somebody who sees all contacts."
 
 
 def _expect(contact: Any) -> Contact:
@@ -77,9 +82,10 @@ def add_contact(
     """Add a contact to a subaccount, or to one of its lists, which a guest of a list must name and
     whoever sees some lists only.
 
-    An address that is there already comes onto the list as it is, brought back if it had been put
-    away, still unsubscribed if it was. Raises Refused, or Invalid: LIST_NEEDED, ARCHIVED, what
-    ``clean_address`` and ``clean_fields`` raise, and ALREADY_USED to somebody who sees the contact.
+    A contact with that address comes onto the list as it is, brought back if it had been put away,
+    still unsubscribed if it was, as is one who unsubscribed and was purged. Raises Refused
+    (CANNOT_ADD if there is one that the actor does not see), or Invalid: LIST_NEEDED, ARCHIVED,
+    ALREADY_USED, what ``clean_address`` and ``clean_fields`` raise.
     """
     if not isinstance(where, Subaccount | MailingList):
         raise Invalid("Name a subaccount or a list to add to.", code="WRONG_TYPE")
@@ -101,8 +107,13 @@ def add_contact(
         }
         contact = _found(work.subaccount, address)
         if contact is None:
+            left_at = suppressed(work.subaccount, [address]).get(address.lower())
             contact = Contact.objects.create(
-                account=work.account, subaccount=work.subaccount, email=address, **made
+                account=work.account,
+                subaccount=work.subaccount,
+                email=address,
+                **made,
+                **state_of(left_at),
             )
             work.record("contact.added", contact, fields=sorted(made["fields"]))
         else:
@@ -119,14 +130,16 @@ def _found(subaccount: Subaccount, address: str) -> Contact | None:
 
 
 def _bring_back(work: Work[Any], contact: Contact, mailing_list: MailingList | None) -> None:
-    """Restore a contact that is added again; refuse if the actor knows that it is there."""
+    """Restore a contact that is added again; refuse one that is there already, or not seen."""
+    if not work.allows(VIEW_CONTACTS, contact):
+        refusal = OutOfScope(CANNOT_ADD, code="CANNOT_ADD")
+        refusal.account = work.account
+        raise refusal
     if contact.is_archived:
         contact.archived_at = None
         contact.save(update_fields=["archived_at"])
         work.record("contact.restored", contact)
-    elif work.allows(VIEW_CONTACTS, contact) and (
-        mailing_list is None or is_on(contact, mailing_list)
-    ):
+    elif mailing_list is None or is_on(contact, mailing_list):
         here = work.subaccount.name if mailing_list is None else mailing_list.name
         raise Invalid(
             f"{contact} has this address in {here} already. Edit that contact instead.",
@@ -177,6 +190,7 @@ def edit_contact(
             new["fields"] = kept | clean_fields(known, fields)
         if email is not None:
             new["email"] = _other_address(work, email)
+            new |= _state_with(found, new["email"])
         changed = sorted(name for name, value in new.items() if getattr(found, name) != value)
         if changed:
             for name in changed:
@@ -184,6 +198,16 @@ def edit_contact(
             found.save(update_fields=changed)
             work.record("contact.edited", found, changed=changed)
     return found
+
+
+def _state_with(contact: Contact, address: str) -> dict[str, Any]:
+    """Return the state that comes with another address; remember the old one if it left."""
+    if address.lower() == contact.email.lower():
+        return {}
+    suppress(contact)
+    if contact.status == Contact.Status.UNSUBSCRIBED:
+        return {}
+    return state_of(suppressed(contact.subaccount_id, [address]).get(address.lower()))
 
 
 def _other_address(work: Work[Contact], email: Any) -> str:
@@ -264,7 +288,8 @@ def set_subscription(*, actor: Any, contact: Contact, status: Any) -> Contact:
             raise Invalid(f"{found} is {status} already.", code="ALREADY_SO")
         if status == Contact.Status.SUBSCRIBED:
             raise Invalid(
-                f"{found} unsubscribed. Only they themselves can subscribe again.",
+                f"{found} unsubscribed. Only they themselves can subscribe again, by the link in a "
+                "message they got.",
                 code="ONLY_THE_CONTACT",
             )
         found.status = Contact.Status.UNSUBSCRIBED

@@ -237,7 +237,11 @@ def open_export(*, actor: Any, contact_export: Any) -> Any:
                 f"You cannot {_ACT} that your teams do not see any more. Ask for a new file.",
                 code="SIGHT",
             )
-        is_there = found.file and transfers.storage().exists(str(found.file.name))
+        is_there = (
+            found.file
+            and not transfers.is_expired(found)
+            and transfers.storage().exists(str(found.file.name))
+        )
         if found.status != Status.DONE or not is_there:
             raise Invalid("There is no file to download. Ask for a new one.", code="GONE")
         work.record("contact_export.downloaded", found, is_hashed=found.is_hashed)

@@ -1,9 +1,9 @@
 """The rows of an import: what each would do, and doing it.
 
-Whether an address is there already is not told to who may not see that contact, by the rule of
-``contacts.add_contact``: it comes onto the list as it is, none of the row's values is written, and
-it counts as added, as a new one would. Where addresses are masked nobody who sees the mask imports
-at all: which of their own rows turned up as new ones would tell them which were there.
+By the rule of ``contacts.add_contact``, a row about a contact that the actor does not see is a bad
+one, whose error tells that the address is known here and nothing else. One that they see and may
+not change comes onto the list as it is. Where addresses are masked nobody who sees the mask
+imports at all: which of their own rows turned up as new ones would tell them which were there.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from teams.models import (
     ListMembership,
     MailingList,
 )
-from teams.services.contacts import NAME_LIMIT, NAMES, clean_address
+from teams.services.contacts import CANNOT_ADD, NAME_LIMIT, NAMES, clean_address
 from teams.services.fields import clean_line, clean_value, fields_of
 from teams.services.items import Work
+from teams.services.suppression import state_of, suppressed
 
 ADDRESS = "email"
 CUSTOM = "custom:"
@@ -98,12 +99,15 @@ def clean_mapping(
 
 @dataclass(slots=True)
 class Row:
-    """One good row: its line, what it sets, and the contact that has the address, if any."""
+    """One good row: its line, what it sets, and the contact that has the address, if any.
+
+    ``is_fixed`` says that the actor sees that contact and may not change it.
+    """
 
     line: int
     values: dict[str, Any]
     contact: Contact | None = None
-    is_hidden: bool = False
+    is_fixed: bool = False
 
     @property
     def key(self) -> str:
@@ -174,16 +178,26 @@ def _address(text: str) -> str:
 
 
 def look_up(work: Work[Any], batch: Batch) -> None:
-    """Find out which rows are about contacts that are there, and which the actor may change."""
+    """Find out which rows are about contacts that are there, and which the actor may change.
+
+    Rows about contacts that the actor does not see become errors.
+    """
     there = Contact.objects.annotate(key=Lower("email")).filter(
         subaccount=work.subaccount, key__in=[row.key for row in batch.rows]
     )
     found = {contact.email.lower(): contact for contact in there}
     keys = {contact.pk for contact in found.values()}
-    mine = reached(work.profile, keys, ADD_CONTACTS, VIEW_CONTACTS)
-    for row in batch.rows:
+    seen = reached(work.profile, keys, VIEW_CONTACTS)
+    mine = reached(work.profile, seen, ADD_CONTACTS)
+    rows, batch.rows = batch.rows, []
+    for row in rows:
         row.contact = found.get(row.key)
-        row.is_hidden = row.contact is not None and row.contact.pk not in mine
+        if row.contact is not None and row.contact.pk not in seen:
+            batch.errors.append((row.line, CANNOT_ADD))
+            continue
+        row.is_fixed = row.contact is not None and row.contact.pk not in mine
+        batch.rows.append(row)
+    batch.errors.sort()
 
 
 def reached(profile: Profile, keys: Iterable[int], *permissions: str) -> set[int]:
@@ -207,10 +221,14 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
     """Carry out the rows of ``batch``. Raises Invalid (SIGHT) if one went out of the actor's reach.
 
     A contact that is there keeps what the row leaves empty, and its state: an import never
-    subscribes anybody again. One that was archived is brought back.
+    subscribes anybody again, nor who unsubscribed and was purged. One that was archived is brought
+    back.
     """
     new = [row for row in batch.rows if row.contact is None]
-    contacts = Contact.objects.bulk_create([_contact(job, row.values) for row in new])
+    left = suppressed(work.subaccount, [row.key for row in new])
+    contacts = Contact.objects.bulk_create(
+        [_contact(job, row.values, **state_of(left.get(row.key))) for row in new]
+    )
     notes = [
         ImportedRow(
             contact=contact,
@@ -219,10 +237,9 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
         )
         for contact, row in zip(contacts, new, strict=True)
     ]
-    hidden = {row.contact.pk for row in batch.rows if row.contact is not None and row.is_hidden}
     for row in batch.rows:
-        if row.contact is not None and (to is not None or not row.is_hidden):
-            changes = _change(row.contact, {} if row.is_hidden else row.values)
+        if row.contact is not None:
+            changes = _change(row.contact, {} if row.is_fixed else row.values)
             notes.append(ImportedRow(contact=row.contact, changes=changes))
     changed = [note.contact for note in notes if note.changes and not note.created]
     Contact.objects.bulk_update(changed, WRITTEN, batch_size=200)
@@ -233,11 +250,10 @@ def write(work: Work[Any], job: ContactImport, batch: Batch, to: MailingList | N
         note.subaccount, note.contact_import = work.subaccount, job
     ImportedRow.objects.bulk_create(notes)
     _judge(work, notes)
-    known = [note for note in notes if not note.created and note.contact_id not in hidden]
-    return Figures(created=len(new) + len(hidden), updated=len(known))
+    return Figures(created=len(new), updated=len(notes) - len(new))
 
 
-def _contact(job: ContactImport, values: Mapping[str, Any]) -> Contact:
+def _contact(job: ContactImport, values: Mapping[str, Any], **state: Any) -> Contact:
     return Contact(
         account_id=job.account_id,
         subaccount_id=job.subaccount_id,
@@ -246,6 +262,7 @@ def _contact(job: ContactImport, values: Mapping[str, Any]) -> Contact:
         last_name=values.get("last_name", ""),
         fields=_custom(values),
         imported_by=job,
+        **state,
     )
 
 

@@ -1,9 +1,13 @@
-"""Undoing an import: what it added goes, what it changed comes back, unless changed since."""
+"""Undoing an import: what it added goes, what it changed comes back, unless changed since.
+
+Contacts that the person does not see any more leave the list they were put on, and are put away
+again if the import had brought them back; what else it changed about them stays.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +15,10 @@ from permissions.profile import Profile
 from teams.catalogue import ADD_CONTACTS, VIEW_CONTACTS
 from teams.models import Account, Contact, ContactImport, Delivery, ImportedRow, ListMembership
 from teams.services.base import service
-from teams.services.import_rows import WRITTEN, reached, set_value, value_of
+from teams.services.fields import fields_of
+from teams.services.import_rows import ARCHIVED, CUSTOM, WRITTEN, reached, set_value, value_of
 from teams.services.items import at_work
+from teams.services.suppression import suppressed
 from teams.services.transfers import beat
 
 BATCH = 500
@@ -55,18 +61,20 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
     if profile is not None:
         addable = reached(profile, keys, ADD_CONTACTS)
         seen = reached(profile, addable, VIEW_CONTACTS)
+    _pass_over_gone(rows, fields_of(job.subaccount))
     lists, mailed = _lists(keys), _mailed(keys)
+    kept = suppressed(job.subaccount_id, [row.contact.email for row in rows])
     gone: list[int] = []
     restored: list[Contact] = []
     leaving: list[int] = []
     left = 0
     for row in rows:
         contact, key = row.contact, row.contact_id
-        if key not in (addable if row.created else seen):
+        if row.created and key not in addable:
             left += 1
         elif row.created:
             expected = {job.mailing_list_id} if row.joined and job.mailing_list_id else set()
-            if _is_untouched(row) and lists[key] <= expected and key not in mailed:
+            if _is_untouched(row, kept) and lists[key] <= expected and key not in mailed:
                 gone.append(key)
             else:
                 left += 1
@@ -74,7 +82,7 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
             same = [
                 field
                 for field, (_was, now) in row.changes.items()
-                if value_of(contact, field) == now
+                if value_of(contact, field) == now and (key in seen or field == ARCHIVED)
             ]
             for field in same:
                 set_value(contact, field, row.changes[field][0])
@@ -88,17 +96,28 @@ def _undo(job: ContactImport, rows: Sequence[ImportedRow], profile: Profile | No
     return left
 
 
-def _is_untouched(row: ImportedRow) -> bool:
+def _pass_over_gone(rows: Sequence[ImportedRow], known: Collection[str]) -> None:
+    """Drop what the rows wrote to custom fields that are not there any more: it went with them."""
+    for row in rows:
+        row.changes = {
+            field: values
+            for field, values in row.changes.items()
+            if not field.startswith(CUSTOM) or field.removeprefix(CUSTOM) in known
+        }
+
+
+def _is_untouched(row: ImportedRow, kept: Collection[str]) -> bool:
     """Say whether a contact that was added is as it was added.
 
-    One who unsubscribed is not: their wish would be forgotten with them.
+    One who unsubscribed is not, unless that is among the ``kept``: their wish would be forgotten
+    with them.
     """
     contact = row.contact
     wrote = {field: now for field, (_was, now) in row.changes.items()}
     names = ("email", "first_name", "last_name")
-    custom = {k.removeprefix("custom:"): v for k, v in wrote.items() if k.startswith("custom:")}
+    custom = {k.removeprefix(CUSTOM): v for k, v in wrote.items() if k.startswith(CUSTOM)}
     return (
-        contact.status == Contact.Status.SUBSCRIBED
+        (contact.status == Contact.Status.SUBSCRIBED or contact.email.lower() in kept)
         and not contact.is_archived
         and all((getattr(contact, name) or None) == wrote.get(name) for name in names)
         and contact.fields == custom

@@ -163,7 +163,6 @@ def discard_import(*, actor: Any, contact_import: Any) -> None:
 # carrying it out
 
 
-@service
 def start_import(
     *, actor: Any, contact_import: Any, mapping: Any, skips_errors: bool = False
 ) -> ContactImport:
@@ -176,11 +175,31 @@ def start_import(
     found = own(actor, contact_import, ContactImport)
     if not isinstance(skips_errors, bool):
         raise Invalid("Bad rows are left out or not: true or false.", code="WRONG_TYPE")
+    _ask(actor=actor, target=target_of(found))  # before anything is read
+    _refuse_started(found)
+    headings = preview(found).headings  # no lock is held while a file is read
+    return _start(
+        actor=actor, found=found, headings=headings, mapping=mapping, skips_errors=skips_errors
+    )
+
+
+def _refuse_started(job: ContactImport) -> None:
+    if job.status not in (Status.PREVIEW, Status.FAILED) or job.rows_done:
+        raise Invalid("It was started already.", code="ALREADY_SO")
+
+
+@service
+def _start(
+    *,
+    actor: Any,
+    found: ContactImport,
+    headings: Sequence[str],
+    mapping: Any,
+    skips_errors: bool,
+) -> ContactImport:
     with _working(actor, target_of(found)) as work:
         job = ContactImport.objects.select_for_update().get(pk=found.pk)
-        if job.status not in (Status.PREVIEW, Status.FAILED) or job.rows_done:
-            raise Invalid("It was started already.", code="ALREADY_SO")
-        headings = preview(job).headings
+        _refuse_started(job)
         job.mapping = clean_mapping(mapping, headings, targets(work.subaccount))
         job.skips_errors = skips_errors
         job.status, job.problem, job.finished_at = Status.WAITING, "", None
@@ -203,7 +222,6 @@ def undo_import(*, actor: Any, contact_import: Any) -> ContactImport:
         actor, found.mailing_list or found.subaccount, ADD_CONTACTS, act="undo an import"
     ) as work:
         job = ContactImport.objects.select_for_update().get(pk=found.pk)
-        # not whether rows are noted: none are for contacts that are there and hidden
         if job.status not in (Status.DONE, Status.FAILED) or not (job.created or job.updated):
             raise Invalid("There is nothing to undo.", code="ALREADY_SO")
         job.status, job.problem, job.finished_at = Status.UNDOING, "", None
@@ -289,7 +307,7 @@ def _go_through(job: ContactImport, act: Callable[..., None], progress: Progress
             done -= len(before)
             reader.read(before)  # for addresses met twice
             if rest:
-                act(actor=job.created_by, batch=reader.read(rest))
+                act(actor=job.created_by, reader=reader, records=rest)
                 progress(job)
 
 
@@ -299,18 +317,20 @@ def _batches(sheet: Sheet) -> Iterator[Sequence[Record]]:
 
 
 @service
-def _check(*, actor: Any, job: ContactImport, batch: Batch) -> None:
+def _check(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[Record]) -> None:
     """Ask for the rights and count what is bad; write no contact."""
     with _working(actor, target_of(job)) as work:
+        batch = _read(work, reader, records)
         look_up(work, batch)
         beat(job, **_bad(job, batch))
 
 
 @service
-def _write(*, actor: Any, job: ContactImport, batch: Batch) -> None:
+def _write(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[Record]) -> None:
     """Ask for the rights, write one batch, and note that it is done: all of it or none."""
     with _working(actor, target_of(job)) as work:
         beat(job)  # first, so that two workers meet at this row and not at a contact
+        batch = _read(work, reader, records)
         look_up(work, batch)
         to = work.obj if isinstance(work.obj, MailingList) else None
         done = write(work, job, batch, to)
@@ -321,6 +341,12 @@ def _write(*, actor: Any, job: ContactImport, batch: Batch) -> None:
             updated=job.updated + done.updated,
             **_bad(job, batch),
         )
+
+
+def _read(work: Work[Any], reader: Reader, records: Sequence[Record]) -> Batch:
+    """Read ``records`` by the fields as they are under the lock: one may have gone since."""
+    reader.custom = fields_of(work.subaccount)
+    return reader.read(records)
 
 
 def _bad(job: ContactImport, batch: Batch) -> dict[str, Any]:

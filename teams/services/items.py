@@ -29,6 +29,7 @@ from teams.models import (
     Account,
     Archivable,
     Campaign,
+    Contact,
     MailingList,
     MessageTemplate,
     Segment,
@@ -37,6 +38,7 @@ from teams.models import (
 )
 from teams.services.base import root_key, service
 from teams.services.inputs import clean_text, expect, expect_user, same_name
+from teams.services.suppression import suppress
 
 M = TypeVar("M", bound=models.Model)
 
@@ -264,8 +266,9 @@ def restore_item(*, actor: Any, obj: Any) -> Any:
 def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
     """Remove for good what is archived, if ``confirm`` is its name; return how many rows of what.
 
-    Needs ``purge_archived`` and sight of the object. Raises Refused, or Invalid: NOT_ARCHIVED,
-    WRONG_NAME, and IN_USE where something that is kept needs it.
+    Needs ``purge_archived`` and sight of the object. With a contact go the messages to them, and so
+    the figures of campaigns become smaller; that they unsubscribed is kept. Raises Refused, or
+    Invalid: NOT_ARCHIVED, WRONG_NAME, and IN_USE where something that is kept needs it.
     """
     _deletes(obj)
     view = registry.of(obj).actions["view"]
@@ -286,6 +289,8 @@ def remove(work: Work[Any], item: Any, *, event: str = "purged") -> dict[str, in
     key, label, kind = item.pk, str(item), item._meta.model_name
     counts: Counter[str] = Counter()
     refuse_used(item)
+    if isinstance(item, Contact):
+        suppress(item)
     try:
         if isinstance(item, MailingList):
             # first, to be counted: Django deletes the list before what may be without one, and

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from permissions import audit
 from permissions.errors import Invalid, NotFound
+from teams.background import task
 from teams.models import (
     ContactExport,
     ContactImport,
@@ -96,17 +97,20 @@ def storage() -> Storage:
 
 
 def keep(model: type[J], content: Any) -> str:
-    """Store a binary file and return its name, which says nothing.
+    """Store a binary file, to be removed in time, and return its name, which says nothing.
 
     Raises Invalid (NO_SPACE), leaving no half file behind.
     """
     name = f"{model._meta.model_name}/{uuid.uuid4()}.csv"
     try:
         content.seek(0)
-        return storage().save(name, File(content))
+        name = storage().save(name, File(content))
     except OSError as error:
         drop(name)
         raise no_space(error) from error
+    # a while later, for the job that it belongs to may be stored after it
+    prune_later.using(run_after=timezone.now() + KEPT + timedelta(hours=1)).enqueue()
+    return name
 
 
 def drop(name: str) -> None:
@@ -136,6 +140,17 @@ def prune() -> None:
             drop(str(job.file.name))
             model._default_manager.filter(pk=job.pk).update(file="")
         _drop_orphans(model, before)
+
+
+@task()  # type: ignore[untyped-decorator]
+def prune_later() -> None:
+    """Remove what is too old, in a worker."""
+    prune()
+
+
+def is_expired(job: Any) -> bool:
+    """Say whether the file of ``job`` is not to be handed out any more, removed yet or not."""
+    return bool(job.created_at < timezone.now() - KEPT)
 
 
 def _drop_orphans(model: Any, before: Any) -> None:

@@ -158,12 +158,10 @@ def test_imports_and_exports_of_others_are_not_there(world: World) -> None:
             assert len(bodies) == 1
     answer = world.client("administrator").get(f"{EXPORTS}{job.pk}/download/")
     assert (answer.status_code, answer.getvalue()) == (200, b"secret")
-    answer.close()
 
 
 def table(answer: Any) -> list[list[str]]:
     raw = answer.getvalue() if answer.streaming else answer.content
-    answer.close()
     return list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
 
 

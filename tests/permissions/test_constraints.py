@@ -37,6 +37,7 @@ from teams.models import (
     SavedRow,
     Segment,
     SubaccountUserGrant,
+    Suppression,
 )
 from tests.services.world import World, world
 
@@ -53,6 +54,9 @@ class Cast:
     def __init__(self) -> None:
         self.w, self.rival = world("sailthru"), world("sailthru")
         self.mine, self.theirs = self.things(self.w), self.things(self.rival)
+
+    def job(self) -> dict[str, Any]:
+        return {"account": self.w.account, "subaccount": self.w.north, "created_by": self.w.owner}
 
     @staticmethod
     def things(w: World) -> dict[str, Any]:
@@ -157,28 +161,16 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
         ),
     ],
     "contactimport_same_list": [
-        lambda c: ContactImport.objects.filter(pk=c.mine["import"].pk).update(
-            mailing_list=c.theirs["list"]
-        ),
-        lambda c: ContactImport.objects.filter(pk=c.mine["import"].pk).update(
-            mailing_list=c.mine["south list"]
-        ),
+        lambda c: ContactImport.objects.create(**c.job(), mailing_list=c.theirs["list"]),
+        lambda c: ContactImport.objects.create(**c.job(), mailing_list=c.mine["south list"]),
     ],
     "contactexport_same_list": [
-        lambda c: ContactExport.objects.create(
-            account=c.w.account,
-            subaccount=c.w.north,
-            created_by=c.w.owner,
-            mailing_list=c.theirs["list"],
-        ),
+        lambda c: ContactExport.objects.create(**c.job(), mailing_list=c.theirs["list"]),
+        lambda c: ContactExport.objects.create(**c.job(), mailing_list=c.mine["south list"]),
     ],
     "contactexport_same_segment": [
-        lambda c: ContactExport.objects.create(
-            account=c.w.account,
-            subaccount=c.w.north,
-            created_by=c.w.owner,
-            segment=c.mine["south segment"],
-        ),
+        lambda c: ContactExport.objects.create(**c.job(), segment=c.theirs["segment"]),
+        lambda c: ContactExport.objects.create(**c.job(), segment=c.mine["south segment"]),
     ],
     "segment_same_list": [
         lambda c: Segment.objects.filter(pk=c.mine["segment"].pk).update(
@@ -214,6 +206,11 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
     "importedrow_same_contact": [
         lambda c: ImportedRow.objects.create(
             subaccount=c.w.north, contact_import=c.mine["import"], contact=c.theirs["contact"]
+        ),
+    ],
+    "suppression_same_account": [
+        lambda c: Suppression.objects.create(
+            account=c.w.account, subaccount=c.rival.north, digest="0" * 64
         ),
     ],
     "listmembership_same_contact": [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from permissions.models import AuditEvent
 from teams import services
 from teams.factories import ContactFactory, CustomFieldFactory, MailingListFactory
-from teams.models import Contact, ListMembership, MailingList
+from teams.models import Contact, ListMembership, MailingList, Suppression
 from teams.models.account import TeamMode
 from tests.services.world import World, missing, refused, world
 
@@ -120,15 +121,55 @@ def test_who_sees_some_lists_only_adds_to_one_of_them() -> None:
     assert on(added, shown)
 
 
-def test_trying_addresses_tells_nothing_of_contacts_that_teams_hide() -> None:
-    """A hit and a miss answer alike; who knows an address gets it onto their list, as any other."""
+@pytest.mark.parametrize("archived", [False, True])
+def test_guessing_an_address_brings_no_contact_in_that_teams_hide(archived: bool) -> None:
     w, person, shown, hidden = limited()
-    known = join(ContactFactory(subaccount=w.north, email="known@example.com"), hidden)
-    for email in ("known@example.com", "fresh@example.com"):
-        made = services.add_contact(actor=person, where=shown, email=email)
-        assert on(made, shown)
-        assert made.email == email
-    assert on(known, hidden)
+    known = join(
+        ContactFactory(
+            subaccount=w.north,
+            email="known@example.com",
+            first_name="Secret",
+            archived_at=timezone.now() if archived else None,
+        ),
+        hidden,
+    )
+    with refused("CANNOT_ADD") as caught:
+        services.add_contact(actor=person, where=shown, email="KNOWN@example.com")
+    known.refresh_from_db()
+    assert (on(known, shown), on(known, hidden), known.is_archived) == (False, True, archived)
+    for word in ("Secret", str(known), hidden.name, "known@"):
+        assert word not in caught.value.message
+    assert caught.value.account == w.account  # type: ignore[attr-defined]  # where it is recorded
+    made = services.add_contact(actor=person, where=shown, email="fresh@example.com")
+    assert on(made, shown)
+
+
+def test_a_guest_of_a_list_brings_no_contact_in_from_elsewhere() -> None:
+    w = world("emma_hq")
+    guest = w.member("author", w.south).user
+    mine, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    known = join(ContactFactory(subaccount=w.north, email="known@example.com"), other)
+    services.give_guest_access(
+        actor=w.owner, user=guest, obj=mine, permissions=["add_contacts", "view_contacts"]
+    )
+    with refused("CANNOT_ADD"):
+        services.add_contact(actor=guest, where=mine, email="known@example.com")
+    assert not on(known, mine)
+    with refused("NOT_FOUND"):
+        services.set_subscription(actor=guest, contact=known, status=UNSUBSCRIBED)
+
+
+def test_who_adds_without_seeing_brings_nobody_back() -> None:
+    w = world("emma_hq")
+    guest = w.member("author", w.south).user
+    services.give_guest_access(actor=w.owner, user=guest, obj=w.north, permissions=["add_contacts"])
+    known = ContactFactory(
+        subaccount=w.north, email="known@example.com", archived_at=timezone.now()
+    )
+    with refused("CANNOT_ADD"):
+        services.add_contact(actor=guest, where=w.north, email="known@example.com")
+    known.refresh_from_db()
+    assert known.is_archived
 
 
 def test_a_guest_of_a_list_adds_to_that_list_only() -> None:
@@ -153,6 +194,45 @@ def test_a_list_that_was_put_away_takes_nobody() -> None:
         services.add_contact(actor=w.owner, where=mailing_list, email="new@example.com")
     with refused("ARCHIVED"):
         services.put_on_list(actor=w.owner, contact=contact, mailing_list=mailing_list)
+
+
+# who unsubscribed and is gone
+
+
+def purged(w: World, email: str, **more: Any) -> None:
+    contact = ContactFactory(
+        subaccount=w.north, email=email, archived_at=timezone.now(), first_name="Ana", **more
+    )
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
+def test_who_unsubscribed_and_was_purged_stays_unsubscribed_when_added_again() -> None:
+    w = world("emma_hq")
+    moment = timezone.now()
+    purged(w, "Ana@example.com", status=UNSUBSCRIBED, unsubscribed_at=moment)
+    purged(w, "ben@example.com")
+    assert "ana" not in str(Suppression.objects.values()).lower()
+    ana = services.add_contact(actor=w.owner, where=w.north, email="ANA@example.com")
+    assert (ana.status, ana.unsubscribed_at) == (UNSUBSCRIBED, moment)
+    ben = services.add_contact(actor=w.owner, where=w.north, email="ben@example.com")
+    assert (ben.status, ben.unsubscribed_at) == ("subscribed", None)
+    elsewhere = services.add_contact(actor=w.owner, where=w.south, email="ana@example.com")
+    assert elsewhere.status == "subscribed"
+
+
+def test_another_address_takes_its_unsubscription_along_and_leaves_the_old_one_s_behind() -> None:
+    w = world("emma_hq")
+    purged(w, "ana@example.com", status=UNSUBSCRIBED)
+    contact = ContactFactory(subaccount=w.north, email="ben@example.com")
+    services.edit_contact(actor=w.owner, contact=contact, email="Ana@example.com")
+    contact.refresh_from_db()
+    assert contact.status == UNSUBSCRIBED
+    services.edit_contact(actor=w.owner, contact=contact, email="cem@example.com")
+    contact.refresh_from_db()
+    assert (contact.email, contact.status) == ("cem@example.com", UNSUBSCRIBED)
+    for email, status in (("ana@example.com", UNSUBSCRIBED), ("ben@example.com", "subscribed")):
+        added = services.add_contact(actor=w.owner, where=w.north, email=email)
+        assert added.status == status
 
 
 # editing

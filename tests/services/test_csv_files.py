@@ -99,6 +99,37 @@ def test_what_is_no_csv_file_is_refused(raw: Callable[[], bytes], code: str) -> 
     assert is_sentence(caught.value.message)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\n" * 4 * csv_files.MEGABYTE,
+        b"a,b\n1,2\n" + b"\n" * 4 * csv_files.MEGABYTE,
+        b"a,b\n" + b",\r\n" * csv_files.MEGABYTE,
+        b"a,b\n" + b'"\n\n\n",x\n' * csv_files.MEGABYTE,
+        b"a,b\n" + (b'"' + b"\n" * 60_000 + b'",\n') * 20,
+    ],
+    ids=["first", "later", "cells", "quoted", "empty cells"],
+)
+def test_empty_lines_are_counted_too(raw: bytes) -> None:
+    with pytest.raises(Invalid) as caught:
+        read(raw)
+    assert caught.value.code == "TOO_MANY"
+    assert is_sentence(caught.value.message)
+
+
+@pytest.mark.parametrize("raw", [b"\n" * 20_000, b"a,b\n" + b"\n" * 20_000])
+def test_looking_at_the_first_rows_ends_soon(raw: bytes) -> None:
+    file = io.BytesIO(raw + b"x,y\n" * 400_000)
+    with pytest.raises(Invalid, match="empty lines"), opened(file) as sheet:
+        next(sheet.rows)
+    assert file.tell() < csv_files.MEGABYTE
+
+
+def test_some_empty_lines_are_passed_over() -> None:
+    raw = b"\n" * 9_000 + b"a\n" + b"\n" * 9_000 + b"1\n" + b"\n" * 9_000
+    assert read(raw) == (["a"], [["1"]])
+
+
 def test_unknown_encoding_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         read(b"a\n1\n", "utf-7")

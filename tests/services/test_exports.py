@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
+from django_tasks_db.models import DBTaskResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ from teams.factories import ContactFactory, MailingListFactory
 from teams.models import Contact, ContactExport, Segment
 from teams.models.account import TeamMode
 from teams.services import exports, transfers
-from tests.services.moving import bring_in, field, put_on
+from tests.services.moving import bring_in, field, put_on, upload
 from tests.services.world import World, refused, world
 
 
@@ -366,6 +368,31 @@ def test_old_files_are_removed(w: World, monkeypatch: pytest.MonkeyPatch) -> Non
     assert not transfers.storage().exists(name)
     with refused("GONE"):
         exports.open_export(actor=w.owner, contact_export=job)
+
+
+def test_file_is_not_handed_out_once_it_is_old_though_nobody_removed_it(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = big(monkeypatch, w.owner, w.north)
+    age = job.created_at - transfers.KEPT
+    ContactExport.objects.update(created_at=age + timedelta(minutes=1))
+    assert fetch(w.owner, job)
+    ContactExport.objects.update(created_at=age - timedelta(minutes=1))
+    with refused("GONE"):
+        exports.open_export(actor=w.owner, contact_export=job)
+
+
+def test_every_file_is_removed_in_time_though_nothing_else_is_asked_for(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = big(monkeypatch, w.owner, w.north)
+    upload(w.owner, w.north, "Address\nana@example.com\n")
+    planned = DBTaskResult.objects.filter(task_path=transfers.prune_later.module_path)
+    assert planned.count() == 2
+    assert min(planned.values_list("run_after", flat=True)) > job.created_at + transfers.KEPT
+    ContactExport.objects.update(created_at=job.created_at - transfers.KEPT * 2)
+    transfers.prune_later.call()
+    assert not transfers.storage().exists(job.file.name)
 
 
 def test_file_of_a_sheet_can_be_read(w: World) -> None:

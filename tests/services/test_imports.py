@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from permissions.models import AuditEvent
@@ -13,6 +14,7 @@ from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
 from teams.models import Contact, ContactImport, Delivery, ImportedRow
 from teams.models.account import TeamMode
 from teams.services import imports, transfers
+from teams.services.contacts import CANNOT_ADD
 from teams.services.import_rows import guess, targets
 from tests.services.moving import (
     addresses,
@@ -106,6 +108,25 @@ def test_import_never_subscribes_anybody_again(w: World, full: Any) -> None:
     before = ana.unsubscribed_at
     ana.refresh_from_db()
     assert (ana.first_name, ana.status, ana.unsubscribed_at) == ("Anna", "unsubscribed", before)
+
+
+def test_import_subscribes_nobody_who_unsubscribed_and_was_purged(w: World, full: Any) -> None:
+    gone = ContactFactory(
+        subaccount=w.north,
+        email="Ana@example.com",
+        status="unsubscribed",
+        archived_at=timezone.now(),
+    )
+    services.purge_item(actor=w.owner, obj=gone, confirm=str(gone))
+    job = bring_in(full, w.north, TWO)
+    assert {c.email: c.status for c in Contact.objects.all()} == {
+        "ana@example.com": "unsubscribed",
+        "ben@example.com": "subscribed",
+    }
+    assert undo(full, job).left == 0
+    assert not Contact.objects.exists()
+    bring_in(full, w.north, TWO)
+    assert Contact.objects.get(email="ana@example.com").status == "unsubscribed"
 
 
 @pytest.mark.parametrize("name", ["id", "pk", "subaccount", "account", "owner", "role", "lists"])
@@ -239,6 +260,32 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
     assert (addresses(w.north), ben.first_name) == ({"ben@example.com"}, "B")
 
 
+@pytest.mark.parametrize("skips", [True, False])
+def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool
+) -> None:
+    monkeypatch.setattr(imports, "BATCH", 1)
+    city = field(w.north, "city")
+    text = "Address,City\nana@example.com,Rome\nben@example.com,Oslo\n"
+    job = start(
+        full, upload(full, w.north, text), mapping={"City": "custom:city"}, skips_errors=skips
+    )
+
+    def remove(job: ContactImport) -> None:
+        if job.created and city.pk:
+            services.delete_field(actor=w.owner, field=city)
+            city.pk = None
+
+    imports.run_import(job.pk, progress=remove)
+    job.refresh_from_db()
+    assert job.rejected == 1
+    if skips:
+        assert job.errors == [[3, "A chosen field is not there any more."]]
+        assert [(c.email, c.fields) for c in Contact.objects.all()] == [("ana@example.com", {})]
+    else:
+        assert (job.status, Contact.objects.count()) == ("failed", 0)
+
+
 def test_switched_off_login_and_archived_place_stop_an_import(w: World) -> None:
     for stop in ("login", "place", "list"):
         seat = w.member("full")
@@ -291,23 +338,70 @@ def test_team_limited_person_needs_a_list_they_see() -> None:
     assert bring_in(person, shown, TWO).created == 2
 
 
-def test_hidden_contact_comes_onto_the_list_as_it_is_and_nobody_is_told() -> None:
+def test_hidden_contact_is_a_bad_row_that_tells_nothing_but_that_it_is_known() -> None:
     w, person, shown, hidden = limited()
     contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="Secret")
     put_on(hidden, contact)
     text = "Address,First name\nana@example.com,Mine\n"
-    there = bring_in(person, shown, text)
-    contact.refresh_from_db()
-    assert contact.first_name == "Secret"
-    assert shown.contacts.get() == contact
+    job = bring_in(person, shown, text)
+    assert (job.status, job.created, job.updated, job.rejected) == ("failed", 0, 0, 1)
+    assert job.errors == [[2, CANNOT_ADD]]
 
-    new = bring_in(person, shown, text.replace("ana", "zoe"))
-    told = ("status", "created", "updated", "rejected", "errors", "problem", "rows_done", "left")
-    assert [getattr(there, name) for name in told] == [getattr(new, name) for name in told]
-    undone = [undo(person, job) for job in (there, new)]
-    assert len({tuple(str(getattr(job, name)) for name in told) for job in undone}) == 1
+    job = bring_in(person, shown, text + "zoe@example.com,Zoe\n", skips_errors=True)
+    assert (job.status, job.created, job.updated, job.rejected) == ("done", 1, 0, 1)
+    contact.refresh_from_db()
+    assert (contact.first_name, addresses(w.north)) == (
+        "Secret",
+        {"ana@example.com", "zoe@example.com"},
+    )
+    assert [row.email for row in shown.contacts.all()] == ["zoe@example.com"]
+    done = undo(person, job)
+    assert (done.status, done.left) == ("undone", 0)
     assert addresses(w.north) == {"ana@example.com"}
-    assert not shown.contacts.exists()
+
+
+def test_undoing_tells_no_guest_which_addresses_were_known(w: World) -> None:
+    guest = w.member("author", w.south).user
+    to = MailingListFactory(subaccount=w.north)
+    ContactFactory(subaccount=w.north, email="ana@example.com")
+    services.give_guest_access(actor=w.owner, user=guest, obj=to, permissions=["add_contacts"])
+    job = bring_in(guest, to, TWO, skips_errors=True)
+    assert (job.created, job.rejected) == (1, 1)
+    done = undo(guest, job)
+    assert (done.status, done.left) == ("undone", 0)
+    assert not to.contacts.exists()
+
+
+def test_contact_that_was_seen_and_put_on_by_who_may_not_change_it_stays_as_it_is(
+    w: World,
+) -> None:
+    guest = w.member("author", w.south).user
+    to, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="A")
+    put_on(other, contact)
+    for obj, held in ((to, "add_contacts"), (other, "view_contacts")):
+        services.give_guest_access(actor=w.owner, user=guest, obj=obj, permissions=[held])
+    job = bring_in(guest, to, TWO)
+    contact.refresh_from_db()
+    assert (job.created, job.updated, contact.first_name) == (1, 1, "A")
+    assert contact in to.contacts.all()
+
+
+def test_undo_takes_off_the_list_whom_the_guest_does_not_see_any_more(w: World) -> None:
+    guest = w.member("author", w.south).user
+    to, other = MailingListFactory.create_batch(2, subaccount=w.north)
+    moment = timezone.now()
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com", archived_at=moment)
+    put_on(other, contact)
+    for obj, held in ((to, "add_contacts"), (other, "view_contacts")):
+        services.give_guest_access(actor=w.owner, user=guest, obj=obj, permissions=[held])
+    job = bring_in(guest, to, "Address\nana@example.com\n")
+    contact.refresh_from_db()
+    assert (job.updated, contact.archived_at, to.contacts.count()) == (1, None, 1)
+    services.withdraw_guest_access(actor=w.owner, user=guest, obj=other)
+    done = undo(guest, job)
+    contact.refresh_from_db()
+    assert (done.left, contact.archived_at, to.contacts.count()) == (0, moment, 0)
 
 
 def test_archived_contact_is_brought_back_and_put_away_again(w: World, full: Any) -> None:
@@ -321,16 +415,17 @@ def test_archived_contact_is_brought_back_and_put_away_again(w: World, full: Any
     assert contact.archived_at == moment
 
 
-def test_who_adds_without_seeing_changes_nothing_that_is_there() -> None:
+def test_who_adds_without_seeing_adds_nobody_who_is_there() -> None:
     w = world("emma_hq")
     person = w.member("author", w.south).user
     services.give_guest_access(
         actor=w.owner, user=person, obj=w.north, permissions=["add_contacts"]
     )
     contact = ContactFactory(subaccount=w.north, email="ana@example.com", first_name="Secret")
-    job = bring_in(person, w.north, TWO)
+    job = bring_in(person, w.north, TWO, skips_errors=True)
     contact.refresh_from_db()
-    assert (job.created, job.updated, contact.first_name) == (2, 0, "Secret")
+    assert (job.created, job.updated, contact.first_name) == (1, 0, "Secret")
+    assert job.errors == [[2, CANNOT_ADD]]
 
 
 def test_whoever_sees_masked_addresses_does_not_import() -> None:
@@ -421,3 +516,19 @@ def test_started_twice_is_refused(w: World, full: Any) -> None:
     imports.run_import(job.pk)
     imports.run_import(job.pk)
     assert Contact.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_starting_holds_no_lock_while_the_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = world("emma_hq")
+    job = upload(w.owner, w.north, TWO)
+    store, locked = transfers.storage(), []
+    opens = store.open
+
+    def watched(*args: Any) -> Any:
+        locked.append(connection.in_atomic_block)
+        return opens(*args)
+
+    monkeypatch.setattr(store, "open", watched)
+    start(w.owner, job)
+    assert locked == [False, False]  # the test's look at the headings, and the service's

@@ -440,6 +440,65 @@ def test_a_contact_leaves_with_one_click(w: World) -> None:
     assert contact.unsubscribed_at == first
 
 
+AGAIN = {"again": "yes"}
+
+
+def test_a_contact_who_left_subscribes_again_by_the_same_link(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    contact, client = Contact.objects.get(), Client(enforce_csrf_checks=True)
+    client.post(leave_url(campaign))
+    services.archive_item(actor=w.owner, obj=contact)
+    services.restore_item(actor=w.owner, obj=contact)
+    asked = client.get(leave_url(campaign))
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.UNSUBSCRIBED  # a look subscribes nobody
+    assert "Subscribe again" in asked.content.decode()
+    client.post(leave_url(campaign), {"List-Unsubscribe": "One-Click"})
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.UNSUBSCRIBED
+    done = client.post(leave_url(campaign), AGAIN)
+    contact.refresh_from_db()
+    assert (contact.status, contact.unsubscribed_at) == (Contact.Status.SUBSCRIBED, None)
+    assert "You are subscribed again" in done.content.decode()
+    assert Client().post(leave_url(campaign)).status_code == 200
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.UNSUBSCRIBED
+
+
+def test_who_subscribes_again_is_not_kept_as_unsubscribed(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url, contact = leave_url(campaign), Contact.objects.get()
+    Client().post(url)
+    contact.refresh_from_db()
+    email = contact.email
+    for other in ("other@example.com", email):  # leaves the address behind, and takes it again
+        services.edit_contact(actor=w.owner, contact=contact, email=other)
+    Client().post(url, AGAIN)
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.SUBSCRIBED
+    contact.delete()
+    added = services.add_contact(actor=w.owner, where=w.north, email=email)
+    assert added.status == Contact.Status.SUBSCRIBED
+
+
+def test_the_link_of_an_earlier_address_subscribes_nobody(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url, contact = leave_url(campaign), Contact.objects.get()
+    services.edit_contact(actor=w.owner, contact=contact, email="new@example.com")
+    Client().post(url)
+    for answer in (Client().get(url), Client().post(url, AGAIN)):
+        assert "You are unsubscribed" in answer.content.decode()
+        assert "Subscribe again" not in answer.content.decode()
+    contact.refresh_from_db()
+    assert contact.status == Contact.Status.UNSUBSCRIBED
+
+
 def test_a_contact_leaves_also_when_the_campaign_is_gone(w: World) -> None:
     campaign = ready(w.north, count=1)
     services.send_campaign(actor=w.owner, campaign=campaign)
@@ -469,7 +528,7 @@ def test_every_link_that_lets_nobody_out_is_answered_alike(
     answers = {
         (answer.status_code, answer.content)
         for url in urls
-        for answer in (Client().get(url), Client().post(url))
+        for answer in (Client().get(url), Client().post(url), Client().post(url, AGAIN))
     }
     assert len(answers) == 1
     assert next(iter(answers))[0] == 404

@@ -1,0 +1,53 @@
+"""What stays of contacts who unsubscribed and are removed, or have another address now.
+
+Whoever adds the address again gets a contact that is unsubscribed: only they themselves end that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from teams.models import Contact, Suppression
+
+
+def digest_of(address: str) -> str:
+    """Return what an address is known by: the same whatever the case of its letters."""
+    return hashlib.sha256(address.lower().encode()).hexdigest()
+
+
+def suppress(contact: Contact) -> None:
+    """Remember the address of ``contact``, if they unsubscribed."""
+    if contact.status == Contact.Status.UNSUBSCRIBED:
+        Suppression.objects.get_or_create(
+            subaccount_id=contact.subaccount_id,
+            digest=digest_of(contact.email),
+            defaults={
+                "account_id": contact.account_id,
+                "unsubscribed_at": contact.unsubscribed_at or timezone.now(),
+            },
+        )
+
+
+def suppressed(subaccount: Any, addresses: Iterable[str]) -> dict[str, datetime]:
+    """Return which of ``addresses`` unsubscribed there, each in small letters, and when."""
+    by_digest = {digest_of(address): address.lower() for address in addresses}
+    rows = Suppression.objects.filter(subaccount=subaccount, digest__in=by_digest)
+    return {by_digest[key]: at for key, at in rows.values_list("digest", "unsubscribed_at")}
+
+
+def state_of(moment: datetime | None) -> dict[str, Any]:
+    """Return the state of a contact whose address unsubscribed at ``moment``, or never (None)."""
+    if moment is None:
+        return {}
+    return {"status": Contact.Status.UNSUBSCRIBED, "unsubscribed_at": moment}
+
+
+def release(contact: Contact) -> None:
+    """Forget the address of ``contact``, who subscribed again themselves."""
+    rows = Suppression.objects.filter(subaccount=contact.subaccount_id)
+    rows.filter(digest=digest_of(contact.email)).delete()
