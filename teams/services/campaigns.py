@@ -9,9 +9,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
 from permissions.errors import Invalid, NotFound
 from teams import flow
 from teams.catalogue import (
@@ -23,7 +20,7 @@ from teams.catalogue import (
 )
 from teams.models import Campaign, MailingList, MessageTemplate, Segment, Subaccount
 from teams.services.base import service
-from teams.services.inputs import clean_text, expect
+from teams.services.inputs import expect
 from teams.services.items import (
     NAME_LIMIT,
     Work,
@@ -33,10 +30,7 @@ from teams.services.items import (
     refuse_put_away,
     remove,
 )
-
-SUBJECT_LIMIT = 200
-SENDER_LIMIT = 120
-ADDRESS_LIMIT = 254
+from teams.services.senders import SENDER_LIMIT, SUBJECT_LIMIT, clean_address, clean_line
 
 
 @service
@@ -66,10 +60,10 @@ def edit_campaign(
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act=act) as work:
         found = work.obj
         flow.refuse_settled(found)
-        found.subject = _clean_line(subject, "The subject", SUBJECT_LIMIT)
-        found.sender_name = _clean_line(sender_name, "The sender", SENDER_LIMIT)
-        found.sender_email = _clean_address(sender_email, "The sender's address")
-        found.reply_to = _clean_address(reply_to, "The address for replies")
+        found.subject = clean_line(subject, "The subject", SUBJECT_LIMIT)
+        found.sender_name = clean_line(sender_name, "The sender", SENDER_LIMIT)
+        found.sender_email = clean_address(sender_email, "The sender's address")
+        found.reply_to = clean_address(reply_to, "The address for replies")
         found.save(update_fields=["subject", "sender_name", "sender_email", "reply_to"])
         work.record("campaign.edited", found, about=found.subject)
         return found
@@ -269,27 +263,6 @@ def _choose(work: Work[Campaign], model: type[Any], obj: Any, current: Any) -> A
         work.require(CREATE_CAMPAIGNS, found)
         refuse_put_away(found)
     return found
-
-
-def _clean_line(value: Any, what: str, limit: int) -> str:
-    """Return one line of plain text, or "" for nothing."""
-    if isinstance(value, str) and not value.strip():
-        return ""
-    return clean_text(value, what, limit=limit)
-
-
-def _clean_address(value: Any, what: str) -> str:
-    """Return an address as mail programs take it, or "" for nothing."""
-    text = _clean_line(value, what, ADDRESS_LIMIT)
-    if text:
-        try:
-            validate_email(text)
-        except ValidationError:
-            raise Invalid(
-                f"{what} is not one to which mail can be sent. Write it like name@example.com.",
-                code="NOT_AN_ADDRESS",
-            ) from None
-    return text
 
 
 def copy_name(name: str) -> str:

@@ -30,7 +30,7 @@ from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Account, Campaign, Contact, Delivery
 from teams.services import letters
 from teams.services.base import root_key
-from teams.services.posting import Fate, mailer, post
+from teams.services.posting import UNWRITABLE, Fate, mailer, post
 
 Status = Delivery.Status
 log = logging.getLogger("teams.delivery")
@@ -251,13 +251,17 @@ def _send_one(campaign: Campaign, key: int, connection: Any) -> None:
     if reason := _left_out(row):
         _settle(row, Status.SKIPPED, reason)
         return
-    message = letters.letter(
-        campaign,
-        to=row.email,
-        values=row.values,
-        token=letters.unsubscribe_token(campaign, row.contact_id),
-        key=f"{campaign.pk}.{row.pk}",
-    )
+    try:
+        message = letters.letter(
+            campaign,
+            to=row.email,
+            values=row.values,
+            token=letters.unsubscribe_token(campaign, row.contact_id),
+            key=f"{campaign.pk}.{row.pk}",
+        )
+    except ValueError:  # stored by other means than the services, which let no such address pass
+        _settle(row, Status.FAILED, UNWRITABLE)
+        return
     fate, note = post(connection, message)
     match fate:
         case Fate.SENT:

@@ -346,7 +346,17 @@ def test_a_name_with_a_line_break_stays_in_its_header(w: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["no", "a@b@c", "Ann <a@b.example>", "a@b.example, c@d.example"]
+    "address",
+    [
+        "no",
+        "a@b@c",
+        "Ann <a@b.example>",
+        "a@b.example, c@d.example",
+        "new\u017f@b.example",
+        "bücher@b.example",
+        "a@-\u00fc.example",
+        f"a@{'ü' * 63}.example",
+    ],
 )
 def test_a_sender_has_one_plain_address(w: World, address: str) -> None:
     campaign = ready(w.north)
@@ -360,7 +370,39 @@ def test_a_sender_has_one_plain_address(w: World, address: str) -> None:
         )
 
 
+def edit(campaign: Campaign, actor: Any, **values: Any) -> Campaign:
+    """Edit a draft, everything but ``values`` as it is."""
+    names = ("subject", "sender_name", "sender_email", "reply_to")
+    kept = {name: getattr(campaign, name) for name in names}
+    return services.edit_campaign(actor=actor, campaign=campaign, **{**kept, **values})
+
+
+def test_the_domain_of_a_sender_is_stored_as_mail_programs_write_it(w: World) -> None:
+    campaign = edit(ready(w.north, count=1), w.owner, sender_email="news@bücher.example")
+    assert campaign.sender_email == "news@xn--bcher-kva.example"
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    assert len(sent(campaign)) == 1
+    assert states(campaign) == {"sent": 1}
+
+
+def test_a_sender_that_cannot_be_written_fails_and_holds_nothing_up(w: World) -> None:
+    campaign = ready(w.north, count=2, sender_email="news@bücher.example")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    assert sent(campaign) == []
+    assert states(campaign) == {"failed": 2}
+    assert now(campaign).status == Campaign.Status.SENT
+    another = ready(w.south, sender_email="news@bücher.example")
+    with refused("NOT_AN_ADDRESS"):
+        services.send_test(actor=w.owner, campaign=another)
+
+
 # tests
+
+
+@override_settings(DEFAULT_FROM_EMAIL="The console <console@example.com>")
+def test_a_test_without_a_sender_comes_from_the_address_of_the_settings(w: World) -> None:
+    services.send_test(actor=w.owner, campaign=ready(w.north, sender_name="", sender_email=""))
+    assert mail.outbox[0].from_email == f"{w.north.name} <console@example.com>"
 
 
 def test_a_test_goes_to_whoever_asks_and_to_nobody_else(w: World) -> None:
