@@ -15,16 +15,13 @@ from permissions.admin import ScopedFilter
 from permissions.audit import label_of
 from teams.admin import mailing, words
 from teams.admin.archive_verbs import ARCHIVE_VERBS
-from teams.admin.campaign_verbs import (
-    ChooseAudience,
+from teams.admin.campaign_copies import (
     CopyCampaign,
-    CreateCampaign,
     DeleteCampaign,
-    EditCampaign,
     RenameCampaign,
     ShareCampaign,
-    UseTemplate,
 )
+from teams.admin.campaign_verbs import ChooseAudience, CreateCampaign, EditCampaign, UseTemplate
 from teams.admin.content import contents
 from teams.admin.content_verbs import CONTENT_VERBS
 from teams.admin.desk import Desk, desk_of

@@ -115,7 +115,7 @@ class AddContact(CreateWork):
     def consequence(self) -> Sequence[str]:
         """Say what happens to an address that is there already."""
         return (
-            "An address that is known already is put on the list as it is: name, fields and state "
+            "An address that is known already comes onto the list as it is: name, fields and state "
             "stay, and who unsubscribed stays unsubscribed.",
         )
 

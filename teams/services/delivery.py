@@ -28,9 +28,9 @@ from teams import flow
 from teams.background import task
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Account, Campaign, Contact, Delivery
-from teams.services import letters
+from teams.services import content, letters
 from teams.services.base import root_key
-from teams.services.posting import UNWRITABLE, Fate, mailer, post
+from teams.services.posting import Fate, mailer, post
 
 Status = Delivery.Status
 log = logging.getLogger("teams.delivery")
@@ -113,6 +113,7 @@ def work_off(
     ``progress`` is told after each message how many were settled. Safe to call at any time, by
     anybody and any number of times: what may be sent was settled when it was scheduled.
     """
+    letters.unsubscribe_url(letters.NOBODYS_TOKEN)  # a project without one sends nothing
     idle = _begin(campaign)
     if idle is not None:
         return idle
@@ -124,6 +125,8 @@ def work_off(
             found = _still_may(campaign)
             if found is None:
                 return Round("given back", done)
+            # made once from the rows, and not for every contact
+            found.text = content.as_text(found.rows, found.text)
             for key in keys:
                 try:
                     connection.open()
@@ -259,8 +262,9 @@ def _send_one(campaign: Campaign, key: int, connection: Any) -> None:
             token=letters.unsubscribe_token(campaign, row.contact_id),
             key=f"{campaign.pk}.{row.pk}",
         )
-    except ValueError:  # stored by other means than the services, which let no such address pass
-        _settle(row, Status.FAILED, UNWRITABLE)
+    except Exception:  # whatever it is, it must not keep the others from getting theirs
+        log.exception("delivery %s cannot be made", row.pk)
+        _settle(row, Status.FAILED, "The message could not be made.")
         return
     fate, note = post(connection, message)
     match fate:

@@ -15,9 +15,6 @@ from typing import Any
 from django.core import mail
 from django.core.mail import EmailMessage
 
-#: the note of a message whose addresses or headers cannot be written
-UNWRITABLE = "The message could not be written to this address."
-
 
 class Fate(enum.Enum):
     """What became of a message."""
@@ -50,7 +47,7 @@ def post(connection: Any, message: EmailMessage) -> tuple[Fate, str]:
         return _refused(connection, error.smtp_code)
     except (ValueError, UnicodeError, SMTPNotSupportedError):
         # said before anything was sent, of an address or header that cannot be written
-        return Fate.REFUSED, UNWRITABLE
+        return Fate.REFUSED, "The message could not be written to this address."
     except (SMTPException, OSError):
         _hang_up(connection)
         return Fate.UNKNOWN, "The connection was lost while it was being sent."

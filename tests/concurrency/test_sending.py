@@ -165,6 +165,24 @@ def test_what_a_killed_worker_left_is_looked_after_by_the_next(office: Office) -
     assert len(office.got) >= MANY - 1
 
 
+def test_a_scheduled_campaign_waits_in_the_queue_for_its_hour(by_smtp: Office) -> None:
+    from django_tasks_db.models import DBTaskResult
+
+    w = world("emma_hq")
+    campaign, at = ready(w.north, count=1), timezone.now() + timedelta(hours=5)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=at)
+    later = at + timedelta(hours=1)
+    services.schedule_campaign(actor=w.owner, campaign=now(campaign), at=later)
+    assert sorted(DBTaskResult.objects.values_list("run_after", flat=True)) == [at, later]
+    # the first comes when the campaign was put off, the second too early: neither does anything
+    for _ in range(2):
+        assert delivery.deliver_campaign.func(campaign.pk) == "nothing"
+    assert by_smtp.got == []
+    Campaign.objects.update(scheduled_at=timezone.now())
+    assert delivery.deliver_campaign.func(campaign.pk) == "sent"
+    assert len(by_smtp.got) == 1
+
+
 def test_two_workers_at_once_send_to_everybody_once(by_smtp: Office) -> None:
     campaign = released(count=12)
     by_smtp.pause = 0.01

@@ -57,7 +57,7 @@ PAGES = {
         12,
     ),
     "contact fields": ("owner", "/teams/customfield/", 6),
-    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 16),
+    "campaign": ("owner", "/teams/campaign/{campaign}/change/", 21),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }

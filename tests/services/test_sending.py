@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail, signing
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, override_settings
 from django.utils import timezone
 
@@ -25,6 +26,8 @@ from tests.services.world import World, refused, world
 pytestmark = pytest.mark.django_db
 
 TOMORROW = timedelta(days=1)
+#: a project that has no page on which to unsubscribe
+urlpatterns: list[Any] = []
 
 
 @pytest.fixture
@@ -235,6 +238,25 @@ def test_nobody_gets_it_twice_however_often_it_is_run(w: World) -> None:
     assert sent(campaign) == []
     Campaign.objects.update(status=Campaign.Status.SENDING)
     assert sent(campaign) == []
+
+
+def test_one_message_that_cannot_be_made_keeps_no_other_from_going_out(w: World) -> None:
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    broken = campaign.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=broken.pk).update(values=["no", "mapping"])
+    assert len(sent(campaign)) == 2
+    assert states(campaign) == {"sent": 2, "failed": 1}
+
+
+@override_settings(ROOT_URLCONF="tests.services.test_sending")
+def test_without_a_way_out_nothing_is_scheduled_or_sent(w: World) -> None:
+    campaign = ready(w.north)
+    with pytest.raises(ImproperlyConfigured, match=r"include\('teams.urls'\)"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+    with pytest.raises(ImproperlyConfigured):
+        delivery.work_off(campaign.pk)
+    assert states(campaign) == {}
 
 
 def test_what_a_dead_worker_held_is_unconfirmed_and_never_sent_again(w: World) -> None:
