@@ -144,9 +144,14 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
 def duplicate_campaign(*, actor: Any, campaign: Any, name: Any) -> Campaign:
     """Return a draft with the same content, sender and audience, under another name.
 
-    A list, segment or template that was archived meanwhile is left out. Raises Refused or Invalid.
+    Needs the right to create in the subaccount too: a guest of one campaign makes no others. A
+    list, segment or template that was archived meanwhile is left out. Raises Refused or Invalid.
     """
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act="copy this campaign") as work:
+        if not work.allows(CREATE_CAMPAIGNS, work.subaccount):
+            raise work.refusal(
+                CREATE_CAMPAIGNS, "it needs {label} in {place}, which you do not hold there"
+            )
         old = work.obj
         kept = {
             field: obj if (obj := getattr(old, field)) and not obj.is_archived else None
