@@ -60,6 +60,29 @@ class SendTest(WorkVerb):
         return f"A test of {self.obj} was sent to {address}."
 
 
+class SeenField(forms.CharField):
+    """A mark of what the page shows, carried along by the form.
+
+    Shown again it says what is shown then, not what was posted.
+    """
+
+    widget = forms.HiddenInput
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return the mark of what is shown now."""
+        return initial
+
+
+class SendForm(VerbForm):
+    """What the sender was shown."""
+
+    seen = SeenField(required=False)
+
+    def prepare(self, verb: Any) -> None:
+        """Mark what is shown."""
+        self.fields["seen"].initial = sending.fingerprint(verb.obj)
+
+
 class SendingVerb(WorkVerb):
     """A verb that takes a step of ``flow``; ``step`` names it."""
 
@@ -76,6 +99,11 @@ class SendingVerb(WorkVerb):
         return ""
 
     def who(self) -> list[str]:
+        """Return what goes out and who gets it, in words."""
+        sender = f"{self.obj.sender_name} <{self.obj.sender_email}>"
+        return [f"“{self.obj.subject}” goes out, from {sender}.", *self.whom()]
+
+    def whom(self) -> list[str]:
         """Return who gets it, in words."""
         if self.obj.status != Campaign.Status.DRAFT:
             found = mailing.progress(self.obj)
@@ -90,7 +118,7 @@ class SendingVerb(WorkVerb):
         ]
 
 
-class ScheduleForm(VerbForm):
+class ScheduleForm(SendForm):
     """A day and a time."""
 
     at = forms.DateTimeField(
@@ -103,6 +131,7 @@ class ScheduleForm(VerbForm):
 
     def prepare(self, verb: Any) -> None:
         """Begin with the time it has, and say which zone is meant."""
+        super().prepare(verb)
         self.fields["at"].initial = verb.obj.scheduled_at
         self.fields["at"].help_text = f"Time zone: {timezone.get_current_timezone_name()}."
 
@@ -133,7 +162,9 @@ class Schedule(SendingVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Schedule it."""
-        made = services.schedule_campaign(actor=self.actor, campaign=self.obj, at=data["at"])
+        made = services.schedule_campaign(
+            actor=self.actor, campaign=self.obj, at=data["at"], seen=data["seen"] or None
+        )
         return f"{made} is scheduled for {words.short_date(made.scheduled_at or data['at'])}."
 
 
@@ -188,6 +219,7 @@ class SendNow(SendingVerb):
     is_primary = True
     act = "send"
     step = "send"
+    form_class = SendForm
 
     def title(self) -> str:
         """Return the heading."""
@@ -203,7 +235,9 @@ class SendNow(SendingVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Send it."""
-        made = services.send_campaign(actor=self.actor, campaign=self.obj)
+        made = services.send_campaign(
+            actor=self.actor, campaign=self.obj, seen=data["seen"] or None
+        )
         return f"{made} is being sent."
 
 

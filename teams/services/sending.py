@@ -6,7 +6,9 @@ been settled and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,26 +83,40 @@ def obstacles(campaign: Campaign) -> Iterator[Invalid]:
         )
 
 
+def fingerprint(campaign: Campaign) -> str:
+    """Return a mark of what ``campaign`` says, from whom and to whom, for whoever is shown it."""
+    segment = campaign.segment
+    parts = (
+        *(campaign.subject, campaign.sender_name, campaign.sender_email, campaign.reply_to),
+        *(campaign.rows, campaign.text, campaign.mailing_list_id),
+        *((None, None) if segment is None else (segment.pk, segment.rules)),
+    )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 @service
-def schedule_campaign(*, actor: Any, campaign: Any, at: Any) -> Campaign:
+def schedule_campaign(*, actor: Any, campaign: Any, at: Any, seen: Any = None) -> Campaign:
     """Settle who gets a draft and what it says, and have it sent at ``at`` (with a time zone).
 
     One that is scheduled already keeps its recipients and gets another time, on behalf of the
-    actor. Raises Refused, or Invalid: WRONG_STATE, WRONG_TYPE, TIME_PAST, TIME_TOO_FAR, what
-    ``obstacles`` says, EMPTY_AUDIENCE.
+    actor. ``seen`` is the ``fingerprint`` of what the actor was shown, if they were shown it.
+    Raises Refused, or Invalid: CHANGED if it is no longer that, WRONG_STATE, WRONG_TYPE,
+    TIME_PAST, TIME_TOO_FAR, what ``obstacles`` says, EMPTY_AUDIENCE.
     """
     with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="schedule this campaign") as work:
         is_draft = work.obj.status == Campaign.Status.DRAFT
+        _refuse_unseen(work.obj, seen)
         return _settle(work, "schedule" if is_draft else "reschedule", _clean_time(at))
 
 
 @service
-def send_campaign(*, actor: Any, campaign: Any) -> Campaign:
+def send_campaign(*, actor: Any, campaign: Any, seen: Any = None) -> Campaign:
     """Settle who gets a campaign and what it says, and have it sent now, by the worker.
 
     Raises what ``schedule_campaign`` raises.
     """
     with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="send this campaign") as work:
+        _refuse_unseen(work.obj, seen)
         return _settle(work, "send", timezone.now())
 
 
@@ -115,6 +131,16 @@ def unschedule_campaign(*, actor: Any, campaign: Any) -> Campaign:
         found.save(update_fields=["status", "scheduled_at", "scheduled_by"])
         work.record("campaign.unscheduled", found)
         return found
+
+
+def _refuse_unseen(campaign: Campaign, seen: Any) -> None:
+    """Raise Invalid (CHANGED) if the campaign is not what its sender was shown."""
+    if seen is not None and seen != fingerprint(campaign):
+        raise Invalid(
+            f"Nothing was sent or scheduled: {campaign} was changed since you looked. Look at it "
+            "again first.",
+            code="CHANGED",
+        )
 
 
 def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:

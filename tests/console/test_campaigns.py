@@ -105,6 +105,41 @@ def test_a_time_that_cannot_be_is_said_on_the_form(w: World, when: str) -> None:
     assert now(campaign).status == Campaign.Status.DRAFT
 
 
+@pytest.mark.parametrize("verb", ["send", "schedule"])
+def test_a_sender_confirms_what_they_were_shown_and_nothing_else(w: World, verb: str) -> None:
+    client, campaign = browser(w.owner), ready(w.north)
+    at = (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    asked = client.get(f"{LIST}{campaign.pk}/act/{verb}/")
+    seen = asked.context["form"]["seen"].value()
+    assert f'value="{seen}"' in asked.content.decode()
+    Campaign.objects.update(subject="Bought by an author")
+    again = act(client, campaign, verb, at=at, seen=seen)
+    assert again.status_code == 200
+    assert "was changed since you looked" in again.content.decode()
+    assert "Bought by an author" in again.content.decode()
+    assert now(campaign).status == Campaign.Status.DRAFT
+    shown = again.context["form"]["seen"].value()
+    assert f'value="{shown}"' in again.content.decode()
+    assert act(client, campaign, verb, at=at, seen=shown).status_code == 302
+    assert now(campaign).status == Campaign.Status.SCHEDULED
+
+
+def test_a_copy_is_not_offered_to_a_guest_of_one_campaign(w: World) -> None:
+    guest = w.member("author", w.south).user
+    campaign = ready(w.north)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=campaign,
+        permissions=["access_campaigns", "create_campaigns"],
+    )
+    client = browser(guest)
+    shown = page(client, campaign)
+    assert "act/rename/" in shown
+    assert "act/copy/" not in shown
+    assert client.get(f"{LIST}{campaign.pk}/act/copy/").status_code == 403
+
+
 # pickers
 
 

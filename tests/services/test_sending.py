@@ -18,7 +18,7 @@ from teams import services
 from teams.factories import CampaignFactory, MessageTemplateFactory, SegmentFactory
 from teams.flow import STEPS
 from teams.models import Campaign, Contact, Delivery
-from teams.services import delivery, leaving, letters
+from teams.services import delivery, leaving, letters, sending
 from teams.services.content import new_row
 from tests.services.mailing import join, mailing_list, now, ready, states, subscriber
 from tests.services.world import World, refused, world
@@ -86,6 +86,53 @@ def test_steps_are_taken_from_the_states_of_the_table_only(w: World, status: str
         else:
             with refused("WRONG_STATE"):
                 act(campaign)
+
+
+# what is shown
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": "Another"},
+        {"sender_name": "Another"},
+        {"sender_email": "another@north.example"},
+        {"reply_to": "another@north.example"},
+        {"text": "Another"},
+        {"rows": [new_row("<p>Another</p>")]},
+    ],
+)
+def test_what_was_changed_since_its_sender_looked_is_not_sent(
+    w: World, change: dict[str, Any]
+) -> None:
+    campaign = ready(w.north, count=1)
+    seen = sending.fingerprint(campaign)
+    Campaign.objects.update(**change)
+    with refused("CHANGED"):
+        services.send_campaign(actor=w.owner, campaign=campaign, seen=seen)
+    with refused("CHANGED"):
+        services.schedule_campaign(actor=w.owner, campaign=campaign, at=later(), seen=seen)
+    seen = sending.fingerprint(now(campaign))
+    services.send_campaign(actor=w.owner, campaign=campaign, seen=seen)
+    assert len(sent(campaign)) == 1
+
+
+def test_another_audience_since_its_sender_looked_is_not_sent_to(w: World) -> None:
+    campaign, other = ready(w.north), mailing_list(w.north)
+    part = SegmentFactory(subaccount=w.north)
+    subscriber(other)
+    marks = [sending.fingerprint(campaign)]
+    for chosen, segment in ((other, None), (other, part)):
+        services.set_audience(
+            actor=w.owner, campaign=campaign, mailing_list=chosen, segment=segment
+        )
+        with refused("CHANGED"):
+            services.send_campaign(actor=w.owner, campaign=campaign, seen=marks[-1])
+        marks.append(sending.fingerprint(now(campaign)))
+    part.rules = {"match": "all", "rules": [{"field": "status", "test": "is_filled", "value": ""}]}
+    part.save()
+    with refused("CHANGED"):
+        services.send_campaign(actor=w.owner, campaign=campaign, seen=marks[-1])
 
 
 # what is settled
@@ -564,6 +611,21 @@ def test_copies_keep_the_words_and_drop_what_is_over(w: World) -> None:
     assert shared.rows == campaign.rows
     assert shared.mailing_list is shared.template is shared.segment is None
     assert shared.sender_email == shared.reply_to == ""
+
+
+def test_a_guest_of_one_campaign_makes_no_others(w: World) -> None:
+    guest = w.member("author", w.south).user
+    campaign = ready(w.north)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=campaign,
+        permissions=["access_campaigns", "create_campaigns"],
+    )
+    edit(campaign, guest, subject="By a guest")
+    with refused("OUT_OF_SCOPE"):
+        services.duplicate_campaign(actor=guest, campaign=campaign, name="Another")
+    assert not Campaign.objects.filter(name="Another").exists()
 
 
 def test_what_was_sent_is_archived_and_not_deleted(w: World) -> None:
