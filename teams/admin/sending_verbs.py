@@ -16,6 +16,7 @@ from teams.admin.work import WorkVerb
 from teams.catalogue import SEND_CAMPAIGNS, TEST_CAMPAIGNS
 from teams.models import Campaign
 from teams.services import sending
+from teams.services.segments import tells_addresses
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -95,6 +96,9 @@ class SendingVerb(WorkVerb):
         if not flow.allows(self.obj, self.step):
             return f"{self.obj} is {self.obj.get_status_display().lower()} already."
         if self.obj.status == Campaign.Status.DRAFT:
+            segment = self.obj.segment
+            if segment and tells_addresses(self.desk.account, self.desk.profile, segment):
+                return "Its segment is about addresses, which you see masked. Choose another."
             return next((error.message for error in sending.obstacles(self.obj)), "")
         return ""
 

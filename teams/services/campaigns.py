@@ -30,6 +30,8 @@ from teams.services.items import (
     refuse_put_away,
     remove,
 )
+from teams.services.masking import require_addresses
+from teams.services.segments import uses_address
 from teams.services.senders import SENDER_LIMIT, SUBJECT_LIMIT, clean_address, clean_line
 
 
@@ -92,7 +94,8 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
     """Say to which list a draft goes, or to which segment of it; None takes the audience away.
 
     Both must be seen by the actor and lie in the campaign's subaccount; a segment is of that list
-    or of the whole subaccount. Raises NotFound, Refused, or Invalid: ARCHIVED, OTHER_LIST,
+    or of the whole subaccount. One about addresses needs sight of addresses: that anybody gets the
+    campaign would tell of one. Raises NotFound, Refused, or Invalid: ARCHIVED, OTHER_LIST,
     NOT_A_DRAFT.
     """
     act = "choose the audience of this campaign"
@@ -101,6 +104,7 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
         flow.refuse_settled(found)
         chosen = _choose(work, MailingList, mailing_list, found.mailing_list_id)
         part = _choose(work, Segment, segment, found.segment_id)
+        refuse_telling(work, part)
         if part is not None and chosen is None:
             raise Invalid("A segment is part of a list. Choose the list too.", code="NO_LIST")
         if part is not None and chosen is not None:
@@ -111,12 +115,17 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
         return found
 
 
+def refuse_telling(work: Work[Campaign], segment: Segment | None) -> None:
+    """Refuse a segment about addresses to whoever sees them masked. Raises OutOfScope."""
+    if segment is not None and uses_address(segment):
+        require_addresses(work)
+
+
 def refuse_other_list(segment: Segment, mailing_list: MailingList) -> None:
     """Raise Invalid (OTHER_LIST) for a segment of another list."""
     if segment.mailing_list_id not in (None, mailing_list.pk):
         raise Invalid(
-            f"{segment} is a segment of another list. Choose one of {mailing_list}, or of all "
-            "contacts.",
+            "That is a segment of another list. Choose one of the same list, or of all contacts.",
             code="OTHER_LIST",
         )
 

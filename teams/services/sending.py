@@ -23,7 +23,7 @@ from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Campaign, Contact, Delivery, ListMembership
 from teams.services import delivery, letters
 from teams.services.base import service
-from teams.services.campaigns import refuse_other_list
+from teams.services.campaigns import refuse_other_list, refuse_telling
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work
 from teams.services.segments import matching
@@ -61,9 +61,12 @@ def obstacles(campaign: Campaign) -> Iterator[Invalid]:
     """
     if campaign.mailing_list is None:
         yield Invalid("It has no audience. Choose a mailing list.", code="NO_LIST")
-    for part in (campaign.mailing_list, campaign.segment):
+    for part, what in ((campaign.mailing_list, "mailing list"), (campaign.segment, "segment")):
+        # not by name: a guest of the campaign does not see them
         if part is not None and part.is_archived:
-            yield Invalid(f"{part} is archived. Restore it, or choose another.", code="ARCHIVED")
+            yield Invalid(
+                f"Its {what} is archived. Restore that, or choose another.", code="ARCHIVED"
+            )
     if campaign.mailing_list is not None and campaign.segment is not None:
         try:
             refuse_other_list(campaign.segment, campaign.mailing_list)
@@ -151,6 +154,7 @@ def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:
     if is_new:
         for obstacle in obstacles(found):
             raise obstacle
+        refuse_telling(work, found.segment)
         _settle_recipients(found)
     found.scheduled_at, found.scheduled_by, found.problem = at, work.actor, ""
     found.save(update_fields=["status", "scheduled_at", "scheduled_by", "problem"])

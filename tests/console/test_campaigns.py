@@ -193,8 +193,42 @@ def test_a_masked_person_learns_no_number_from_a_segment_about_addresses(w: Worl
     assert "3 contacts" in page(full, campaign)
     services.set_address_masking(actor=w.owner, account=w.account, on=True)
     assert "3 contacts" not in page(full, campaign)
-    asked = full.get(f"{LIST}{campaign.pk}/act/send/").content.decode()
-    assert "3 contacts" not in asked
+    assert full.get(f"{LIST}{campaign.pk}/act/send/").status_code == 403
+    assert "act/send/" not in page(full, campaign)
+    form = full.get(f"{LIST}{campaign.pk}/act/audience/").content.decode()
+    assert campaign.mailing_list.name in form
+    assert part.name not in form
+
+
+def test_a_guest_of_a_campaign_reads_no_name_of_its_list_or_segment(w: World) -> None:
+    guest = w.member("author", w.south).user
+    on = mailing_list(w.north, name="Lost clients")
+    part = SegmentFactory(subaccount=w.north, name="Big spenders", mailing_list=on)
+    campaign = ready(w.north, mailing_list=on, segment=part)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=campaign,
+        permissions=["access_campaigns", "create_campaigns"],
+    )
+    client = browser(guest)
+
+    def read() -> str:
+        pages = [client.get(f"{LIST}{campaign.pk}/act/audience/")]
+        kept = {"mailing_list": on.pk, "segment": part.pk}
+        pages.append(client.post(f"{LIST}{campaign.pk}/act/audience/", kept, follow=True))
+        return page(client, campaign) + "".join(found.content.decode() for found in pages)
+
+    shown = read()
+    assert "a list not shown to you, a segment of it" in shown
+    assert "A list not shown to you" in shown
+    now(campaign).mailing_list.segments.update(archived_at=timezone.now())
+    type(on).objects.update(archived_at=timezone.now())
+    shown += read()
+    assert "Its mailing list is archived" in shown
+    assert "Lost clients" not in shown
+    assert "Big spenders" not in shown
+    assert "Lost clients, segment Big spenders" in page(browser(w.owner), campaign)
 
 
 def test_a_preview_shows_one_contact_by_name_and_never_an_address(w: World) -> None:

@@ -578,6 +578,31 @@ def test_the_link_leads_to_the_configured_origin_whatever_the_host(w: World) -> 
 # segments
 
 
+ABOUT_ADDRESSES = {
+    "match": "all",
+    "rules": [{"field": "email", "test": "contains", "value": "reader"}],
+}
+
+
+def test_a_segment_about_addresses_is_no_audience_of_whoever_sees_them_masked(w: World) -> None:
+    full = w.member("full").user
+    campaign = ready(w.north)
+    on = campaign.mailing_list
+    part = SegmentFactory(subaccount=w.north, rules=ABOUT_ADDRESSES)
+    services.set_address_masking(actor=w.owner, account=w.account, on=True)
+    with refused("OUT_OF_SCOPE"):
+        services.set_audience(actor=full, campaign=campaign, mailing_list=on, segment=part)
+    services.set_audience(actor=w.owner, campaign=campaign, mailing_list=on, segment=part)
+    with refused("OUT_OF_SCOPE"):
+        services.set_audience(actor=full, campaign=campaign, mailing_list=on, segment=part)
+    with refused("OUT_OF_SCOPE"):
+        services.schedule_campaign(actor=full, campaign=campaign, at=later())
+    with refused("OUT_OF_SCOPE"):
+        services.send_campaign(actor=full, campaign=campaign)
+    services.set_audience(actor=full, campaign=campaign, mailing_list=on)
+    services.send_campaign(actor=full, campaign=campaign)
+
+
 def test_a_segment_of_another_list_is_no_audience(w: World) -> None:
     campaign = ready(w.north)
     other = SegmentFactory(subaccount=w.north, mailing_list=mailing_list(w.north))
