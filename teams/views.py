@@ -1,4 +1,4 @@
-"""Pages without a login: contacts unsubscribe here."""
+"""Pages without a login: contacts unsubscribe here, and come back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from teams.services import leaving
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask on GET, which mail scanners follow too; unsubscribe on POST."""
-    is_done = request.method == "POST"
-    leaver = leaving.unsubscribe(token) if is_done else leaving.leaver_of(token)
+    """Ask on GET, which mail scanners follow too; unsubscribe on POST, or subscribe again."""
+    done = ""
+    if request.method == "POST":
+        done = "back" if request.POST.get("do") == "subscribe" else "left"
+    act = {"left": leaving.unsubscribe, "back": leaving.subscribe_again, "": leaving.leaver_of}
+    leaver = act[done](token)
     if leaver is None:
         return render(request, "teams/unsubscribe.html", {"leaver": None}, status=404)
-    return render(request, "teams/unsubscribe.html", {"leaver": leaver, "is_done": is_done})
+    return render(request, "teams/unsubscribe.html", {"leaver": leaver, "done": done})

@@ -1,4 +1,4 @@
-"""How a contact unsubscribes: by a signed link in a message, without a login.
+"""How a contact unsubscribes, and comes back: by a signed link in a message, without a login.
 
 There is no actor: the link is the right. A link that is wrong, too old, or of a contact that is
 gone says nothing, and always the same.
@@ -44,6 +44,18 @@ def leaver_of(token: str) -> Leaver | None:
         Campaign.objects.filter(pk=_key(campaign)).values_list("sender_name", flat=True).first()
     )
     return Leaver(contact, campaign, sender or "this sender")
+
+
+def subscribe_again(token: str) -> Leaver | None:
+    """Subscribe whom ``token`` let out again: only they have it. None for one that does nothing.
+
+    That they once left through a message stays with its figures.
+    """
+    leaver = leaver_of(token)
+    if leaver is not None:
+        rows = Contact.objects.filter(pk=leaver.contact, status=Contact.Status.UNSUBSCRIBED)
+        rows.update(status=Contact.Status.SUBSCRIBED, unsubscribed_at=None)
+    return leaver
 
 
 def _key(value: object) -> int:
