@@ -186,7 +186,7 @@ class DeleteCampaign(WorkVerb):
     def obstacle(self) -> str:
         """Refuse for what is on its way, and for what was sent."""
         if self.obj.status in Campaign.ON_ITS_WAY:
-            return f"{self.obj} is on its way. Unschedule it first."
+            return f"{self.obj} is on its way. Unschedule or stop it first."
         if self.obj.status == Campaign.Status.SENT or self.obj.deliveries.exists():
             return f"{self.obj} was sent. Archive it instead."
         return ""

@@ -139,7 +139,10 @@ def segment_label(campaign: Any, found: Segment, lists: Collection[Any]) -> str:
 def size_text(desk: Desk, campaign: Campaign) -> str:
     """Return ", 12 contacts now", as far as that may be told."""
     seen = seen_audience(desk, campaign)
-    return "" if seen is None else f", {counted(seen.count(), 'contact')} now"
+    if seen is None:
+        return ""
+    left = seen.filter(pk__in=sending.newcomers(campaign).values("pk"))
+    return f", {counted(left.count(), 'contact')} now"
 
 
 def size_cell(desk: Desk, campaign: Campaign) -> Any:
@@ -181,6 +184,8 @@ class Progress:
     total: int
     settled: int
     unsubscribed: int
+    #: whom it was tried for: they never get it again
+    tried: int
 
     @property
     def text(self) -> str:
@@ -205,7 +210,8 @@ def progress(campaign: Campaign) -> Progress | None:
         if status in counts
     ]
     gone = sum(gone for _n, gone in found.values())
-    return Progress(tuple(lines), total, total - is_open, gone)
+    tried = total - counts.get(Status.WAITING, 0)
+    return Progress(tuple(lines), total, total - is_open, gone, tried)
 
 
 # what it looks like

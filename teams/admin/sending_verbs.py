@@ -107,6 +107,16 @@ class SendingVerb(WorkVerb):
         sender = f"{self.obj.sender_name} <{self.obj.sender_email}>"
         return [f"“{self.obj.subject}” goes out, from {sender}.", *self.whom()]
 
+    def gone(self) -> list[str]:
+        """Return what has gone out already, in words; nothing if nothing has."""
+        found = mailing.progress(self.obj)
+        if found is None or not found.tried:
+            return []
+        return [
+            f"It was tried for {mailing.counted(found.tried, 'contact')} before. They do not get "
+            "it again, whether it was sent, failed, was skipped or is unconfirmed."
+        ]
+
     def whom(self) -> list[str]:
         """Return who gets it, in words."""
         if self.obj.status != Campaign.Status.DRAFT:
@@ -117,6 +127,7 @@ class SendingVerb(WorkVerb):
         size = mailing.size_text(self.desk, self.obj)
         return [
             f"It goes to everybody subscribed on {whom}{size}.",
+            *self.gone(),
             "Who gets it, and what it says, is settled now: later changes of the list, a segment "
             "or a template change nothing.",
         ]
@@ -203,7 +214,7 @@ class Unschedule(SendingVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say what becomes of it."""
-        return (f"{self.obj} becomes a draft again. Nothing was sent of it.",)
+        return (f"{self.obj} becomes a draft again.", *self.gone())
 
     def button(self) -> str:
         """Return what the button says."""
@@ -213,6 +224,37 @@ class Unschedule(SendingVerb):
         """Take it back."""
         services.unschedule_campaign(actor=self.actor, campaign=self.obj)
         return f"{self.obj} is a draft again."
+
+
+class Stop(SendingVerb):
+    """End the sending midway."""
+
+    name = "stop"
+    label = _("Stop sending…")
+    act = "stop"
+    step = "stop"
+    is_danger = True
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Stop sending {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what becomes of it, and of what has gone out."""
+        return (
+            f"{self.obj} becomes a draft again, and nobody else gets it. One message may be on its "
+            "way still.",
+            *self.gone(),
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Stop sending"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Stop it."""
+        services.stop_campaign(actor=self.actor, campaign=self.obj)
+        return f"{self.obj} was stopped and is a draft again."
 
 
 class SendNow(SendingVerb):
@@ -231,7 +273,7 @@ class SendNow(SendingVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say that it cannot be taken back."""
-        return (*self.who(), "Once sending has begun, it cannot be taken back.")
+        return (*self.who(), "What has gone out cannot be taken back.")
 
     def button(self) -> str:
         """Return what the button says."""
@@ -245,4 +287,4 @@ class SendNow(SendingVerb):
         return f"{made} is being sent."
 
 
-SENDING_VERBS = (SendNow, Schedule, Reschedule, Unschedule)
+SENDING_VERBS = (SendNow, Schedule, Reschedule, Unschedule, Stop)

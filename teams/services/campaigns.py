@@ -20,6 +20,7 @@ from teams.catalogue import (
 )
 from teams.models import Campaign, MailingList, MessageTemplate, Segment, Subaccount
 from teams.services.base import service
+from teams.services.content import clean_rows
 from teams.services.inputs import expect
 from teams.services.items import (
     NAME_LIMIT,
@@ -143,7 +144,8 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
         found = work.obj
         flow.refuse_settled(found)
         chosen = _choose(work, MessageTemplate, wanted, None)
-        found.template, found.rows, found.text = chosen, chosen.rows, chosen.text
+        found.template, found.rows = chosen, clean_rows(chosen.rows)
+        found.text = chosen.text
         found.save(update_fields=["template", "rows", "text"])
         work.record("campaign.laid_out", found, template=chosen.pk)
         return found
@@ -218,8 +220,8 @@ def delete_campaign(*, actor: Any, campaign: Any) -> None:
         found = work.obj
         if found.status in Campaign.ON_ITS_WAY:
             raise Invalid(
-                f"{found} is on its way, so that it cannot be deleted. Unschedule it first, which "
-                "needs the right to send.",
+                f"{found} is on its way, so that it cannot be deleted. Unschedule or stop it "
+                "first, which needs the right to send.",
                 code="IN_USE",
             )
         if found.status == Campaign.Status.SENT or found.deliveries.exists():
@@ -242,7 +244,7 @@ def _key(obj: Any) -> Any:
 
 
 def _content(old: Campaign) -> dict[str, Any]:
-    return {"subject": old.subject, "rows": old.rows, "text": old.text}
+    return {"subject": old.subject, "rows": clean_rows(old.rows), "text": old.text}
 
 
 def _add(work: Work[Any], name: str, *, copied: Any = None, **values: Any) -> Campaign:

@@ -21,7 +21,7 @@ from permissions.errors import Invalid
 from teams import flow
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Campaign, Contact, Delivery, ListMembership
-from teams.services import delivery, letters
+from teams.services import content, delivery, letters
 from teams.services.base import service
 from teams.services.campaigns import refuse_other_list, refuse_telling
 from teams.services.inputs import expect
@@ -57,7 +57,7 @@ def audience(campaign: Campaign) -> QuerySet[Contact]:
 def obstacles(campaign: Campaign) -> Iterator[Invalid]:
     """Yield everything that is missing before ``campaign`` can go out, the audience's size aside.
 
-    Codes: ARCHIVED, NO_LIST, OTHER_LIST, NO_SUBJECT, NO_SENDER, NO_CONTENT, UNKNOWN_FIELD.
+    Codes: ARCHIVED, NO_LIST, OTHER_LIST, NO_SUBJECT, NO_SENDER, NO_CONTENT, MASKED, UNKNOWN_FIELD.
     """
     if campaign.mailing_list is None:
         yield Invalid("It has no audience. Choose a mailing list.", code="NO_LIST")
@@ -78,6 +78,12 @@ def obstacles(campaign: Campaign) -> Iterator[Invalid]:
         yield Invalid("It has no sender. Say whom it comes from.", code="NO_SENDER")
     if not campaign.rows and not campaign.text.strip():
         yield Invalid("It has no content. Choose a template or write rows.", code="NO_CONTENT")
+    in_subject = content.fields_in((), campaign.subject)
+    if "email" in in_subject and campaign.account.masks_addresses:
+        yield Invalid(
+            "Its subject merges addresses, which are masked in this account. Take {{email}} out.",
+            code="MASKED",
+        )
     unknown = sorted(letters.fields_used(campaign) - letters.fields_known(campaign))
     if unknown:
         yield Invalid(
@@ -127,13 +133,27 @@ def send_campaign(*, actor: Any, campaign: Any, seen: Any = None) -> Campaign:
 def unschedule_campaign(*, actor: Any, campaign: Any) -> Campaign:
     """Make a draft of a scheduled campaign again. Raises Refused, or Invalid (WRONG_STATE)."""
     with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="unschedule this campaign") as work:
-        found = work.obj
-        flow.take(found, "unschedule")
-        delivery.forget_waiting(found)
-        found.scheduled_at = found.scheduled_by = None
-        found.save(update_fields=["status", "scheduled_at", "scheduled_by"])
-        work.record("campaign.unscheduled", found)
-        return found
+        return _take_back(work, "unschedule", "unscheduled")
+
+
+@service
+def stop_campaign(*, actor: Any, campaign: Any) -> Campaign:
+    """Make a draft of a campaign that is being sent; what has gone out is never sent again.
+
+    One message may be in the air, and goes out still. Raises Refused, or Invalid (WRONG_STATE).
+    """
+    with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="stop this campaign") as work:
+        return _take_back(work, "stop", "stopped")
+
+
+def _take_back(work: Work[Campaign], step: str, done: str) -> Campaign:
+    found = work.obj
+    flow.take(found, step)
+    delivery.forget_waiting(found)
+    found.scheduled_at, found.scheduled_by, found.problem = None, None, ""
+    found.save(update_fields=["status", "scheduled_at", "scheduled_by", "problem"])
+    work.record(f"campaign.{done}", found)
+    return found
 
 
 def _refuse_unseen(campaign: Campaign, seen: Any) -> None:
@@ -165,12 +185,17 @@ def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:
     return found
 
 
+def newcomers(campaign: Campaign) -> QuerySet[Contact]:
+    """Return who of the audience of a draft would get it: all but those it was tried for before."""
+    tried = Delivery.objects.filter(campaign=campaign, contact=OuterRef("pk"))
+    return audience(campaign).filter(~Exists(tried.exclude(status=Delivery.Status.WAITING)))
+
+
 def _settle_recipients(campaign: Campaign) -> None:
     """Write down everybody who gets it, once; whoever got it already does not get it again."""
     delivery.forget_waiting(campaign)
-    got = Delivery.objects.filter(campaign=campaign, contact=OuterRef("pk"))
     names = letters.fields_used(campaign)
-    contacts = audience(campaign).filter(~Exists(got)).order_by("pk")
+    contacts = newcomers(campaign).order_by("pk")
     rows = (
         Delivery(
             subaccount_id=campaign.subaccount_id,

@@ -140,6 +140,30 @@ def test_a_copy_is_not_offered_to_a_guest_of_one_campaign(w: World) -> None:
     assert client.get(f"{LIST}{campaign.pk}/act/copy/").status_code == 403
 
 
+def test_what_is_being_sent_is_stopped_and_the_page_says_who_got_it(w: World) -> None:
+    client, campaign = browser(w.owner), ready(w.north, count=3)
+    assert "act/stop/" not in page(client, campaign)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    first = campaign.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=first.pk).update(status="failed")
+    Campaign.objects.update(status=Campaign.Status.SENDING)
+    assert "act/stop/" in page(client, campaign)
+    assert "tried for 1 contact before" in read(client, campaign, "stop")
+    assert act(client, campaign, "stop").status_code == 302
+    assert states(campaign) == {"failed": 1}
+    asked = read(client, campaign, "send")
+    assert "2 contacts now" in asked
+    assert "tried for 1 contact before. They do not get it again" in asked
+    assert act(client, campaign, "send").status_code == 302
+    assert "tried for 1 contact before" in read(client, campaign, "unschedule")
+
+
+def read(client: Client, campaign: Campaign, verb: str) -> str:
+    answer = client.get(f"{LIST}{campaign.pk}/act/{verb}/")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
 # pickers
 
 

@@ -13,6 +13,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from permissions import audit
+from permissions.errors import Invalid
 from permissions.models import AuditEvent
 from teams import services
 from teams.factories import CampaignFactory, MessageTemplateFactory, SegmentFactory
@@ -39,7 +40,7 @@ def later() -> Any:
     return timezone.now() + TOMORROW
 
 
-def pass_time(campaign: Campaign, by: timedelta = TOMORROW * 2) -> None:
+def pass_time(campaign: Campaign, by: timedelta = timedelta(hours=1)) -> None:
     """Let the hour of a scheduled campaign come."""
     Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=timezone.now() - by)
 
@@ -63,7 +64,7 @@ def test_only_who_may_send_takes_a_step_that_leads_to_sending() -> None:
         "begin": None,
         "finish": None,
     }
-    assert STEPS["unschedule"].permission == "send_campaigns"
+    assert STEPS["unschedule"].permission == STEPS["stop"].permission == "send_campaigns"
     assert {s.after for s in STEPS.values()} == set(Campaign.Status)
 
 
@@ -73,11 +74,13 @@ def test_steps_are_taken_from_the_states_of_the_table_only(w: World, status: str
         "schedule": lambda c: services.schedule_campaign(actor=w.owner, campaign=c, at=later()),
         "unschedule": lambda c: services.unschedule_campaign(actor=w.owner, campaign=c),
         "send": lambda c: services.send_campaign(actor=w.owner, campaign=c),
+        "stop": lambda c: services.stop_campaign(actor=w.owner, campaign=c),
     }
     allowed = {
         "schedule": (*STEPS["schedule"].before, *STEPS["reschedule"].before),
         "unschedule": STEPS["unschedule"].before,
         "send": STEPS["send"].before,
+        "stop": STEPS["stop"].before,
     }
     for name, act in acts.items():
         campaign = ready(w.north, status=status)
@@ -372,6 +375,80 @@ def test_unscheduling_forgets_who_would_have_got_it(w: World) -> None:
     assert sent(campaign) == []
 
 
+def test_what_is_being_sent_can_be_stopped_and_nobody_gets_it_twice(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 2)
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+
+    author = w.member("author").user
+
+    def stop(count: int) -> None:
+        if count == 1:
+            with refused("OUT_OF_SCOPE"):
+                services.stop_campaign(actor=author, campaign=campaign)
+            services.stop_campaign(actor=w.owner, campaign=campaign)
+
+    assert delivery.work_off(campaign.pk, progress=stop).state == "given back"
+    assert states(campaign) == {"sent": 1}
+    found = now(campaign)
+    assert found.status == Campaign.Status.DRAFT
+    assert found.scheduled_at is found.scheduled_by is None
+    assert sent(campaign) == []
+    services.send_campaign(actor=w.owner, campaign=found)
+    assert len(sent(campaign)) == 2
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 3
+    assert AuditEvent.objects.filter(action="campaign.stopped").count() == 1
+
+
+def test_a_worker_that_another_was_faster_than_gives_nothing_back(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 1)
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    found = delivery.work_off(
+        campaign.pk, progress=lambda count: Campaign.objects.update(status=Campaign.Status.SENT)
+    )
+    assert (found.state, found.done) == ("nothing", 1)
+
+
+@pytest.mark.parametrize("status", Campaign.ON_ITS_WAY)
+def test_what_is_a_day_late_goes_back_to_draft(w: World, status: str) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    pass_time(campaign, TOMORROW + timedelta(minutes=1))
+    Campaign.objects.update(status=status)
+    assert delivery.work_off(campaign.pk).state == "given back"
+    assert mail.outbox == []
+    assert now(campaign).status == Campaign.Status.DRAFT
+    assert "for more than a day" in now(campaign).problem
+    assert states(campaign) == {}
+
+
+def test_what_is_almost_a_day_late_or_takes_longer_is_sent(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    pass_time(campaign, TOMORROW - timedelta(minutes=1))
+    assert len(sent(campaign)) == 3
+    long = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=long, at=later())
+    pass_time(long, TOMORROW * 2)
+    first = long.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=first.pk).update(status="sent", at=timezone.now())
+    Campaign.objects.filter(pk=long.pk).update(status=Campaign.Status.SENDING)
+    assert len(sent(long)) == 2
+
+
+def test_where_addresses_are_masked_no_subject_merges_them(w: World) -> None:
+    campaign = ready(w.north, subject="For {{email}}")
+    assert list(sending.obstacles(campaign)) == []
+    services.set_address_masking(actor=w.owner, account=w.account, on=True)
+    with refused("MASKED"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+
+
 # the message
 
 
@@ -529,6 +606,25 @@ def test_a_contact_leaves_with_one_click(w: World) -> None:
     assert contact.unsubscribed_at == first
 
 
+def test_a_contact_comes_back_by_the_link_they_left_by(w: World) -> None:
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url, client = leave_url(campaign), Client(enforce_csrf_checks=True)
+    left = client.post(url)
+    assert 'name="do" value="subscribe"' in left.content.decode()
+    assert Contact.objects.get().status == Contact.Status.UNSUBSCRIBED
+    for link in ("/unsubscribe/x/", url):
+        client.get(url)
+        answer = client.post(link, {"do": "subscribe"})
+        expected = (200, "subscribed") if link == url else (404, "unsubscribed")
+        assert (answer.status_code, Contact.objects.get().status) == expected
+    assert "You are subscribed again" in answer.content.decode()
+    assert Contact.objects.get().unsubscribed_at is None
+    client.post(url, {"List-Unsubscribe": "One-Click"})
+    assert Contact.objects.get().status == Contact.Status.UNSUBSCRIBED
+
+
 def test_a_contact_leaves_also_when_the_campaign_is_gone(w: World) -> None:
     campaign = ready(w.north, count=1)
     services.send_campaign(actor=w.owner, campaign=campaign)
@@ -618,6 +714,26 @@ def test_a_joined_contact_is_not_added_to_what_is_being_sent(w: World) -> None:
     services.send_campaign(actor=w.owner, campaign=campaign)
     join(newcomer, campaign.mailing_list)
     assert newcomer.email not in sent(campaign)
+
+
+def test_copies_are_cleaned_once_more(w: World) -> None:
+    rows = [{**new_row("<p>Hello</p>"), "html": "<p>Hello</p><script>x</script>"}]
+    campaign, draft = ready(w.north, rows=rows), CampaignFactory(subaccount=w.north)
+    template = MessageTemplateFactory(subaccount=w.north, rows=rows)
+    made = (
+        services.use_template(actor=w.owner, campaign=draft, template=template),
+        services.duplicate_campaign(actor=w.owner, campaign=campaign, name="Again"),
+        services.share_campaign(actor=w.owner, campaign=campaign, subaccount=w.south),
+    )
+    for found in made:
+        assert [row["html"] for row in found.rows] == ["<p>Hello</p>"]
+
+
+def test_a_refusal_names_the_place_that_is_in_the_way(w: World) -> None:
+    campaign = ready(w.north)
+    services.archive_subaccount(actor=w.owner, subaccount=w.south)
+    with pytest.raises(Invalid, match=f"^{w.south.name} is archived"):
+        services.share_campaign(actor=w.owner, campaign=campaign, subaccount=w.south)
 
 
 def test_copies_keep_the_words_and_drop_what_is_over(w: World) -> None:
