@@ -102,7 +102,8 @@ def with_names(rows: QuerySet[Any], profile: Profile) -> QuerySet[Any]:
     for field, model in (("mailing_list", MailingList), ("segment", Segment)):
         shown = access.visible_q(registry.of(model), profile, ACCESS_CAMPAIGNS, prefix=f"{field}__")
         names[f"{field}_name"] = Case(When(shown, then=F(f"{field}__name")), default=None)
-    return rows.annotate(**names)
+    found: QuerySet[Any] = rows.annotate(**names)
+    return found
 
 
 def audience_text(campaign: Any) -> str:

@@ -648,6 +648,7 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "sender_email": ADDRESSES,
     "reply_to": ADDRESSES,
     "at": ENDS | {"none": lambda c: None},
+    "seen": {k: v for k, v in ANYTHING.items() if k != "none"},
 }
 #: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login,
 #: and None for what is to stay

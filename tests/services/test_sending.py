@@ -390,7 +390,7 @@ def test_what_is_being_sent_can_be_stopped_and_nobody_gets_it_twice(
                 services.stop_campaign(actor=author, campaign=campaign)
             services.stop_campaign(actor=w.owner, campaign=campaign)
 
-    assert delivery.work_off(campaign.pk, progress=stop).state == "given back"
+    assert delivery.work_off(campaign.pk, progress=stop).state == "nothing"
     assert states(campaign) == {"sent": 1}
     found = now(campaign)
     assert found.status == Campaign.Status.DRAFT
