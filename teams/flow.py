@@ -43,9 +43,10 @@ STEPS: Mapping[str, Step] = {
         Step("unschedule", (SCHEDULED,), DRAFT, SEND_CAMPAIGNS),
         # now: the worker begins as soon as it can
         Step("send", (DRAFT, SCHEDULED), SCHEDULED, SEND_CAMPAIGNS),
+        Step("stop", (SENDING,), DRAFT, SEND_CAMPAIGNS),
         Step("begin", (SCHEDULED,), SENDING, None),
         Step("finish", (SENDING,), SENT, None),
-        # whoever scheduled it may no longer send, or the subaccount was archived
+        # whoever scheduled it may no longer send, the subaccount was archived, or it is too late
         Step("give back", (SCHEDULED, SENDING), DRAFT, None),
     )
 }
@@ -61,7 +62,7 @@ _SO: Mapping[str, str] = {
 }
 _TO_EDIT: Mapping[str, str] = {
     SCHEDULED: "Unschedule it first, or make a copy.",
-    SENDING: "Make a copy to go on with.",
+    SENDING: "Stop it first, or make a copy.",
     SENT: "Make a copy to go on with.",
 }
 

@@ -150,6 +150,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service schedule_campaign",
         "service send_campaign",
         "service unschedule_campaign",
+        "service stop_campaign",
         "the worker, of whoever scheduled",
     ),
     CHANGE_PUBLISHED_CAMPAIGNS: ("service rename_campaign",),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from teams import selectors, services
 from teams.admin.desk import Place
 from teams.admin.forms import NameForm, OfferedField, chosen_from, offer
-from teams.admin.work import WorkVerb
+from teams.admin.work import WorkVerb, lacks
 from teams.catalogue import (
     CHANGE_PUBLISHED_CAMPAIGNS,
     CREATE_CAMPAIGNS,
@@ -80,6 +80,13 @@ class CopyCampaign(WorkVerb):
     on_archived = True
     form_class = CopyForm
     made: Any = None
+
+    def obstacle(self) -> str:
+        """Refuse whoever may create nothing else in the subaccount: a guest of this one."""
+        place = self.obj.subaccount
+        if self.desk.holds(CREATE_CAMPAIGNS, place.pk):
+            return ""
+        return lacks(CREATE_CAMPAIGNS, f"{self.act} {self.obj}", place.name)
 
     def title(self) -> str:
         """Return the heading."""
@@ -179,7 +186,7 @@ class DeleteCampaign(WorkVerb):
     def obstacle(self) -> str:
         """Refuse for what is on its way, and for what was sent."""
         if self.obj.status in Campaign.ON_ITS_WAY:
-            return f"{self.obj} is on its way. Unschedule it first."
+            return f"{self.obj} is on its way. Unschedule or stop it first."
         if self.obj.status == Campaign.Status.SENT or self.obj.deliveries.exists():
             return f"{self.obj} was sent. Archive it instead."
         return ""

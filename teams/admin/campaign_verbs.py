@@ -117,15 +117,14 @@ class AudienceForm(VerbForm):
         """Offer what the actor sees, and begin with what is chosen."""
         campaign = verb.obj
         lists = mailing.lists_for(verb.actor, campaign)
-        offer(self, "mailing_list", [("", NO_LIST), *((str(x.pk), x.name) for x in lists)])
+        known = {found.pk: mailing.list_label(campaign, found) for found in lists}
+        offer(self, "mailing_list", [("", NO_LIST), *((str(k), v) for k, v in known.items())])
         found = mailing.segments_for(verb.actor, campaign)
-        segments = [
-            (str(s.pk), f"{s.name} (of {s.mailing_list})" if s.mailing_list else s.name)
-            for s in found
-        ]
+        segments = [(str(s.pk), mailing.segment_label(campaign, s, known)) for s in found]
         offer(self, "segment", [("", "The whole list"), *segments])
         self.fields["mailing_list"].initial = str(campaign.mailing_list_id or "")
-        self.fields["segment"].initial = str(campaign.segment_id or "")
+        kept = campaign.segment_id if campaign.segment_id in {s.pk for s in found} else ""
+        self.fields["segment"].initial = str(kept or "")
 
 
 class ChooseAudience(DraftVerb):
@@ -161,7 +160,10 @@ class ChooseAudience(DraftVerb):
             mailing_list=chosen[0] if chosen else None,
             segment=part[0] if part else None,
         )
-        return f"{self.obj} goes to {chosen[0]}." if chosen else f"{self.obj} has no audience."
+        if not chosen:
+            return f"{self.obj} has no audience."
+        label = mailing.list_label(self.obj, chosen[0])
+        return f"{self.obj} goes to {label if label == chosen[0].name else label.lower()}."
 
 
 class TemplateForm(VerbForm):

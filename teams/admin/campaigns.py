@@ -82,7 +82,7 @@ class CampaignAdmin(ResourceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load what the page and its verbs name."""
-        rows = super().get_queryset(request)
+        rows = mailing.with_names(super().get_queryset(request), desk_of(request).profile)
         return rows.select_related("mailing_list", "segment", "template", "scheduled_by")
 
     @admin.display(description="State")

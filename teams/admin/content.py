@@ -26,7 +26,8 @@ FIELDS = (
 )
 HTML_HELP = (
     "HTML that mail programs show: headings, paragraphs, lists, tables, links and images. Styles, "
-    f"scripts and forms are taken out. {FIELDS}"
+    f"scripts and forms are taken out. {FIELDS} Not in addresses: a link or image whose address "
+    "has a field in it loses the address."
 )
 
 

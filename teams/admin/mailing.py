@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Case, Count, F, QuerySet, When
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from permissions import access
 from permissions.admin import row_of
+from permissions.profile import Profile
+from permissions.resources import registry
 from teams.admin import words
 from teams.admin.desk import Desk, desk_of
-from teams.catalogue import CREATE_CAMPAIGNS, VIEW_CONTACTS
+from teams.catalogue import ACCESS_CAMPAIGNS, CREATE_CAMPAIGNS, VIEW_CONTACTS
 from teams.models import Campaign, Contact, Delivery, MailingList, MessageTemplate, Segment
 from teams.services import content, letters, sending
-from teams.services.segments import tells_addresses
+from teams.services.masking import masks
+from teams.services.segments import tells_addresses, uses_address
 
 Status = Delivery.Status
 
@@ -28,6 +31,10 @@ KINDS = {
     Campaign.Status.SENDING: "invited",
     Campaign.Status.SENT: "active",
 }
+#: what stands for names that the reader may not know
+HIDDEN_LIST = "a list not shown to you"
+HIDDEN_PART = ", a segment of it"
+HIDDEN_SEGMENT = "A segment not shown to you"
 #: so many contacts are offered to preview a campaign as
 OFFERED = 20
 
@@ -60,9 +67,14 @@ def lists_for(actor: Any, campaign: Campaign) -> QuerySet[MailingList]:
 
 
 def segments_for(actor: Any, campaign: Campaign) -> QuerySet[Segment]:
-    """Return the segments a campaign can go to."""
-    found = choices(actor, campaign, Segment, campaign.segment_id)
-    return found.select_related("mailing_list")
+    """Return the segments a campaign can go to; none about addresses for whoever sees them masked:
+    that anybody gets it would tell of one."""
+    found = choices(actor, campaign, Segment, campaign.segment_id).select_related("mailing_list")
+    account = campaign.account
+    if masks(account, access.profile_of(actor), campaign.subaccount_id):
+        telling = [segment.pk for segment in found if uses_address(segment)]
+        found = found.exclude(pk__in=telling)
+    return found
 
 
 def templates_for(actor: Any, campaign: Campaign) -> QuerySet[MessageTemplate]:
@@ -81,23 +93,57 @@ def seen_audience(desk: Desk, campaign: Campaign) -> QuerySet[Contact] | None:
     return access.visible(sending.audience(campaign), desk.user, VIEW_CONTACTS)
 
 
-def audience_text(campaign: Campaign) -> str:
-    """Return list and segment by name; empty without a list."""
-    if campaign.mailing_list is None:
+def with_names(rows: QuerySet[Any], profile: Profile) -> QuerySet[Any]:
+    """Note on each campaign the names of its list and segment that its reader may know.
+
+    A guest of one campaign does not see its list, nor does whoever teams hide it from.
+    """
+    names = {}
+    for field, model in (("mailing_list", MailingList), ("segment", Segment)):
+        shown = access.visible_q(registry.of(model), profile, ACCESS_CAMPAIGNS, prefix=f"{field}__")
+        names[f"{field}_name"] = Case(When(shown, then=F(f"{field}__name")), default=None)
+    found: QuerySet[Any] = rows.annotate(**names)
+    return found
+
+
+def audience_text(campaign: Any) -> str:
+    """Return list and segment by name, as far as the reader may know them (``with_names``);
+    empty without a list."""
+    if campaign.mailing_list_id is None:
         return ""
-    part = f", segment {campaign.segment}" if campaign.segment else ""
-    return f"{campaign.mailing_list}{part}"
+    text = campaign.mailing_list_name or HIDDEN_LIST
+    if campaign.segment_id is not None:
+        text += f", segment {campaign.segment_name}" if campaign.segment_name else HIDDEN_PART
+    return text
 
 
 def audience_cell(campaign: Campaign) -> Any:
-    """Return list and segment by name."""
+    """Return list and segment by name, as far as the reader may know them."""
     return audience_text(campaign) or words.none("Not chosen")
+
+
+def list_label(campaign: Any, found: MailingList) -> str:
+    """Return what a picker calls a list: the one that is chosen may be one not shown."""
+    hidden = found.pk == campaign.mailing_list_id and not campaign.mailing_list_name
+    return HIDDEN_LIST.capitalize() if hidden else found.name
+
+
+def segment_label(campaign: Any, found: Segment, lists: Collection[Any]) -> str:
+    """Return what a picker calls a segment; ``lists`` are the keys of the lists it names."""
+    if found.pk == campaign.segment_id and not campaign.segment_name:
+        return HIDDEN_SEGMENT
+    if found.mailing_list is None or found.mailing_list_id not in lists:
+        return found.name
+    return f"{found.name} (of {list_label(campaign, found.mailing_list)})"
 
 
 def size_text(desk: Desk, campaign: Campaign) -> str:
     """Return ", 12 contacts now", as far as that may be told."""
     seen = seen_audience(desk, campaign)
-    return "" if seen is None else f", {counted(seen.count(), 'contact')} now"
+    if seen is None:
+        return ""
+    left = seen.filter(pk__in=sending.newcomers(campaign).values("pk"))
+    return f", {counted(left.count(), 'contact')} now"
 
 
 def size_cell(desk: Desk, campaign: Campaign) -> Any:
@@ -139,6 +185,8 @@ class Progress:
     total: int
     settled: int
     unsubscribed: int
+    #: whom it was tried for: they never get it again
+    tried: int
 
     @property
     def text(self) -> str:
@@ -163,7 +211,8 @@ def progress(campaign: Campaign) -> Progress | None:
         if status in counts
     ]
     gone = sum(gone for _n, gone in found.values())
-    return Progress(tuple(lines), total, total - is_open, gone)
+    tried = total - counts.get(Status.WAITING, 0)
+    return Progress(tuple(lines), total, total - is_open, gone, tried)
 
 
 # what it looks like

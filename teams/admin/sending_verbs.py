@@ -16,6 +16,7 @@ from teams.admin.work import WorkVerb
 from teams.catalogue import SEND_CAMPAIGNS, TEST_CAMPAIGNS
 from teams.models import Campaign
 from teams.services import sending
+from teams.services.segments import tells_addresses
 
 MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -60,6 +61,29 @@ class SendTest(WorkVerb):
         return f"A test of {self.obj} was sent to {address}."
 
 
+class SeenField(forms.CharField):
+    """A mark of what the page shows, carried along by the form.
+
+    Shown again it says what is shown then, not what was posted.
+    """
+
+    widget = forms.HiddenInput
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return the mark of what is shown now."""
+        return initial
+
+
+class SendForm(VerbForm):
+    """What the sender was shown."""
+
+    seen = SeenField(required=False)
+
+    def prepare(self, verb: Any) -> None:
+        """Mark what is shown."""
+        self.fields["seen"].initial = sending.fingerprint(verb.obj)
+
+
 class SendingVerb(WorkVerb):
     """A verb that takes a step of ``flow``; ``step`` names it."""
 
@@ -72,10 +96,28 @@ class SendingVerb(WorkVerb):
         if not flow.allows(self.obj, self.step):
             return f"{self.obj} is {self.obj.get_status_display().lower()} already."
         if self.obj.status == Campaign.Status.DRAFT:
+            segment = self.obj.segment
+            if segment and tells_addresses(self.desk.account, self.desk.profile, segment):
+                return "Its segment is about addresses, which you see masked. Choose another."
             return next((error.message for error in sending.obstacles(self.obj)), "")
         return ""
 
     def who(self) -> list[str]:
+        """Return what goes out and who gets it, in words."""
+        sender = f"{self.obj.sender_name} <{self.obj.sender_email}>"
+        return [f"“{self.obj.subject}” goes out, from {sender}.", *self.whom()]
+
+    def gone(self) -> list[str]:
+        """Return what has gone out already, in words; nothing if nothing has."""
+        found = mailing.progress(self.obj)
+        if found is None or not found.tried:
+            return []
+        return [
+            f"It was tried for {mailing.counted(found.tried, 'contact')} before. They do not get "
+            "it again, whether it was sent, failed, was skipped or is unconfirmed."
+        ]
+
+    def whom(self) -> list[str]:
         """Return who gets it, in words."""
         if self.obj.status != Campaign.Status.DRAFT:
             found = mailing.progress(self.obj)
@@ -85,12 +127,13 @@ class SendingVerb(WorkVerb):
         size = mailing.size_text(self.desk, self.obj)
         return [
             f"It goes to everybody subscribed on {whom}{size}.",
+            *self.gone(),
             "Who gets it, and what it says, is settled now: later changes of the list, a segment "
             "or a template change nothing.",
         ]
 
 
-class ScheduleForm(VerbForm):
+class ScheduleForm(SendForm):
     """A day and a time."""
 
     at = forms.DateTimeField(
@@ -103,6 +146,7 @@ class ScheduleForm(VerbForm):
 
     def prepare(self, verb: Any) -> None:
         """Begin with the time it has, and say which zone is meant."""
+        super().prepare(verb)
         self.fields["at"].initial = verb.obj.scheduled_at
         self.fields["at"].help_text = f"Time zone: {timezone.get_current_timezone_name()}."
 
@@ -133,7 +177,9 @@ class Schedule(SendingVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Schedule it."""
-        made = services.schedule_campaign(actor=self.actor, campaign=self.obj, at=data["at"])
+        made = services.schedule_campaign(
+            actor=self.actor, campaign=self.obj, at=data["at"], seen=data["seen"] or None
+        )
         return f"{made} is scheduled for {words.short_date(made.scheduled_at or data['at'])}."
 
 
@@ -168,7 +214,7 @@ class Unschedule(SendingVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say what becomes of it."""
-        return (f"{self.obj} becomes a draft again. Nothing was sent of it.",)
+        return (f"{self.obj} becomes a draft again.", *self.gone())
 
     def button(self) -> str:
         """Return what the button says."""
@@ -180,6 +226,37 @@ class Unschedule(SendingVerb):
         return f"{self.obj} is a draft again."
 
 
+class Stop(SendingVerb):
+    """End the sending midway."""
+
+    name = "stop"
+    label = _("Stop sending…")
+    act = "stop"
+    step = "stop"
+    is_danger = True
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Stop sending {self.obj}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what becomes of it, and of what has gone out."""
+        return (
+            f"{self.obj} becomes a draft again, and nobody else gets it. One message may be on its "
+            "way still.",
+            *self.gone(),
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Stop sending"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Stop it."""
+        services.stop_campaign(actor=self.actor, campaign=self.obj)
+        return f"{self.obj} was stopped and is a draft again."
+
+
 class SendNow(SendingVerb):
     """Have it sent now."""
 
@@ -188,6 +265,7 @@ class SendNow(SendingVerb):
     is_primary = True
     act = "send"
     step = "send"
+    form_class = SendForm
 
     def title(self) -> str:
         """Return the heading."""
@@ -195,7 +273,7 @@ class SendNow(SendingVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say that it cannot be taken back."""
-        return (*self.who(), "Once sending has begun, it cannot be taken back.")
+        return (*self.who(), "What has gone out cannot be taken back.")
 
     def button(self) -> str:
         """Return what the button says."""
@@ -203,8 +281,10 @@ class SendNow(SendingVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Send it."""
-        made = services.send_campaign(actor=self.actor, campaign=self.obj)
+        made = services.send_campaign(
+            actor=self.actor, campaign=self.obj, seen=data["seen"] or None
+        )
         return f"{made} is being sent."
 
 
-SENDING_VERBS = (SendNow, Schedule, Reschedule, Unschedule)
+SENDING_VERBS = (SendNow, Schedule, Reschedule, Unschedule, Stop)

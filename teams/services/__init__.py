@@ -58,7 +58,12 @@ from teams.services.rows import (
     save_row,
 )
 from teams.services.segments import create_segment, edit_segment
-from teams.services.sending import schedule_campaign, send_campaign, unschedule_campaign
+from teams.services.sending import (
+    schedule_campaign,
+    send_campaign,
+    stop_campaign,
+    unschedule_campaign,
+)
 from teams.services.sharing import (
     add_to_team,
     create_team,
@@ -130,6 +135,7 @@ __all__ = [
     "share_campaign",
     "share_with_team",
     "start_import",
+    "stop_campaign",
     "suspend_member",
     "take_off_list",
     "toggle_permission",

@@ -9,9 +9,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
 from permissions.errors import Invalid, NotFound
 from teams import flow
 from teams.catalogue import (
@@ -23,8 +20,8 @@ from teams.catalogue import (
 )
 from teams.models import Campaign, MailingList, MessageTemplate, Segment, Subaccount
 from teams.services.base import service
-from teams.services.content import judge_rows
-from teams.services.inputs import clean_text, expect
+from teams.services.content import clean_rows, judge_rows
+from teams.services.inputs import expect
 from teams.services.items import (
     NAME_LIMIT,
     Work,
@@ -34,10 +31,9 @@ from teams.services.items import (
     refuse_put_away,
     remove,
 )
-
-SUBJECT_LIMIT = 200
-SENDER_LIMIT = 120
-ADDRESS_LIMIT = 254
+from teams.services.masking import require_addresses
+from teams.services.segments import uses_address
+from teams.services.senders import SENDER_LIMIT, SUBJECT_LIMIT, clean_address, clean_line
 
 
 @service
@@ -67,10 +63,10 @@ def edit_campaign(
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act=act) as work:
         found = work.obj
         flow.refuse_settled(found)
-        found.subject = _clean_line(subject, "The subject", SUBJECT_LIMIT)
-        found.sender_name = _clean_line(sender_name, "The sender", SENDER_LIMIT)
-        found.sender_email = _clean_address(sender_email, "The sender's address")
-        found.reply_to = _clean_address(reply_to, "The address for replies")
+        found.subject = clean_line(subject, "The subject", SUBJECT_LIMIT)
+        found.sender_name = clean_line(sender_name, "The sender", SENDER_LIMIT)
+        found.sender_email = clean_address(sender_email, "The sender's address")
+        found.reply_to = clean_address(reply_to, "The address for replies")
         found.save(update_fields=["subject", "sender_name", "sender_email", "reply_to"])
         work.record("campaign.edited", found, about=found.subject)
         return found
@@ -99,7 +95,8 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
     """Say to which list a draft goes, or to which segment of it; None takes the audience away.
 
     Both must be seen by the actor and lie in the campaign's subaccount; a segment is of that list
-    or of the whole subaccount. Raises NotFound, Refused, or Invalid: ARCHIVED, OTHER_LIST,
+    or of the whole subaccount. One about addresses needs sight of addresses: that anybody gets the
+    campaign would tell of one. Raises NotFound, Refused, or Invalid: ARCHIVED, OTHER_LIST,
     NOT_A_DRAFT.
     """
     act = "choose the audience of this campaign"
@@ -108,6 +105,7 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
         flow.refuse_settled(found)
         chosen = _choose(work, MailingList, mailing_list, found.mailing_list_id)
         part = _choose(work, Segment, segment, found.segment_id)
+        refuse_telling(work, part)
         if part is not None and chosen is None:
             raise Invalid("A segment is part of a list. Choose the list too.", code="NO_LIST")
         if part is not None and chosen is not None:
@@ -118,12 +116,17 @@ def set_audience(*, actor: Any, campaign: Any, mailing_list: Any, segment: Any =
         return found
 
 
+def refuse_telling(work: Work[Campaign], segment: Segment | None) -> None:
+    """Refuse a segment about addresses to whoever sees them masked. Raises OutOfScope."""
+    if segment is not None and uses_address(segment):
+        require_addresses(work)
+
+
 def refuse_other_list(segment: Segment, mailing_list: MailingList) -> None:
     """Raise Invalid (OTHER_LIST) for a segment of another list."""
     if segment.mailing_list_id not in (None, mailing_list.pk):
         raise Invalid(
-            f"{segment} is a segment of another list. Choose one of {mailing_list}, or of all "
-            "contacts.",
+            "That is a segment of another list. Choose one of the same list, or of all contacts.",
             code="OTHER_LIST",
         )
 
@@ -143,7 +146,8 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
         chosen = _choose(work, MessageTemplate, wanted, None)
         for permission in judge_rows(found.rows, [], work.allows):
             work.require(permission)  # every row there was goes, locked ones as well
-        found.template, found.rows, found.text = chosen, chosen.rows, chosen.text
+        found.template, found.rows = chosen, clean_rows(chosen.rows)
+        found.text = chosen.text
         found.save(update_fields=["template", "rows", "text"])
         work.record("campaign.laid_out", found, template=chosen.pk)
         return found
@@ -153,9 +157,14 @@ def use_template(*, actor: Any, campaign: Any, template: Any) -> Campaign:
 def duplicate_campaign(*, actor: Any, campaign: Any, name: Any) -> Campaign:
     """Return a draft with the same content, sender and audience, under another name.
 
-    A list, segment or template that was archived meanwhile is left out. Raises Refused or Invalid.
+    Needs the right to create in the subaccount too: a guest of one campaign makes no others. A
+    list, segment or template that was archived meanwhile is left out. Raises Refused or Invalid.
     """
     with at_work(actor, _expect(campaign), CREATE_CAMPAIGNS, act="copy this campaign") as work:
+        if not work.allows(CREATE_CAMPAIGNS, work.subaccount):
+            raise work.refusal(
+                CREATE_CAMPAIGNS, "it needs {label} in {place}, which you do not hold there"
+            )
         old = work.obj
         kept = {
             field: obj if (obj := getattr(old, field)) and not obj.is_archived else None
@@ -213,8 +222,8 @@ def delete_campaign(*, actor: Any, campaign: Any) -> None:
         found = work.obj
         if found.status in Campaign.ON_ITS_WAY:
             raise Invalid(
-                f"{found} is on its way, so that it cannot be deleted. Unschedule it first, which "
-                "needs the right to send.",
+                f"{found} is on its way, so that it cannot be deleted. Unschedule or stop it "
+                "first, which needs the right to send.",
                 code="IN_USE",
             )
         if found.status == Campaign.Status.SENT or found.deliveries.exists():
@@ -237,7 +246,7 @@ def _key(obj: Any) -> Any:
 
 
 def _content(old: Campaign) -> dict[str, Any]:
-    return {"subject": old.subject, "rows": old.rows, "text": old.text}
+    return {"subject": old.subject, "rows": clean_rows(old.rows), "text": old.text}
 
 
 def _add(work: Work[Any], name: str, *, copied: Any = None, **values: Any) -> Campaign:
@@ -272,27 +281,6 @@ def _choose(work: Work[Campaign], model: type[Any], obj: Any, current: Any) -> A
         work.require(CREATE_CAMPAIGNS, found)
         refuse_put_away(found)
     return found
-
-
-def _clean_line(value: Any, what: str, limit: int) -> str:
-    """Return one line of plain text, or "" for nothing."""
-    if isinstance(value, str) and not value.strip():
-        return ""
-    return clean_text(value, what, limit=limit)
-
-
-def _clean_address(value: Any, what: str) -> str:
-    """Return an address as mail programs take it, or "" for nothing."""
-    text = _clean_line(value, what, ADDRESS_LIMIT)
-    if text:
-        try:
-            validate_email(text)
-        except ValidationError:
-            raise Invalid(
-                f"{what} is not one to which mail can be sent. Write it like name@example.com.",
-                code="NOT_AN_ADDRESS",
-            ) from None
-    return text
 
 
 def copy_name(name: str) -> str:

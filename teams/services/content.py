@@ -1,8 +1,8 @@
 """Content made of rows: what may stand in a row, who may change what of it, and what is sent.
 
 Pure rules, for templates and for campaigns, which begin with a copy of their template's rows, locks
-included. Whoever writes rows cleans them with ``clean_rows`` and asks ``judge_rows`` what the
-change needs besides the right to edit the thing itself.
+included. Rows are made by ``new_row``, and cleaned again by ``clean_rows`` where they are copied
+from elsewhere; ``judge_rows`` says what a change needs besides the right to edit the thing itself.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ ATTRIBUTES: dict[str, set[str]] = {
     "ol": {"start"},
     **{tag: {"align"} for tag in ("div", "h1", "h2", "h3", "h4", "p")},
 }
-#: addresses are whole: what is relative would lead into whatever shows it
+#: addresses are whole: what is relative would lead into whatever shows it; nor is anything merged
 _ADDRESSES = {
     ("a", "href"): re.compile(r"\s*(https?://|mailto:)", re.IGNORECASE),
     ("img", "src"): re.compile(r"\s*https://", re.IGNORECASE),
@@ -153,7 +153,10 @@ def _sanitised(html: str, tags: frozenset[str] = TAGS) -> str:
 
 def _whole_address(tag: str, attribute: str, value: str) -> str | None:
     shape = _ADDRESSES.get((tag, attribute))
-    return value if shape is None or shape.match(value) else None
+    if shape is None:
+        return value
+    # a merge field in it would tell whoever answers at the address who reads, without a click
+    return value if shape.match(value) and "{{" not in value else None
 
 
 # who may change what

@@ -45,6 +45,8 @@ PAUSES = tuple(timedelta(minutes=m) for m in (2, 15, 60))
 #: how often a server is called that does not answer, and when nobody looks after it any more
 CALLS = 10
 GIVE_UP = timedelta(days=3)
+#: what is later than this is not sent any more: nobody expects it
+LATEST = timedelta(days=1)
 #: clocks of two machines differ by less
 DRIFT = timedelta(minutes=5)
 
@@ -123,8 +125,8 @@ def work_off(
     try:
         while keys := _next(campaign, last):
             found = _still_may(campaign)
-            if found is None:
-                return Round("given back", done)
+            if isinstance(found, str):
+                return Round(found, done)
             # made once from the rows, and not for every contact
             found.text = content.as_text(found.rows, found.text)
             for key in keys:
@@ -166,6 +168,9 @@ def _begin(campaign: int) -> Round | None:
             # the clock of whoever put the task there may be ahead of this one
             is_near = at is not None and at - now < DRIFT
             return Round("nothing", again_at=at if is_near else None)
+        if reason := _too_late(found):
+            _give_back(found, reason)
+            return Round("given back")
         if found.status == Campaign.Status.SCHEDULED:
             if reason := _why_not(found):
                 _give_back(found, reason)
@@ -179,16 +184,29 @@ def _begin(campaign: int) -> Round | None:
     return None
 
 
-def _still_may(campaign: int) -> Campaign | None:
-    """Return the campaign if it may still go out; otherwise make it a draft."""
+def _still_may(campaign: int) -> Campaign | str:
+    """Return the campaign if it may still go out; otherwise make it a draft, and return how it
+    stands: "given back", or "nothing" if another worker has concluded it."""
     with transaction.atomic():
         found = _locked(campaign)
-        if found is None or found.status != Campaign.Status.SENDING:
-            return None
-        if reason := _why_not(found):
+        if found is not None and found.status == Campaign.Status.SENDING:
+            reason = _why_not(found)
+            if not reason:
+                return found
             _give_back(found, reason)
-            return None
-        return found
+        is_back = found is not None and found.status == Campaign.Status.DRAFT
+        return "given back" if is_back else "nothing"
+
+
+def _too_late(campaign: Campaign) -> str:
+    """Return why it is too late to send it; empty if it is not, or something went out lately."""
+    at, latest = campaign.scheduled_at, timezone.now() - LATEST
+    if at is None or at > latest:
+        return ""
+    rows = campaign.deliveries.exclude(status=Status.WAITING)
+    if campaign.status == Campaign.Status.SENDING and rows.filter(at__gt=latest).exists():
+        return ""
+    return f"It was due on {at:%d %b %Y %H:%M} UTC, and nothing was sent for more than a day."
 
 
 def _why_not(campaign: Campaign) -> str:
@@ -339,7 +357,7 @@ def _no_server(campaign: int, error: Exception, attempt: int, done: int) -> Roun
     log.warning("campaign %s: no mail server (%s)", campaign, type(error).__name__)
     problem = "The mail server does not answer."
     if attempt + 1 >= CALLS:
-        problem += " It is not called again by itself: resume with send_campaign --resume."
+        problem += " Tell whoever runs this service; what waits for a day becomes a draft again."
     Campaign.objects.filter(pk=campaign, status=Campaign.Status.SENDING).update(problem=problem)
     if attempt + 1 >= CALLS:
         return Round("no server", done)

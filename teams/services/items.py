@@ -76,17 +76,18 @@ class Work(Generic[M]):
         if outcome.denial == Denial.STRANGER or not self._known(target):
             raise NotFound(f"There is no such {kind}.")
         if outcome.denial == Denial.ARCHIVED:
-            name = self.subaccount.name
-            raise Invalid(f"{name} is archived. Restore it first.", code="ARCHIVED")
-        raise self.refusal(permission, "it needs {label} in {place}, which you do not hold there")
+            raise Invalid(f"{_place(target).name} is archived. Restore it first.", code="ARCHIVED")
+        why = "it needs {label} in {place}, which you do not hold there"
+        raise self.refusal(permission, why, _place(target))
 
-    def refusal(self, permission: str, why: str) -> OutOfScope:
+    def refusal(self, permission: str, why: str, place: Subaccount | None = None) -> OutOfScope:
         """Return the refusal of this work for want of ``permission``; ``why`` may name both the
-        permission ({label}) and the subaccount ({place})."""
-        label, place = str(CATALOGUE[permission].label), self.subaccount.name
+        permission ({label}) and the subaccount ({place}), that of the work unless another is
+        given."""
+        label, name = str(CATALOGUE[permission].label), (place or self.subaccount).name
         error = OutOfScope(
-            f"You cannot {self.act}: {why.format(label=label, place=place)}.",
-            missing=[Missing(permission, label, place)],
+            f"You cannot {self.act}: {why.format(label=label, place=name)}.",
+            missing=[Missing(permission, label, name)],
         )
         error.account = self.account
         return error
@@ -125,6 +126,12 @@ class Work(Generic[M]):
             subject=subject,
             data={"subaccount": self.subaccount.pk, **data},
         )
+
+
+def _place(target: Any) -> Subaccount:
+    """Return the subaccount that ``target`` is or lies in."""
+    found: Subaccount = target if isinstance(target, Subaccount) else target.subaccount
+    return found
 
 
 @contextmanager

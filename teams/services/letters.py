@@ -161,7 +161,8 @@ def letter(
     """Return the message to one address.
 
     ``mark`` stands before the subject (a test says so); ``key`` makes the Message-ID, the same
-    however often it is made. Unsubscribing takes one click in mail programs (RFC 8058).
+    however often it is made. Unsubscribing takes one click in mail programs (RFC 8058). Raises
+    ValueError for a sender's address that no header can carry.
     """
     headers = {
         "List-Unsubscribe": f"<{unsubscribe_url(token)}>",

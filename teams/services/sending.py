@@ -6,7 +6,9 @@ been settled and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +21,9 @@ from permissions.errors import Invalid
 from teams import flow
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Campaign, Contact, Delivery, ListMembership
-from teams.services import delivery, letters
+from teams.services import content, delivery, letters
 from teams.services.base import service
-from teams.services.campaigns import refuse_other_list
+from teams.services.campaigns import refuse_other_list, refuse_telling
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work
 from teams.services.segments import matching
@@ -55,13 +57,16 @@ def audience(campaign: Campaign) -> QuerySet[Contact]:
 def obstacles(campaign: Campaign) -> Iterator[Invalid]:
     """Yield everything that is missing before ``campaign`` can go out, the audience's size aside.
 
-    Codes: ARCHIVED, NO_LIST, OTHER_LIST, NO_SUBJECT, NO_SENDER, NO_CONTENT, UNKNOWN_FIELD.
+    Codes: ARCHIVED, NO_LIST, OTHER_LIST, NO_SUBJECT, NO_SENDER, NO_CONTENT, MASKED, UNKNOWN_FIELD.
     """
     if campaign.mailing_list is None:
         yield Invalid("It has no audience. Choose a mailing list.", code="NO_LIST")
-    for part in (campaign.mailing_list, campaign.segment):
+    for part, what in ((campaign.mailing_list, "mailing list"), (campaign.segment, "segment")):
+        # not by name: a guest of the campaign does not see them
         if part is not None and part.is_archived:
-            yield Invalid(f"{part} is archived. Restore it, or choose another.", code="ARCHIVED")
+            yield Invalid(
+                f"Its {what} is archived. Restore that, or choose another.", code="ARCHIVED"
+            )
     if campaign.mailing_list is not None and campaign.segment is not None:
         try:
             refuse_other_list(campaign.segment, campaign.mailing_list)
@@ -73,6 +78,12 @@ def obstacles(campaign: Campaign) -> Iterator[Invalid]:
         yield Invalid("It has no sender. Say whom it comes from.", code="NO_SENDER")
     if not campaign.rows and not campaign.text.strip():
         yield Invalid("It has no content. Choose a template or write rows.", code="NO_CONTENT")
+    in_subject = content.fields_in((), campaign.subject)
+    if "email" in in_subject and campaign.account.masks_addresses:
+        yield Invalid(
+            "Its subject merges addresses, which are masked in this account. Take {{email}} out.",
+            code="MASKED",
+        )
     unknown = sorted(letters.fields_used(campaign) - letters.fields_known(campaign))
     if unknown:
         yield Invalid(
@@ -81,26 +92,40 @@ def obstacles(campaign: Campaign) -> Iterator[Invalid]:
         )
 
 
+def fingerprint(campaign: Campaign) -> str:
+    """Return a mark of what ``campaign`` says, from whom and to whom, for whoever is shown it."""
+    segment = campaign.segment
+    parts = (
+        *(campaign.subject, campaign.sender_name, campaign.sender_email, campaign.reply_to),
+        *(campaign.rows, campaign.text, campaign.mailing_list_id),
+        *((None, None) if segment is None else (segment.pk, segment.rules)),
+    )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 @service
-def schedule_campaign(*, actor: Any, campaign: Any, at: Any) -> Campaign:
+def schedule_campaign(*, actor: Any, campaign: Any, at: Any, seen: Any = None) -> Campaign:
     """Settle who gets a draft and what it says, and have it sent at ``at`` (with a time zone).
 
     One that is scheduled already keeps its recipients and gets another time, on behalf of the
-    actor. Raises Refused, or Invalid: WRONG_STATE, WRONG_TYPE, TIME_PAST, TIME_TOO_FAR, what
-    ``obstacles`` says, EMPTY_AUDIENCE.
+    actor. ``seen`` is the ``fingerprint`` of what the actor was shown, if they were shown it.
+    Raises Refused, or Invalid: CHANGED if it is no longer that, WRONG_STATE, WRONG_TYPE,
+    TIME_PAST, TIME_TOO_FAR, what ``obstacles`` says, EMPTY_AUDIENCE.
     """
     with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="schedule this campaign") as work:
         is_draft = work.obj.status == Campaign.Status.DRAFT
+        _refuse_unseen(work.obj, seen)
         return _settle(work, "schedule" if is_draft else "reschedule", _clean_time(at))
 
 
 @service
-def send_campaign(*, actor: Any, campaign: Any) -> Campaign:
+def send_campaign(*, actor: Any, campaign: Any, seen: Any = None) -> Campaign:
     """Settle who gets a campaign and what it says, and have it sent now, by the worker.
 
     Raises what ``schedule_campaign`` raises.
     """
     with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="send this campaign") as work:
+        _refuse_unseen(work.obj, seen)
         return _settle(work, "send", timezone.now())
 
 
@@ -108,13 +133,37 @@ def send_campaign(*, actor: Any, campaign: Any) -> Campaign:
 def unschedule_campaign(*, actor: Any, campaign: Any) -> Campaign:
     """Make a draft of a scheduled campaign again. Raises Refused, or Invalid (WRONG_STATE)."""
     with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="unschedule this campaign") as work:
-        found = work.obj
-        flow.take(found, "unschedule")
-        delivery.forget_waiting(found)
-        found.scheduled_at = found.scheduled_by = None
-        found.save(update_fields=["status", "scheduled_at", "scheduled_by"])
-        work.record("campaign.unscheduled", found)
-        return found
+        return _take_back(work, "unschedule", "unscheduled")
+
+
+@service
+def stop_campaign(*, actor: Any, campaign: Any) -> Campaign:
+    """Make a draft of a campaign that is being sent; what has gone out is never sent again.
+
+    One message may be in the air, and goes out still. Raises Refused, or Invalid (WRONG_STATE).
+    """
+    with at_work(actor, _expect(campaign), SEND_CAMPAIGNS, act="stop this campaign") as work:
+        return _take_back(work, "stop", "stopped")
+
+
+def _take_back(work: Work[Campaign], step: str, done: str) -> Campaign:
+    found = work.obj
+    flow.take(found, step)
+    delivery.forget_waiting(found)
+    found.scheduled_at, found.scheduled_by, found.problem = None, None, ""
+    found.save(update_fields=["status", "scheduled_at", "scheduled_by", "problem"])
+    work.record(f"campaign.{done}", found)
+    return found
+
+
+def _refuse_unseen(campaign: Campaign, seen: Any) -> None:
+    """Raise Invalid (CHANGED) if the campaign is not what its sender was shown."""
+    if seen is not None and seen != fingerprint(campaign):
+        raise Invalid(
+            f"Nothing was sent or scheduled: {campaign} was changed since you looked. Look at it "
+            "again first.",
+            code="CHANGED",
+        )
 
 
 def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:
@@ -125,6 +174,7 @@ def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:
     if is_new:
         for obstacle in obstacles(found):
             raise obstacle
+        refuse_telling(work, found.segment)
         _settle_recipients(found)
     found.scheduled_at, found.scheduled_by, found.problem = at, work.actor, ""
     found.save(update_fields=["status", "scheduled_at", "scheduled_by", "problem"])
@@ -135,12 +185,17 @@ def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:
     return found
 
 
+def newcomers(campaign: Campaign) -> QuerySet[Contact]:
+    """Return who of the audience of a draft would get it: all but those it was tried for before."""
+    tried = Delivery.objects.filter(campaign=campaign, contact=OuterRef("pk"))
+    return audience(campaign).filter(~Exists(tried.exclude(status=Delivery.Status.WAITING)))
+
+
 def _settle_recipients(campaign: Campaign) -> None:
     """Write down everybody who gets it, once; whoever got it already does not get it again."""
     delivery.forget_waiting(campaign)
-    got = Delivery.objects.filter(campaign=campaign, contact=OuterRef("pk"))
     names = letters.fields_used(campaign)
-    contacts = audience(campaign).filter(~Exists(got)).order_by("pk")
+    contacts = newcomers(campaign).order_by("pk")
     rows = (
         Delivery(
             subaccount_id=campaign.subaccount_id,

@@ -6,6 +6,7 @@ Any other address would make the right to test a way to send.
 from __future__ import annotations
 
 from datetime import timedelta
+from email.utils import parseaddr
 from smtplib import SMTPException
 from typing import Any
 
@@ -33,8 +34,8 @@ MARK = "[Test] "
 def send_test(*, actor: Any, campaign: Any) -> str:
     """Send ``campaign`` to the actor's own address, with sample values; return that address.
 
-    Raises Refused, or Invalid: ARCHIVED, NO_SUBJECT, NO_CONTENT, NO_ADDRESS, LIMIT_REACHED after
-    20 tests within an hour, NOT_SENT if the mail system does not take it.
+    Raises Refused, or Invalid: ARCHIVED, NO_SUBJECT, NO_CONTENT, NO_ADDRESS, NOT_AN_ADDRESS,
+    LIMIT_REACHED after 20 tests within an hour, NOT_SENT if the mail system does not take it.
     """
     message = _prepare(actor=actor, campaign=campaign)
     # after the transaction: a mail server may take its time, and others wait for the account
@@ -65,10 +66,16 @@ def _prepare(*, actor: Any, campaign: Any) -> EmailMessage:
             raise Invalid("Your login has no address to send a test to.", code="NO_ADDRESS")
         _refuse_many(work)
         found.sender_name = found.sender_name or found.subaccount.name
-        found.sender_email = found.sender_email or settings.DEFAULT_FROM_EMAIL
+        found.sender_email = found.sender_email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
         values = letters.sample_values(letters.fields_used(found))
+        try:
+            message = letters.letter(found, to=address, values=values, mark=MARK)
+        except ValueError:
+            raise Invalid(
+                "No message can carry the sender's address. Write another.", code="NOT_AN_ADDRESS"
+            ) from None
         work.record("campaign.tested", found)
-        return letters.letter(found, to=address, values=values, mark=MARK)
+        return message
 
 
 def _refuse_many(work: Work[Campaign]) -> None:

@@ -105,6 +105,65 @@ def test_a_time_that_cannot_be_is_said_on_the_form(w: World, when: str) -> None:
     assert now(campaign).status == Campaign.Status.DRAFT
 
 
+@pytest.mark.parametrize("verb", ["send", "schedule"])
+def test_a_sender_confirms_what_they_were_shown_and_nothing_else(w: World, verb: str) -> None:
+    client, campaign = browser(w.owner), ready(w.north)
+    at = (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    asked = client.get(f"{LIST}{campaign.pk}/act/{verb}/")
+    seen = asked.context["form"]["seen"].value()
+    assert f'value="{seen}"' in asked.content.decode()
+    Campaign.objects.update(subject="Bought by an author")
+    again = act(client, campaign, verb, at=at, seen=seen)
+    assert again.status_code == 200
+    assert "was changed since you looked" in again.content.decode()
+    assert "Bought by an author" in again.content.decode()
+    assert now(campaign).status == Campaign.Status.DRAFT
+    shown = again.context["form"]["seen"].value()
+    assert f'value="{shown}"' in again.content.decode()
+    assert act(client, campaign, verb, at=at, seen=shown).status_code == 302
+    assert now(campaign).status == Campaign.Status.SCHEDULED
+
+
+def test_a_copy_is_not_offered_to_a_guest_of_one_campaign(w: World) -> None:
+    guest = w.member("author", w.south).user
+    campaign = ready(w.north)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=campaign,
+        permissions=["access_campaigns", "create_campaigns"],
+    )
+    client = browser(guest)
+    shown = page(client, campaign)
+    assert "act/rename/" in shown
+    assert "act/copy/" not in shown
+    assert client.get(f"{LIST}{campaign.pk}/act/copy/").status_code == 403
+
+
+def test_what_is_being_sent_is_stopped_and_the_page_says_who_got_it(w: World) -> None:
+    client, campaign = browser(w.owner), ready(w.north, count=3)
+    assert "act/stop/" not in page(client, campaign)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    first = campaign.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=first.pk).update(status="failed")
+    Campaign.objects.update(status=Campaign.Status.SENDING)
+    assert "act/stop/" in page(client, campaign)
+    assert "tried for 1 contact before" in read(client, campaign, "stop")
+    assert act(client, campaign, "stop").status_code == 302
+    assert states(campaign) == {"failed": 1}
+    asked = read(client, campaign, "send")
+    assert "2 contacts now" in asked
+    assert "tried for 1 contact before. They do not get it again" in asked
+    assert act(client, campaign, "send").status_code == 302
+    assert "tried for 1 contact before" in read(client, campaign, "unschedule")
+
+
+def read(client: Client, campaign: Campaign, verb: str) -> str:
+    answer = client.get(f"{LIST}{campaign.pk}/act/{verb}/")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
 # pickers
 
 
@@ -158,8 +217,42 @@ def test_a_masked_person_learns_no_number_from_a_segment_about_addresses(w: Worl
     assert "3 contacts" in page(full, campaign)
     services.set_address_masking(actor=w.owner, account=w.account, on=True)
     assert "3 contacts" not in page(full, campaign)
-    asked = full.get(f"{LIST}{campaign.pk}/act/send/").content.decode()
-    assert "3 contacts" not in asked
+    assert full.get(f"{LIST}{campaign.pk}/act/send/").status_code == 403
+    assert "act/send/" not in page(full, campaign)
+    form = full.get(f"{LIST}{campaign.pk}/act/audience/").content.decode()
+    assert campaign.mailing_list.name in form
+    assert part.name not in form
+
+
+def test_a_guest_of_a_campaign_reads_no_name_of_its_list_or_segment(w: World) -> None:
+    guest = w.member("author", w.south).user
+    on = mailing_list(w.north, name="Lost clients")
+    part = SegmentFactory(subaccount=w.north, name="Big spenders", mailing_list=on)
+    campaign = ready(w.north, mailing_list=on, segment=part)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=campaign,
+        permissions=["access_campaigns", "create_campaigns"],
+    )
+    client = browser(guest)
+
+    def read() -> str:
+        pages = [client.get(f"{LIST}{campaign.pk}/act/audience/")]
+        kept = {"mailing_list": on.pk, "segment": part.pk}
+        pages.append(client.post(f"{LIST}{campaign.pk}/act/audience/", kept, follow=True))
+        return page(client, campaign) + "".join(found.content.decode() for found in pages)
+
+    shown = read()
+    assert "a list not shown to you, a segment of it" in shown
+    assert "A list not shown to you" in shown
+    now(campaign).mailing_list.segments.update(archived_at=timezone.now())
+    type(on).objects.update(archived_at=timezone.now())
+    shown += read()
+    assert "Its mailing list is archived" in shown
+    assert "Lost clients" not in shown
+    assert "Big spenders" not in shown
+    assert "Lost clients, segment Big spenders" in page(browser(w.owner), campaign)
 
 
 def test_a_preview_shows_one_contact_by_name_and_never_an_address(w: World) -> None:

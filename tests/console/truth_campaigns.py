@@ -203,9 +203,12 @@ def stage_rows(stage: Stage, place: Any) -> list[Any]:
 
 #: verbs of campaigns that no record tries, and why
 UNTRIED: Mapping[tuple[str, str], str] = {
-    ("campaign", verb): "asks what campaign: add-row asks, and of locks what a template's does"
-    for verb in (
-        *("insert-row", "edit-row", "move-up", "move-down"),
-        *("lock-row", "save-row", "remove-row"),
-    )
+    ("campaign", "stop"): "asks what unschedule asks, of what a worker is sending",
+    **{
+        ("campaign", verb): "asks what campaign: add-row asks, and of locks what a template's does"
+        for verb in (
+            *("insert-row", "edit-row", "move-up", "move-down"),
+            *("lock-row", "save-row", "remove-row"),
+        )
+    },
 }

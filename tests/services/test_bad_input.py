@@ -98,6 +98,7 @@ class Cast:
             "segment": SegmentFactory(subaccount=w.south),
             "campaign": ready(w.south, count=1),
             "scheduled": ready(w.south, status="scheduled", scheduled_at=tz.now()),
+            "sending": ready(w.south, status="sending", scheduled_at=tz.now()),
             "letter": ready(w.south),
             "contact_import": _uploaded(w),
             "undoable": ContactImport.objects.create(status="done", created=1, **_asked(w)),
@@ -373,6 +374,7 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "schedule_campaign": lambda s: _campaign(s) | {"at": tz.now() + timedelta(days=1)},
     "send_campaign": _campaign,
     "unschedule_campaign": lambda s: {"actor": s["actor"], "campaign": s["scheduled"]},
+    "stop_campaign": lambda s: {"actor": s["actor"], "campaign": s["sending"]},
 }
 RULES = {"match": "any", "rules": [{"field": "custom:city", "test": "is", "value": "Rome"}]}
 
@@ -646,6 +648,7 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "sender_email": ADDRESSES,
     "reply_to": ADDRESSES,
     "at": ENDS | {"none": lambda c: None},
+    "seen": {k: v for k, v in ANYTHING.items() if k != "none"},
 }
 #: fine for that service: no role in one subaccount, no contact, all of the access, anybody's login,
 #: and None for what is to stay

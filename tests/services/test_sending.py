@@ -13,12 +13,13 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from permissions import audit
+from permissions.errors import Invalid
 from permissions.models import AuditEvent
 from teams import services
 from teams.factories import CampaignFactory, MessageTemplateFactory, SegmentFactory
 from teams.flow import STEPS
 from teams.models import Campaign, Contact, Delivery
-from teams.services import delivery, leaving, letters
+from teams.services import delivery, leaving, letters, sending
 from teams.services.content import new_row
 from tests.services.mailing import join, mailing_list, now, ready, states, subscriber
 from tests.services.world import World, refused, world
@@ -39,7 +40,7 @@ def later() -> Any:
     return timezone.now() + TOMORROW
 
 
-def pass_time(campaign: Campaign, by: timedelta = TOMORROW * 2) -> None:
+def pass_time(campaign: Campaign, by: timedelta = timedelta(hours=1)) -> None:
     """Let the hour of a scheduled campaign come."""
     Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=timezone.now() - by)
 
@@ -63,7 +64,7 @@ def test_only_who_may_send_takes_a_step_that_leads_to_sending() -> None:
         "begin": None,
         "finish": None,
     }
-    assert STEPS["unschedule"].permission == "send_campaigns"
+    assert STEPS["unschedule"].permission == STEPS["stop"].permission == "send_campaigns"
     assert {s.after for s in STEPS.values()} == set(Campaign.Status)
 
 
@@ -73,11 +74,13 @@ def test_steps_are_taken_from_the_states_of_the_table_only(w: World, status: str
         "schedule": lambda c: services.schedule_campaign(actor=w.owner, campaign=c, at=later()),
         "unschedule": lambda c: services.unschedule_campaign(actor=w.owner, campaign=c),
         "send": lambda c: services.send_campaign(actor=w.owner, campaign=c),
+        "stop": lambda c: services.stop_campaign(actor=w.owner, campaign=c),
     }
     allowed = {
         "schedule": (*STEPS["schedule"].before, *STEPS["reschedule"].before),
         "unschedule": STEPS["unschedule"].before,
         "send": STEPS["send"].before,
+        "stop": STEPS["stop"].before,
     }
     for name, act in acts.items():
         campaign = ready(w.north, status=status)
@@ -86,6 +89,53 @@ def test_steps_are_taken_from_the_states_of_the_table_only(w: World, status: str
         else:
             with refused("WRONG_STATE"):
                 act(campaign)
+
+
+# what is shown
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": "Another"},
+        {"sender_name": "Another"},
+        {"sender_email": "another@north.example"},
+        {"reply_to": "another@north.example"},
+        {"text": "Another"},
+        {"rows": [new_row("<p>Another</p>")]},
+    ],
+)
+def test_what_was_changed_since_its_sender_looked_is_not_sent(
+    w: World, change: dict[str, Any]
+) -> None:
+    campaign = ready(w.north, count=1)
+    seen = sending.fingerprint(campaign)
+    Campaign.objects.update(**change)
+    with refused("CHANGED"):
+        services.send_campaign(actor=w.owner, campaign=campaign, seen=seen)
+    with refused("CHANGED"):
+        services.schedule_campaign(actor=w.owner, campaign=campaign, at=later(), seen=seen)
+    seen = sending.fingerprint(now(campaign))
+    services.send_campaign(actor=w.owner, campaign=campaign, seen=seen)
+    assert len(sent(campaign)) == 1
+
+
+def test_another_audience_since_its_sender_looked_is_not_sent_to(w: World) -> None:
+    campaign, other = ready(w.north), mailing_list(w.north)
+    part = SegmentFactory(subaccount=w.north)
+    subscriber(other)
+    marks = [sending.fingerprint(campaign)]
+    for chosen, segment in ((other, None), (other, part)):
+        services.set_audience(
+            actor=w.owner, campaign=campaign, mailing_list=chosen, segment=segment
+        )
+        with refused("CHANGED"):
+            services.send_campaign(actor=w.owner, campaign=campaign, seen=marks[-1])
+        marks.append(sending.fingerprint(now(campaign)))
+    part.rules = {"match": "all", "rules": [{"field": "status", "test": "is_filled", "value": ""}]}
+    part.save()
+    with refused("CHANGED"):
+        services.send_campaign(actor=w.owner, campaign=campaign, seen=marks[-1])
 
 
 # what is settled
@@ -325,6 +375,80 @@ def test_unscheduling_forgets_who_would_have_got_it(w: World) -> None:
     assert sent(campaign) == []
 
 
+def test_what_is_being_sent_can_be_stopped_and_nobody_gets_it_twice(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 2)
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+
+    author = w.member("author").user
+
+    def stop(count: int) -> None:
+        if count == 1:
+            with refused("OUT_OF_SCOPE"):
+                services.stop_campaign(actor=author, campaign=campaign)
+            services.stop_campaign(actor=w.owner, campaign=campaign)
+
+    assert delivery.work_off(campaign.pk, progress=stop).state == "nothing"
+    assert states(campaign) == {"sent": 1}
+    found = now(campaign)
+    assert found.status == Campaign.Status.DRAFT
+    assert found.scheduled_at is found.scheduled_by is None
+    assert sent(campaign) == []
+    services.send_campaign(actor=w.owner, campaign=found)
+    assert len(sent(campaign)) == 2
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 3
+    assert AuditEvent.objects.filter(action="campaign.stopped").count() == 1
+
+
+def test_a_worker_that_another_was_faster_than_gives_nothing_back(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 1)
+    campaign = ready(w.north)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    found = delivery.work_off(
+        campaign.pk, progress=lambda count: Campaign.objects.update(status=Campaign.Status.SENT)
+    )
+    assert (found.state, found.done) == ("nothing", 1)
+
+
+@pytest.mark.parametrize("status", Campaign.ON_ITS_WAY)
+def test_what_is_a_day_late_goes_back_to_draft(w: World, status: str) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    pass_time(campaign, TOMORROW + timedelta(minutes=1))
+    Campaign.objects.update(status=status)
+    assert delivery.work_off(campaign.pk).state == "given back"
+    assert mail.outbox == []
+    assert now(campaign).status == Campaign.Status.DRAFT
+    assert "for more than a day" in now(campaign).problem
+    assert states(campaign) == {}
+
+
+def test_what_is_almost_a_day_late_or_takes_longer_is_sent(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    pass_time(campaign, TOMORROW - timedelta(minutes=1))
+    assert len(sent(campaign)) == 3
+    long = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=long, at=later())
+    pass_time(long, TOMORROW * 2)
+    first = long.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=first.pk).update(status="sent", at=timezone.now())
+    Campaign.objects.filter(pk=long.pk).update(status=Campaign.Status.SENDING)
+    assert len(sent(long)) == 2
+
+
+def test_where_addresses_are_masked_no_subject_merges_them(w: World) -> None:
+    campaign = ready(w.north, subject="For {{email}}")
+    assert list(sending.obstacles(campaign)) == []
+    services.set_address_masking(actor=w.owner, account=w.account, on=True)
+    with refused("MASKED"):
+        services.send_campaign(actor=w.owner, campaign=campaign)
+
+
 # the message
 
 
@@ -368,7 +492,17 @@ def test_a_name_with_a_line_break_stays_in_its_header(w: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["no", "a@b@c", "Ann <a@b.example>", "a@b.example, c@d.example"]
+    "address",
+    [
+        "no",
+        "a@b@c",
+        "Ann <a@b.example>",
+        "a@b.example, c@d.example",
+        "new\u017f@b.example",
+        "bücher@b.example",
+        "a@-\u00fc.example",
+        f"a@{'ü' * 63}.example",
+    ],
 )
 def test_a_sender_has_one_plain_address(w: World, address: str) -> None:
     campaign = ready(w.north)
@@ -382,7 +516,39 @@ def test_a_sender_has_one_plain_address(w: World, address: str) -> None:
         )
 
 
+def edit(campaign: Campaign, actor: Any, **values: Any) -> Campaign:
+    """Edit a draft, everything but ``values`` as it is."""
+    names = ("subject", "sender_name", "sender_email", "reply_to")
+    kept = {name: getattr(campaign, name) for name in names}
+    return services.edit_campaign(actor=actor, campaign=campaign, **{**kept, **values})
+
+
+def test_the_domain_of_a_sender_is_stored_as_mail_programs_write_it(w: World) -> None:
+    campaign = edit(ready(w.north, count=1), w.owner, sender_email="news@bücher.example")
+    assert campaign.sender_email == "news@xn--bcher-kva.example"
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    assert len(sent(campaign)) == 1
+    assert states(campaign) == {"sent": 1}
+
+
+def test_a_sender_that_cannot_be_written_fails_and_holds_nothing_up(w: World) -> None:
+    campaign = ready(w.north, count=2, sender_email="news@bücher.example")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    assert sent(campaign) == []
+    assert states(campaign) == {"failed": 2}
+    assert now(campaign).status == Campaign.Status.SENT
+    another = ready(w.south, sender_email="news@bücher.example")
+    with refused("NOT_AN_ADDRESS"):
+        services.send_test(actor=w.owner, campaign=another)
+
+
 # tests
+
+
+@override_settings(DEFAULT_FROM_EMAIL="The console <console@example.com>")
+def test_a_test_without_a_sender_comes_from_the_address_of_the_settings(w: World) -> None:
+    services.send_test(actor=w.owner, campaign=ready(w.north, sender_name="", sender_email=""))
+    assert mail.outbox[0].from_email == f"{w.north.name} <console@example.com>"
 
 
 def test_a_test_goes_to_whoever_asks_and_to_nobody_else(w: World) -> None:
@@ -548,6 +714,31 @@ def test_the_link_leads_to_the_configured_origin_whatever_the_host(w: World) -> 
 # segments
 
 
+ABOUT_ADDRESSES = {
+    "match": "all",
+    "rules": [{"field": "email", "test": "contains", "value": "reader"}],
+}
+
+
+def test_a_segment_about_addresses_is_no_audience_of_whoever_sees_them_masked(w: World) -> None:
+    full = w.member("full").user
+    campaign = ready(w.north)
+    on = campaign.mailing_list
+    part = SegmentFactory(subaccount=w.north, rules=ABOUT_ADDRESSES)
+    services.set_address_masking(actor=w.owner, account=w.account, on=True)
+    with refused("OUT_OF_SCOPE"):
+        services.set_audience(actor=full, campaign=campaign, mailing_list=on, segment=part)
+    services.set_audience(actor=w.owner, campaign=campaign, mailing_list=on, segment=part)
+    with refused("OUT_OF_SCOPE"):
+        services.set_audience(actor=full, campaign=campaign, mailing_list=on, segment=part)
+    with refused("OUT_OF_SCOPE"):
+        services.schedule_campaign(actor=full, campaign=campaign, at=later())
+    with refused("OUT_OF_SCOPE"):
+        services.send_campaign(actor=full, campaign=campaign)
+    services.set_audience(actor=full, campaign=campaign, mailing_list=on)
+    services.send_campaign(actor=full, campaign=campaign)
+
+
 def test_a_segment_of_another_list_is_no_audience(w: World) -> None:
     campaign = ready(w.north)
     other = SegmentFactory(subaccount=w.north, mailing_list=mailing_list(w.north))
@@ -563,6 +754,26 @@ def test_a_joined_contact_is_not_added_to_what_is_being_sent(w: World) -> None:
     services.send_campaign(actor=w.owner, campaign=campaign)
     join(newcomer, campaign.mailing_list)
     assert newcomer.email not in sent(campaign)
+
+
+def test_copies_are_cleaned_once_more(w: World) -> None:
+    rows = [{**new_row("<p>Hello</p>"), "html": "<p>Hello</p><script>x</script>"}]
+    campaign, draft = ready(w.north, rows=rows), CampaignFactory(subaccount=w.north)
+    template = MessageTemplateFactory(subaccount=w.north, rows=rows)
+    made = (
+        services.use_template(actor=w.owner, campaign=draft, template=template),
+        services.duplicate_campaign(actor=w.owner, campaign=campaign, name="Again"),
+        services.share_campaign(actor=w.owner, campaign=campaign, subaccount=w.south),
+    )
+    for found in made:
+        assert [row["html"] for row in found.rows] == ["<p>Hello</p>"]
+
+
+def test_a_refusal_names_the_place_that_is_in_the_way(w: World) -> None:
+    campaign = ready(w.north)
+    services.archive_subaccount(actor=w.owner, subaccount=w.south)
+    with pytest.raises(Invalid, match=f"^{w.south.name} is archived"):
+        services.share_campaign(actor=w.owner, campaign=campaign, subaccount=w.south)
 
 
 def test_copies_keep_the_words_and_drop_what_is_over(w: World) -> None:
@@ -581,6 +792,21 @@ def test_copies_keep_the_words_and_drop_what_is_over(w: World) -> None:
     assert shared.rows == campaign.rows
     assert shared.mailing_list is shared.template is shared.segment is None
     assert shared.sender_email == shared.reply_to == ""
+
+
+def test_a_guest_of_one_campaign_makes_no_others(w: World) -> None:
+    guest = w.member("author", w.south).user
+    campaign = ready(w.north)
+    services.give_guest_access(
+        actor=w.owner,
+        user=guest,
+        obj=campaign,
+        permissions=["access_campaigns", "create_campaigns"],
+    )
+    edit(campaign, guest, subject="By a guest")
+    with refused("OUT_OF_SCOPE"):
+        services.duplicate_campaign(actor=guest, campaign=campaign, name="Another")
+    assert not Campaign.objects.filter(name="Another").exists()
 
 
 def test_what_was_sent_is_archived_and_not_deleted(w: World) -> None:

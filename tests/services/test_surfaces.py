@@ -232,6 +232,7 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "unschedule_campaign": lambda s: services.unschedule_campaign(
         actor=s.actor, campaign=_campaign(s)
     ),
+    "stop_campaign": lambda s: services.stop_campaign(actor=s.actor, campaign=_campaign(s)),
 }
 #: what archiving is tried on, by the permission that it needs
 ITEMS: dict[str, Callable[[World], Any]] = {
