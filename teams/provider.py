@@ -45,7 +45,7 @@ Fact = tuple[Row, Facts]
 TEAMS_OFF = "teams_off"
 
 #: of an account's details, what pages show
-SHOWN = ("slug", "name", "edition", "owner_id", "accent")
+SHOWN = ("slug", "name", "edition", "owner_id", "accent", "masks_addresses")
 
 _LIMITS = {
     TeamMode.OFF: frozenset[str](),
