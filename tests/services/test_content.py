@@ -259,8 +259,8 @@ def test_values_are_escaped_and_fill_in_nothing_else() -> None:
 
 
 def test_a_value_stays_inside_its_attribute() -> None:
-    rows = [row("a", clean_html('<a href="https://x.example/?n={{first_name}}">x</a>'))]
-    assert 'n=&quot; onclick=&quot;x"' in as_html(rows, {"first_name": '" onclick="x'})
+    rows = [row("a", clean_html('<img src="https://x.example/a.png" alt="{{first_name}}">'))]
+    assert 'alt="&quot; onclick=&quot;x"' in as_html(rows, {"first_name": '" onclick="x'})
 
 
 def test_what_is_not_known_stays_and_what_is_empty_is_replaced() -> None:
