@@ -215,7 +215,7 @@ class Registry:
             follows=follows,
             through=through,
         )
-        from permissions import grants  # noqa: PLC0415  (grants imports this module)
+        from permissions import grants  # noqa: PLC0415  (a cycle: grants asks the registry, which has it purge what hosts delete)
 
         grants.purge_on_delete(model_class)
         return resource
