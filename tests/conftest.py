@@ -32,6 +32,16 @@ hypothesis.settings.register_profile("long", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run browser tests last: Playwright leaves an event loop running in the tests' thread.
+
+    Django keeps one connection per thread or event loop, so a test of async code would
+    meet a second connection there, and SQLite's lock. xdist hands tests out in this order.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Add up what tests counted with ``record_property``; xdist brings it along."""
     counted: dict[str, int] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -105,17 +103,7 @@ def test_unguarded_objects_are_denied() -> None:
         assert not w.owner.has_perm("teams.send_campaigns", obj)
 
 
-@pytest.fixture
-def no_running_loop() -> Iterator[None]:
-    """Hide the event loop that a browser test before left running in this thread."""
-    # the functions that asyncio itself offers to whoever runs loops by hand
-    running = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(running)
-
-
-def test_ahas_perm_agrees(no_running_loop: None) -> None:
+def test_ahas_perm_agrees() -> None:
     w = world("emma_hq")
     user = w.member("author").user
     backend = PermissionBackend()
