@@ -93,14 +93,14 @@ run: ## Serve the console with demo data on http://127.0.0.1:8000/ (PORT=8000)
 PYTEST ?=
 
 test: $(DEV_INSTALLED) ## Run every test on SQLite, and what a database has a say in on PostgreSQL
-	@sqlite=passed; postgres=passed; browser="in Chromium"; select=""; \
+	@sqlite=passed; postgres=passed; browser="in Chromium"; select="not deep"; \
 	if ! $(FIND_CHROMIUM) >/dev/null; then \
-		browser="skipped: no Chromium"; select="not browser"; \
+		browser="skipped: no Chromium"; select="not browser and not deep"; \
 	fi; \
 	echo "== SQLite (browser tests: $$browser)"; \
 	env -u DATABASE_URL $(PY) -m pytest -n auto -m "$$select" $(PYTEST) || sqlite=FAILED; \
 	echo "== PostgreSQL"; \
-	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "not browser and not once" $(PYTEST) \
+	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "not browser and not once and not deep" $(PYTEST) \
 		|| postgres=FAILED; \
 	echo; \
 	echo "SQLite: $$sqlite. Browser tests: $$browser. PostgreSQL: $$postgres."; \

@@ -62,7 +62,21 @@ PAGES = {
     ],
     "response_only": ["/", "/access/", "/teams/result/", "/teams/result/{result}/change/"],
 }
-SIZES = {"wide": (1366, 900), "narrow": (390, 844)}
+WIDE, NARROW = {"width": 1366, "height": 900}, {"width": 390, "height": 844}
+#: how a page is looked at: every rule at both widths, contrast in light and dark at each of them
+LOOKS: tuple[tuple[dict[str, int], str, dict[str, Any] | None], ...] = (
+    (WIDE, "light", None),
+    (WIDE, "dark", {"runOnly": ["color-contrast"]}),
+    (NARROW, "dark", None),
+    (NARROW, "light", {"runOnly": ["color-contrast"]}),
+)
+#: pages to a test, so that two workers share them evenly
+BATCH = 8
+BATCHES = [
+    pytest.param(who, urls[at : at + BATCH], id=f"{who}-{at // BATCH + 1}")
+    for who, urls in PAGES.items()
+    for at in range(0, len(urls), BATCH)
+]
 
 
 @pytest.fixture
@@ -78,6 +92,16 @@ def sign_in(page: Any, address: str, login: str) -> None:
     page.click("[type=submit]")
 
 
+def open_page(browser: Any) -> tuple[Any, list[str]]:
+    """Return a new page that shows changes at once, and the list of what its console says."""
+    context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    return page, said
+
+
 def faults(page: Any, said: list[str]) -> list[Any]:
     """Return what is wrong with the page in front of us; ``said`` is what its console said."""
     # a refused page says 403 on the console of the browser; nothing else may be said
@@ -86,30 +110,27 @@ def faults(page: Any, said: list[str]) -> list[Any]:
         for line in said
         if line.startswith(("error", "warning")) and "403 (Forbidden)" not in line
     ]
-    overflow = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    if overflow:
-        found.append(("overflow", overflow))
-    for violation in Axe().run(page).response["violations"]:
-        nodes = [node["html"][:160] for node in violation["nodes"][:3]]
-        found.append((violation["id"], nodes))
+    for size, scheme, options in LOOKS:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if overflow:
+            found.append(("overflow", size["width"], overflow))
+        for violation in Axe().run(page, options=options).response["violations"]:
+            nodes = [node["html"][:160] for node in violation["nodes"][:3]]
+            found.append((violation["id"], size["width"], scheme, nodes))
+    page.set_viewport_size(WIDE)
     said.clear()  # axe itself writes inline styles, which the policy blocks
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("who", PAGES)
-def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
-    world: Any, live_server: Any, browser: Any, who: str, size: str, scheme: str
+@pytest.mark.parametrize(("who", "urls"), BATCHES)
+def test_pages_are_accessible_silent_and_fit(
+    world: Any, live_server: Any, browser: Any, who: str, urls: list[str]
 ) -> None:
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page, said = open_page(browser)
     sign_in(page, live_server.url, world.people[who].username)
     guest = guest_of(world, world.rows["mailinglist"], "access_audience", "view_contacts")
     keys = {
@@ -124,37 +145,31 @@ def test_pages_are_accessible_silent_and_fit(  # noqa: PLR0917  (fixtures)
         "result": world.rows["result"].pk,
     }
     wrong: list[Any] = []
-    for url in PAGES[who]:
-        page.goto(live_server.url + url.format(**keys), wait_until="networkidle")
+    for url in urls:
+        page.goto(live_server.url + url.format(**keys))
         wrong += [(url, fault) for fault in faults(page, said)]
     assert wrong == []
-    context.close()
+    page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
 def test_the_bulk_confirmation_is_accessible_silent_and_fits(
-    world: Any, live_server: Any, browser: Any, size: str, scheme: str
+    world: Any, live_server: Any, browser: Any
 ) -> None:
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page, said = open_page(browser)
     sign_in(page, live_server.url, world.people["administrator"].username)
     page.goto(f"{live_server.url}/auth/user/")
     for name in ("Administrator One", "Author One", "Full One"):
         page.get_by_label(f"Choose {name}").check()
     page.select_option("select[name=action]", "suspend")
     page.locator(".actions button").first.click()
-    assert page.get_by_role("heading", name="Suspend 3 people").is_visible()
+    expect(page.get_by_role("heading", name="Suspend 3 people")).to_be_visible()
     assert faults(page, said) == []
     page.get_by_role("button", name="Leave 1 out").click()
+    expect(page.get_by_role("heading", name="Suspend 2 people")).to_be_visible()
     assert faults(page, said) == []
     page.get_by_role("button", name="Suspend 2 people").click()
     expect(page.get_by_text("Author One and Full One were suspended.")).to_be_visible()
-    context.close()
+    page.context.close()
 
 
 def test_sign_in_switch_and_sign_out_without_script(

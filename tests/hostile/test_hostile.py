@@ -18,10 +18,23 @@ CASES = [
     for edition, people in INSIDE.items()
     for who in people
 ]
-#: whose reach differs most: they try both databases, the others one (make hostile: all try both)
-ON_BOTH = ("owner", "manager", "guest", "marketer_limited")
+#: whose reach differs most: ``make test`` sends them, ``make hostile`` everybody to both databases
+SENT = {
+    "emma_hq": ("manager", "administrator", "response_only", "guest"),
+    "sailthru": ("owner", "marketer_limited", "custom"),
+}
+#: of these, the ones that PostgreSQL meets in ``make test`` too
+ON_BOTH = ("guest", "marketer_limited")
+
+
+def _marks(edition: str, who: str) -> list[pytest.MarkDecorator]:
+    if who in ON_BOTH:
+        return []
+    return [pytest.mark.once] if who in SENT[edition] else [pytest.mark.deep]
+
+
 TRIALS = [
-    pytest.param(edition, who, site, model, marks=[] if who in ON_BOTH else [pytest.mark.once])
+    pytest.param(edition, who, site, model, marks=_marks(edition, who))
     for edition, people in INSIDE.items()
     for who in people
     for site, model in MODELS
