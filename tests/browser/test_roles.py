@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_pages import SIZES, sign_in
+from tests.browser.test_pages import NARROW, WIDE, sign_in
 from tests.console.conftest import build
 
 pytestmark = pytest.mark.browser
@@ -34,12 +34,11 @@ def world(transactional_db: Any) -> Any:
     return build()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_header_and_first_column_stay(
-    world: Any, live_server: Any, browser: Any, size: str
+    world: Any, live_server: Any, browser: Any, size: dict[str, int]
 ) -> None:
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(viewport=size)
     page = context.new_page()
     sign_in(page, live_server.url, world.people["owner"].username)
     page.goto(f"{live_server.url}/roles/")
