@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from permissions import access
 from permissions.audit import label_of
-from permissions.policy import TOP, PlaceId
+from permissions.policy import TOP, Holding, PlaceId
 from permissions.profile import Profile, Tenant
 from teams import selectors
 from teams.editions import get
@@ -166,18 +166,8 @@ class Desk:
         """Return the person's highest role here: in the chosen subaccount, or in the account."""
         if self.is_owner:
             return Chip(str(self.edition.owner_label), "owner")
-        place = self.place.pk if self.place else None
-        roles = [
-            holding
-            for holding in self.tenant.standing.holdings
-            if holding.source.kind == "role"
-            and (place is None or holding.reach.places is None or place in holding.reach.places)
-        ]
-        if not roles:
-            return Chip("Guest", "plain")
-        best = max(roles, key=lambda h: (h.rank or 0, h.reach.top))
-        spec = role_spec(self.edition, best.source.name)
-        return Chip(best.source.label, role_kind(spec, at_account=best.reach.top))
+        best = highest(self.tenant, self.place.pk if self.place else None)
+        return chip_of(self.edition, best) if best else Chip("Guest", "plain")
 
     @property
     def logo(self) -> str:
@@ -233,6 +223,22 @@ def initials(text: str) -> str:
     """Return up to two letters that stand for a name."""
     words = [w for w in text.replace("&", " ").split() if w[:1].isalnum()]
     return "".join(w[0] for w in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+def highest(tenant: Tenant, place: Any = None) -> Holding | None:
+    """Return the highest role somebody has in ``place``, or anywhere; None for a guest."""
+    roles = [
+        holding
+        for holding in tenant.standing.holdings
+        if holding.source.kind == "role" and (place is None or place in holding.reach)
+    ]
+    return max(roles, key=lambda h: (h.rank or 0, h.reach.top), default=None)
+
+
+def chip_of(edition: Edition, holding: Holding) -> Chip:
+    """Return the role behind ``holding`` as a page shows it."""
+    spec = role_spec(edition, holding.source.name)
+    return Chip(holding.source.label, role_kind(spec, at_account=holding.reach.top))
 
 
 def role_spec(edition: Edition, codename: str) -> RoleSpec | None:

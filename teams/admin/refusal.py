@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.utils import timezone
-
-from permissions import grants
-from permissions.audit import label_of
 from permissions.errors import Missing, Refused
-from teams import selectors
-from teams.admin.desk import Chip, Desk, role_kind, role_spec
-from teams.models import Membership
-from teams.rights import role_bundle
+from teams.admin.desk import Chip, Desk, chip_of, highest
+from teams.models import Subaccount
+from teams.who import access_of
 
 HELPERS = 3
 
@@ -41,40 +37,26 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
     }
 
 
-def helpers(desk: Desk, missing: tuple[Missing, ...] | Any) -> list[Helper]:
-    """Return who holds what is missing, nearest first; the owner last and always."""
+def helpers(desk: Desk, missing: Sequence[Missing]) -> list[Helper]:
+    """Return who holds all that is missing where it is missing, nearest first; the owner last.
+
+    Guests are left out: they have no role there.
+    """
+    if desk.is_owner:
+        return []
     account = desk.account
-    names = {name: pk for pk, name in desk.place_names.items()}
-    place = names.get(missing[0].place) if missing else None
-    rows = (
-        Membership.objects.filter(
-            selectors.works_in(place),
-            grants.active(timezone.now()),
-            account=account,
-            status=Membership.Status.ACTIVE,
-            user__is_active=True,
-        )
-        .exclude(user=desk.user)
-        .exclude(role="")
-        .select_related("user", "subaccount")[:200]
-        if place is not None
-        else ()
-    )
-    found = []
-    for membership in rows:
-        spec = role_spec(desk.edition, membership.role)
-        if spec is None:
+    owner = Helper(account.owner, Chip(str(desk.edition.owner_label), "owner"), account.name)
+    named = missing[0].place if missing else ""
+    place = next((pk for pk, name in desk.place_names.items() if name == named), None)
+    if place is None:
+        return [owner]
+    wanted = {line.permission for line in missing}
+    nearest = []
+    # who can do most comes first there, and here last
+    for one in reversed(access_of(Subaccount.objects.get(pk=place), wanted)):
+        holding = highest(one.profile.tenants[account.pk], place)
+        if holding is None or one.person in (desk.user, account.owner) or set(one.held) != wanted:
             continue
-        bundle = role_bundle(account.edition, membership.role, membership.is_primary_contact)
-        held = {p for kind in bundle.values() for p, condition in kind.items() if not condition}
-        if all(m.permission in held for m in missing):
-            at_account = membership.is_account_level
-            where = desk.account.name if at_account else desk.place_names.get(place, "")
-            chip = Chip(str(spec.label), role_kind(spec, at_account=at_account))
-            found.append((at_account, spec.rank or 0, Helper(membership.user, chip, where)))
-    found.sort(key=lambda item: (item[0], item[1], label_of(item[2].person)))
-    nearest = [helper for _, _, helper in found[: HELPERS - 1]]
-    if not desk.is_owner:
-        chip = Chip(str(desk.edition.owner_label), "owner")
-        nearest.append(Helper(account.owner, chip, account.name))
-    return nearest
+        where = account.name if holding.reach.top else named
+        nearest.append(Helper(one.person, chip_of(desk.edition, holding), where))
+    return [*nearest[: HELPERS - 1], owner]
