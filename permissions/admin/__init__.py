@@ -4,6 +4,7 @@ Not imported by the app itself: a project that has no admin needs none of it.
 """
 
 from permissions.admin.bulk import BulkVerb, Effect
+from permissions.admin.checks import check_admins
 from permissions.admin.filters import ScopedFilter, ScopedRelatedFilter
 from permissions.admin.forms import ScopedForm
 from permissions.admin.inlines import ScopedStackedInline, ScopedTabularInline
@@ -22,6 +23,7 @@ __all__ = [
     "ScopedTabularInline",
     "Verb",
     "VerbForm",
+    "check_admins",
     "key_of",
     "row_of",
     "rows_of",

@@ -25,13 +25,18 @@ LOOPHOLES = {
 
 @register(Tags.admin)
 def check_scoped_sites(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
-    """Refuse an unscoped ModelAdmin on any site that says ``faces_tenants``."""
+    """Refuse a scoped admin with a way around its scope, on any site, and an unscoped one on a
+    site that says ``faces_tenants``."""
     if getattr(settings, "ROOT_URLCONF", None):
         import_module(settings.ROOT_URLCONF)  # where sites are made and filled
     found: list[CheckMessage] = []
     for site in all_sites:
-        if getattr(site, "faces_tenants", False):
-            found += check_admins(site._registry.values())
+        faces_tenants = getattr(site, "faces_tenants", False)
+        found += check_admins(
+            model_admin
+            for model_admin in site._registry.values()
+            if faces_tenants or isinstance(model_admin, ScopedModelAdmin)
+        )
     return found
 
 

@@ -18,6 +18,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -83,11 +84,14 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows this person may see: those on which they hold ``view_permission``.
 
-        Raises NotImplementedError without one: there is no scope that would be right to assume. A
-        system check finds it before any request does.
+        Raises ImproperlyConfigured without one, as Django's views do without a queryset: no scope
+        would be right to assume. A system check (E055) finds it before any request does.
         """
         if not self.view_permission:
-            raise NotImplementedError(f"{type(self).__name__} has no scope: override scope().")
+            raise ImproperlyConfigured(
+                f"{type(self).__name__} does not say which rows a person may see: name its "
+                "view_permission, or override scope() and may_enter()."
+            )
         return access.visible(self.model._default_manager.all(), request.user, self.view_permission)
 
     def may_enter(self, request: HttpRequest) -> bool:

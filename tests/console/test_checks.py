@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 
 from permissions.admin import ScopedModelAdmin, ScopedRelatedFilter, ScopedTabularInline
-from permissions.admin.checks import check_admins
+from permissions.admin.checks import check_admins, check_scoped_sites
 from teams.admin import console
 from teams.admin.matrix import areas, columns
 from teams.catalogue import ACCESS_AUDIENCE, ACCESS_CAMPAIGNS, CREATE_CAMPAIGNS
@@ -62,6 +64,22 @@ def test_an_admin_that_names_no_rows_is_refused_at_the_start() -> None:
     assert check_admins([full(MailingList, console)]) == []
 
 
+@pytest.fixture
+def elsewhere() -> Iterator[Any]:
+    """Return another site, which is empty again when the next test asks all sites."""
+    site = admin.AdminSite(name="elsewhere")
+    yield site
+    site._registry.clear()
+
+
+def test_a_scoped_admin_is_checked_on_any_site(elsewhere: Any) -> None:
+    elsewhere.register(Campaign, type("Bare", (ScopedModelAdmin,), {}))
+    elsewhere.register(MailingList, admin.ModelAdmin)
+    assert [m.id for m in check_scoped_sites()] == ["permissions.E055"]
+    elsewhere.faces_tenants = True  # now the unscoped one is refused as well
+    assert {m.id for m in check_scoped_sites()} == {"permissions.E050", "permissions.E055"}
+
+
 def test_scoped_parts_are_accepted() -> None:
     options = {
         "view_permission": ACCESS_CAMPAIGNS,
@@ -78,7 +96,7 @@ def test_an_admin_without_a_scope_shows_nothing(rf: Any, world: Any) -> None:
     request.user = world.people["owner"]
     bare = ScopedModelAdmin(Campaign, console)
     assert not bare.may_enter(request)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(ImproperlyConfigured, match=r"name its view_permission"):
         bare.get_queryset(request)
 
 
@@ -86,12 +104,12 @@ def test_related_rows_are_those_of_the_related_admin(rf: Any, world: Any) -> Non
     request = rf.get("/")
     request.user = world.people["manager"]
     request.session = {}
-    campaigns = console._registry[Campaign]
+    campaigns: Any = console._registry[Campaign]
     field = Campaign._meta.get_field("mailing_list")
-    offered = campaigns.formfield_for_foreignkey(field, request).queryset  # type: ignore[union-attr]
+    offered = campaigns.formfield_for_foreignkey(field, request).queryset
     assert list(offered) == [world.rows["mailinglist"]]
     account = Campaign._meta.get_field("account")  # no admin on this site: nothing to choose
-    assert not campaigns.formfield_for_foreignkey(account, request).queryset  # type: ignore[union-attr]
+    assert not campaigns.formfield_for_foreignkey(account, request).queryset
 
 
 @pytest.mark.parametrize("codename", EDITIONS)
