@@ -53,23 +53,40 @@ def entry(desk: Desk, event: AuditEvent, names: dict[str, str]) -> Entry:
     )
 
 
-def sentence(  # noqa: PLR0912  (a table of actions, one sentence each)
-    desk: Desk, event: AuditEvent, names: dict[str, str]
-) -> str:
+#: what was done, to follow the actor's name: actions that one sentence tells
+SENTENCES = {
+    "member.suspended": "suspended {person}.",
+    "member.reactivated": "reactivated {person}.",
+    "contact.changed": "changed the primary contact of {subject}.",
+    "guest.given": "gave {person} guest access to {subject}.",
+    "guest.withdrawn": "withdrew guest access to {subject} from {person}.",
+    "subaccount.created": "created {subject}.",
+    "subaccount.renamed": "renamed {before} to {after}.",
+    "subaccount.archived": "archived {subject}.",
+    "subaccount.restored": "restored {subject}.",
+    "account.themed": "changed the colour of {subject}.",
+    "team.created": "created the team {subject}.",
+    "team.joined": "put {person} into {subject}.",
+    "team.left": "took {person} out of {subject}.",
+    "team.given": "shared {subject} with {name}.",
+    "team.withdrawn": "stopped sharing {subject} with {name}.",
+}
+
+
+def sentence(desk: Desk, event: AuditEvent, names: dict[str, str]) -> str:
     """Return what was done, to follow the actor's name; ``names`` are people's, by login."""
     data, subject = event.data, _subject(desk, event)
     login = _login(event.subject_label)
     person = str(data.get("person") or _person(data) or names.get(login) or login or "somebody")
+    if event.action in SENTENCES:
+        known = {key: data.get(key) for key in ("before", "after", "name")}
+        return SENTENCES[event.action].format(person=person, subject=subject, **known)
     match event.action:
         case "member.added":
             return f"made {person} {_role(desk, data)} of {_place(desk, data)}."
         case "member.removed":
             before = data.get("before", {})
             return f"removed {before.get('person', person)} from {_place(desk, before)}."
-        case "member.suspended":
-            return f"suspended {person}."
-        case "member.reactivated":
-            return f"reactivated {person}."
         case "role.changed":
             before, after = data.get("before", {}), data.get("after", {})
             return (
@@ -77,43 +94,13 @@ def sentence(  # noqa: PLR0912  (a table of actions, one sentence each)
                 f"{_place(desk, after)}. Was {_role(desk, before)}."
             )
         case "reach.changed":
-            after = data.get("after", {})
-            who = after.get("person")
-            return (
-                f"changed which subaccounts {who} manages."
-                if who
-                else "manages one more subaccount."
-            )
+            who = data.get("after", {}).get("person")
+            changed = f"changed which subaccounts {who} manages."
+            return changed if who else "manages one more subaccount."
         case "permission.toggled":
             toggle = {t.codename: str(t.label) for t in desk.edition.toggles}
             name = toggle.get(data.get("toggle", ""), "an optional permission")
             return f"switched {name} {'on' if data.get('after') else 'off'} for {person}."
-        case "contact.changed":
-            return f"changed the primary contact of {subject}."
-        case "guest.given":
-            return f"gave {person} guest access to {subject}."
-        case "guest.withdrawn":
-            return f"withdrew guest access to {subject} from {person}."
-        case "subaccount.created":
-            return f"created {subject}."
-        case "subaccount.renamed":
-            return f"renamed {data.get('before')} to {data.get('after')}."
-        case "subaccount.archived":
-            return f"archived {subject}."
-        case "subaccount.restored":
-            return f"restored {subject}."
-        case "account.themed":
-            return f"changed the colour of {subject}."
-        case "team.created":
-            return f"created the team {subject}."
-        case "team.joined":
-            return f"put {person} into {subject}."
-        case "team.left":
-            return f"took {person} out of {subject}."
-        case "team.given":
-            return f"shared {subject} with {data.get('name')}."
-        case "team.withdrawn":
-            return f"stopped sharing {subject} with {data.get('name')}."
         case "write.refused":
             return str(data.get("message") or "was refused something.").replace("You ", "", 1)
         case _:
