@@ -34,26 +34,25 @@ def flushable(databases: Any = ("default",)) -> Iterator[None]:
 
 
 # the hook around the flush has a private name, which the stubs leave out
-_Flushing: Any = test.TransactionTestCase
+_Django: Any = test.TransactionTestCase
+_plain = _Django._fixture_teardown
 
 
-class TransactionTestCase(_Flushing):  # type: ignore[misc]  # typed, its super() has no such hook
+def _flushing(self: Any) -> None:
+    """Tear down as Django does; where that flushes, let it flush the audit as well."""
+    if isinstance(self, test.TestCase):  # rolls back, never flushes
+        _plain(self)
+        return
+    with flushable(self._databases_names(include_mirrors=False)):
+        _plain(self)
+
+
+class TransactionTestCase(test.TransactionTestCase):
     """Django's, able to flush the audit."""
 
-    def _fixture_teardown(self) -> None:
-        with flushable(self._databases_names(include_mirrors=False)):
-            super()._fixture_teardown()
+    _fixture_teardown = _flushing
 
 
 def pytest_configure(config: Any) -> None:
     """Let every transactional test of the session flush the audit."""
-    plain = _Flushing._fixture_teardown
-
-    def teardown(self: Any) -> None:
-        if isinstance(self, test.TestCase):  # rolls back, never flushes
-            plain(self)
-            return
-        with flushable(self._databases_names(include_mirrors=False)):
-            plain(self)
-
-    _Flushing._fixture_teardown = teardown
+    _Django._fixture_teardown = _flushing

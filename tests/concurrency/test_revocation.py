@@ -14,6 +14,7 @@ from django.db import connection
 
 from teams import services
 from teams.factories import AccountFactory, MembershipFactory, SubaccountFactory
+from teams.models import Membership
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,23 +77,23 @@ class Other:
 
 
 @pytest.fixture
-def member() -> object:
+def member() -> Membership:
     account = AccountFactory(edition="emma_hq")
     subaccount = SubaccountFactory(account=account)
     return MembershipFactory(account=account, subaccount=subaccount, role="full")
 
 
 @pytest.fixture
-def other(member: object) -> Iterator[Other]:
-    process = Other(member.user_id, member.subaccount_id)  # type: ignore[attr-defined]
+def other(member: Membership) -> Iterator[Other]:
+    process = Other(member.user_id, member.subaccount_id)
     yield process
     process.close()
 
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_another_process_denies_at_the_next_check(member: object, other: Other) -> None:
-    owner = member.account.owner  # type: ignore[attr-defined]
+def test_another_process_denies_at_the_next_check(member: Membership, other: Other) -> None:
+    owner = member.account.owner
     assert other.ask("send_campaigns") == ("allowed", "True")
     assert other.ask("export_contacts") == ("not_held", "False")
 

@@ -326,7 +326,7 @@ def tenancy() -> resources.Registry:
 def test_wrong_registrations() -> None:
     """Each mistake is told apart, and its message says what to do."""
     registry = tenancy()
-    for wrong, message in (
+    mistakes: tuple[tuple[dict[str, Any], str], ...] = (
         ({"parent": ""}, r"name the foreign keys"),
         ({"parent": "note"}, r"leads nowhere at 'note'.*name the foreign keys"),
         ({"parent": "subaccounts"}, r"leads nowhere at 'subaccounts'.*name the foreign keys"),
@@ -340,9 +340,10 @@ def test_wrong_registrations() -> None:
             {"parent": "subaccount", "guest": frozenset({"fly_rockets"})},
             r"'fly_rockets', which the catalogue does not declare",
         ),
-    ):
+    )
+    for wrong, message in mistakes:
         with pytest.raises(ImproperlyConfigured, match=message):
-            registry.register("crm.Unguarded", **wrong)  # type: ignore[arg-type]
+            registry.register("crm.Unguarded", **wrong)
         assert Unguarded not in registry
     registry.register("crm.Unguarded", parent="subaccount")
     with pytest.raises(ImproperlyConfigured, match=r"registered twice; remove one"):
