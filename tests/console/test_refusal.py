@@ -8,9 +8,11 @@ import pytest
 from django.test import RequestFactory
 
 from permissions.errors import Missing
+from teams import services
 from teams.admin.desk import Desk
 from teams.admin.refusal import helpers
 from teams.factories import MembershipFactory, UserFactory
+from teams.who import who_can
 from tests.services.world import World, world
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +60,10 @@ def test_holders_by_custom_role_and_by_switch_are_named() -> None:
 
 def test_guests_and_the_reader_are_not_named() -> None:
     w = world("emma_hq")
-    reader = w.member("full").user
-    assert [person for person, _chip, _where in named(w, reader, "send_campaigns")] == [w.owner]
-    assert named(w, w.owner, "send_campaigns") == []
+    reader, guest = w.member("full").user, w.member("author", w.south).user
+    services.give_guest_access(
+        actor=w.owner, user=guest, obj=w.north, permissions=["create_campaigns"]
+    )
+    assert guest in [one.person for one in who_can("create_campaigns", w.north)]
+    assert [person for person, _chip, _where in named(w, reader, "create_campaigns")] == [w.owner]
+    assert named(w, w.owner, "create_campaigns") == []
