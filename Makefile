@@ -92,7 +92,7 @@ run: ## Serve the console with demo data on http://127.0.0.1:8000/ (PORT=8000)
 # Extra arguments of pytest, e.g. make test PYTEST="-k policy"
 PYTEST ?=
 
-test: $(DEV_INSTALLED) ## Run every test on SQLite, and what a database has a say in on PostgreSQL
+test: $(DEV_INSTALLED) ## Run the tests on SQLite, and what a database has a say in on PostgreSQL
 	@sqlite=passed; postgres=passed; browser="in Chromium"; select="not deep"; \
 	if ! $(FIND_CHROMIUM) >/dev/null; then \
 		browser="skipped: no Chromium"; select="not browser and not deep"; \
