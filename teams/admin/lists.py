@@ -15,10 +15,11 @@ from permissions.admin import VerbForm
 from permissions.errors import Invalid
 from teams import services
 from teams.admin import words
+from teams.admin.export_verbs import ExportList
 from teams.admin.forms import NameForm, OfferedField, offer
+from teams.admin.import_verbs import UploadToList
 from teams.admin.resources import ResourceAdmin
 from teams.admin.site import console
-from teams.admin.transfer_verbs import LIST_VERBS
 from teams.admin.uses import uses_of
 from teams.admin.work import CreateWork, WorkVerb
 from teams.catalogue import (
@@ -184,7 +185,15 @@ class MailingListAdmin(ResourceAdmin):
     empty_text = "There is no list yet that you may see. Whoever works with the audience adds one."
 
     list_display: Any = ("name_cell", "kind_cell", "place_cell", "created_cell")
-    verbs = (CreateList, *LIST_VERBS, RenameList, ChangeType, DeleteList, *ResourceAdmin.verbs)
+    verbs = (
+        CreateList,
+        UploadToList,
+        ExportList,
+        RenameList,
+        ChangeType,
+        DeleteList,
+        *ResourceAdmin.verbs,
+    )
 
     @admin.display(description="Type", ordering="kind")
     def kind_cell(self, obj: Any) -> str:

@@ -16,15 +16,14 @@ from permissions.admin import Verb
 from permissions.errors import Invalid, NotFound
 from permissions.resources import registry
 from teams import services
-from teams.admin import words
+from teams.admin import export_verbs, import_verbs, words
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.resources import PlaceFilter
 from teams.admin.site import console
-from teams.admin.transfer_verbs import EXPORT_VERBS, IMPORT_VERBS, export_response
 from teams.catalogue import ADD_CONTACTS, EXPORT_CONTACTS
 from teams.models import ContactExport, ContactImport, MailingList
-from teams.services.exports import file_name
+from teams.services.export_rows import file_name
 
 _KINDS = {
     "preview": "draft",
@@ -129,7 +128,7 @@ class ContactImportAdmin(TransferAdmin):
     empty_text = "You have imported no contacts yet. An import begins with a CSV file."
 
     list_display: Any = ("title_cell", "place_cell", "state_cell", "rows_cell", "created_cell")
-    verbs: tuple[type[Verb], ...] = IMPORT_VERBS
+    verbs: tuple[type[Verb], ...] = import_verbs.VERBS
 
     @admin.display(description="File")
     def title_cell(self, obj: Any) -> str:
@@ -168,7 +167,7 @@ class ContactExportAdmin(TransferAdmin):
     empty_text = "You have exported no contacts yet. What you export is listed here."
 
     list_display: Any = ("title_cell", "place_cell", "state_cell", "rows_cell", "created_cell")
-    verbs: tuple[type[Verb], ...] = EXPORT_VERBS
+    verbs: tuple[type[Verb], ...] = export_verbs.VERBS
 
     @admin.display(description="Export")
     def title_cell(self, obj: Any) -> str:
@@ -213,5 +212,5 @@ class ContactExportAdmin(TransferAdmin):
         except Invalid as error:
             messages.error(request, error.message)
             return HttpResponseRedirect("../change/")
-        response: HttpResponse = export_response(FileResponse(file.open("rb")), obj)
+        response: HttpResponse = export_verbs.export_response(FileResponse(file.open("rb")), obj)
         return response

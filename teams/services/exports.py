@@ -1,23 +1,17 @@
 """Taking contacts out as CSV: those, and only those, on which the person holds Export contacts.
 
-Without Export PII in the subaccount a file holds MD5 hashes in place of addresses, and no address
-in any other cell. What a file may hold is settled when it is written, and asked again when it is
-handed out.
+What a file may hold is settled when it is written, and asked again when it is handed out; see
+``export_rows`` for what that is without Export PII.
 """
 
 from __future__ import annotations
 
-import hashlib
-import html
-import re
 import tempfile
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote
 
 from django.db import connection, connections
 from django.db.models import QuerySet
@@ -28,11 +22,9 @@ from permissions.errors import Invalid, OutOfScope, Refused
 from permissions.resources import registry
 from teams.background import task
 from teams.catalogue import EXPORT_CONTACTS, EXPORT_PII
-from teams.csv_files import written
 from teams.models import (
     Contact,
     ContactExport,
-    CustomField,
     ListMembership,
     MailingList,
     Segment,
@@ -40,7 +32,8 @@ from teams.models import (
 )
 from teams.services import transfers
 from teams.services.base import service
-from teams.services.fields import as_text, fields_of
+from teams.services.export_rows import COLUMNS, ENCODING, lines
+from teams.services.fields import fields_of
 from teams.services.items import Work, at_work
 from teams.services.segments import matching, tells_addresses
 from teams.services.transfers import Taken, aim, beat, claim, own, target_of
@@ -50,8 +43,6 @@ Status = ContactExport.Status
 #: so many contacts are handed out at once; more are written in the background
 SMALL = 2000
 BATCH = 2000
-ENCODING = "utf-8-sig"  # with a mark, or spreadsheets take it for something else
-LEFT_OUT = "(address left out)"
 _ACT = "export contacts"
 Progress = Callable[[ContactExport], None]
 
@@ -106,73 +97,6 @@ def _contacts(work: Work[Any]) -> QuerySet[Contact]:
         case Segment():
             rows = matching(work.obj, rows)
     return rows.order_by("pk")
-
-
-# what is written
-
-
-def hashed(address: str) -> str:
-    """Return what stands for an address: the MD5 of it trimmed and in small letters, in hex."""
-    return hashlib.md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
-
-
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]", re.IGNORECASE)
-
-
-def holds_address(text: str, *addresses: str) -> bool:
-    """Say whether an address can be read from ``text``: any at all, or one of ``addresses``.
-
-    Also in wide letters, and as it is written in links and in HTML.
-    """
-    plain = text
-    for _layer in range(3):  # one may be wrapped in another
-        plain = unicodedata.normalize("NFKC", html.unescape(unquote(plain)))
-    plain = "".join(char for char in plain if unicodedata.category(char) != "Cf").lower()
-    bare = "".join(plain.split())
-    return bool(_ADDRESS.search(plain)) or any(a.strip().lower() in bare for a in addresses)
-
-
-def lines(
-    contacts: Iterable[Any], fields: dict[str, CustomField], *, is_hashed: bool
-) -> Iterator[str]:
-    """Yield the file: the heading line, then one line a contact.
-
-    ``contacts`` are rows of ``COLUMNS``; ``fields`` are the custom fields by codename.
-    """
-
-    def shown(text: str, *addresses: str) -> str:
-        return LEFT_OUT if is_hashed and holds_address(text, *addresses) else text
-
-    labels = [shown(field.label) for field in fields.values()]
-    yield written(["Address (MD5)" if is_hashed else "Address", *_HEADINGS, *labels])
-    for email, first, last, status, unsubscribed_at, created_at, values in contacts:
-        names = (shown(text, email) for text in (first, last))
-        custom = (shown(as_text(values.get(codename)), email) for codename in fields)
-        moments = (_moment(unsubscribed_at), _moment(created_at))
-        who = hashed(email) if is_hashed else email
-        yield written([who, *names, _STATES.get(status, status), *moments, *custom])
-
-
-COLUMNS = (
-    "email",
-    "first_name",
-    "last_name",
-    "status",
-    "unsubscribed_at",
-    "created_at",
-    "fields",
-)
-_HEADINGS = ("First name", "Last name", "State", "Unsubscribed", "Added")
-_STATES = {value: str(label) for value, label in Contact.Status.choices}
-
-
-def _moment(moment: Any) -> str:
-    return "" if moment is None else timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
-
-
-def file_name(job: ContactExport) -> str:
-    """Return what the file is called when it is handed out: nothing that anybody typed."""
-    return f"contacts-{job.created_at:%Y-%m-%d}-{job.pk}.csv"
 
 
 # asking for it

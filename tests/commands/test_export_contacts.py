@@ -14,7 +14,7 @@ import pytest
 from teams.factories import ContactFactory, MailingListFactory
 from teams.models import Contact, ContactExport
 from teams.models.account import TeamMode
-from teams.services import exports
+from teams.services import export_rows, exports
 from tests.commands.helpers import Done, run
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.services.moving import put_on
@@ -73,7 +73,7 @@ def test_without_addresses_in_exports_it_holds_hashes() -> None:
     contact = ContactFactory(subaccount=w.north)
     person = w.member("marketer_admin").user
     done = call(w, actor=person.username)
-    assert first_cells(done.out) == {exports.hashed(contact.email)}
+    assert first_cells(done.out) == {export_rows.hashed(contact.email)}
     assert "with hashes of addresses" in call(w, actor=person.username, dry_run=True).out
 
 

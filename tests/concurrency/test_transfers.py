@@ -19,7 +19,7 @@ from django.conf import settings
 from permissions import audit
 from teams.factories import ContactFactory
 from teams.models import Contact, ContactExport, ContactImport, ImportedRow
-from teams.services import exports, imports, transfers
+from teams.services import exports, import_work, transfers
 from tests.concurrency.racing import errors, together
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.services.moving import addresses, start, upload
@@ -95,14 +95,14 @@ def test_an_import_whose_worker_is_killed_goes_on_and_adds_nothing_twice() -> No
 
 
 def test_two_workers_at_one_import_add_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "BATCH", 50)
+    monkeypatch.setattr(import_work, "BATCH", 50)
     _w, job = begun(1000)
     # somebody believes that the other has died
     monkeypatch.setattr(transfers, "STALE", transfers.STALE * 0)
-    found = together(*(lambda: imports.run_import(job.pk) for _ in range(3)))
+    found = together(*(lambda: import_work.run_import(job.pk) for _ in range(3)))
     assert errors(found) == []
     while transfers.is_unfinished(ContactImport, job.pk):
-        imports.run_import(job.pk)
+        import_work.run_import(job.pk)
     job.refresh_from_db()
     assert (job.status, job.created, job.updated, job.rows_done) == ("done", 1000, 0, 1000)
     assert Contact.objects.count() == ImportedRow.objects.count() == 1000
@@ -112,7 +112,7 @@ def test_the_same_file_imported_by_two_at_once_is_there_once() -> None:
     w = world("emma_hq")
     people = (w.owner, w.member("administrator").user)
     jobs = [start(one, upload(one, w.north, rows(500)), skips_errors=True) for one in people]
-    found = together(*(lambda job=job: imports.run_import(job.pk) for job in jobs))
+    found = together(*(lambda job=job: import_work.run_import(job.pk) for job in jobs))
     assert errors(found) == []
     done = ContactImport.objects.values_list("status", flat=True)
     assert set(done) == {"done"}

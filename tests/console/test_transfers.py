@@ -16,7 +16,7 @@ from teams.catalogue import EXPORT_CONTACTS, EXPORT_PII
 from teams.factories import ContactFactory, MailingListFactory
 from teams.models import Contact, ContactExport, ContactImport
 from teams.models.account import TeamMode
-from teams.services import exports, imports, transfers
+from teams.services import export_rows, exports, import_work, transfers
 from tests.console.conftest import World
 from tests.console.truth_stage import Person, person_columns
 from tests.engine.truth import EDITIONS
@@ -54,12 +54,12 @@ def test_import_from_upload_to_undo(world: World) -> None:
     columns = {"column_0": "email", "column_1": "first_name"}
     answer = client.post(answer["Location"], columns, follow=True)
     assert "0 of 2 done" in answer.content.decode()
-    imports.run_import(the_import().pk)
+    import_work.run_import(the_import().pk)
     page = client.get(f"{IMPORTS}{the_import().pk}/change/").content.decode()
     assert "Undo…" in page
     assert world.rows["mailinglist"].contacts.count() == 2
     client.post(f"{IMPORTS}{the_import().pk}/act/undo/")
-    imports.run_import(the_import().pk)
+    import_work.run_import(the_import().pk)
     assert the_import().status == "undone"
     assert not Contact.objects.filter(email="ana@x.example").exists()
 
@@ -172,7 +172,7 @@ def test_small_export_is_the_answer_and_nobody_keeps_it(world: World) -> None:
     assert [row[0] for row in table(answer)] == ["Address", contact.email]
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert "no-store, private" in answer["Cache-Control"]
-    name = exports.file_name(ContactExport.objects.get())
+    name = export_rows.file_name(ContactExport.objects.get())
     assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
@@ -227,7 +227,7 @@ def test_a_job_that_stands_still_is_continued(world: World) -> None:
     ContactImport.objects.update(status="running", worker="gone", alive_at=past)
     assert address in client.get(f"{IMPORTS}{job.pk}/change/").content.decode()
     assert client.post(address).status_code == 302
-    imports.run_import(job.pk)
+    import_work.run_import(job.pk)
     assert the_import().status == "done"
 
 
@@ -280,4 +280,4 @@ def test_addresses_leave_as_the_tables_say(edition: str, column: str) -> None:
         if is_csv:
             shows = contact.email.encode() in answer.content
             assert shows is person.holds(EXPORT_PII, place)
-            assert (exports.hashed(contact.email).encode() in answer.content) is not shows
+            assert (export_rows.hashed(contact.email).encode() in answer.content) is not shows

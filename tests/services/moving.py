@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from teams.models import Contact, ContactImport, CustomField, ListMembership, MailingList
-from teams.services import imports
+from teams.services import import_work, imports
 
 USUAL = {"Address": "email", "First name": "first_name", "Last name": "last_name"}
 
@@ -32,14 +32,14 @@ def start(actor: Any, job: ContactImport, **more: Any) -> ContactImport:
 def bring_in(actor: Any, where: Any, text: str | bytes, **more: Any) -> ContactImport:
     """Upload, start and carry out; return how it ended."""
     job = start(actor, upload(actor, where, text), **more)
-    imports.run_import(job.pk)
+    import_work.run_import(job.pk)
     return ContactImport.objects.get(pk=job.pk)
 
 
 def undo(actor: Any, job: ContactImport) -> ContactImport:
     """Undo an import to its end."""
     imports.undo_import(actor=actor, contact_import=job)
-    imports.run_import(job.pk)
+    import_work.run_import(job.pk)
     return ContactImport.objects.get(pk=job.pk)
 
 

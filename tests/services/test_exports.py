@@ -20,7 +20,7 @@ from teams.csv_files import guarded, opened, unguarded, written
 from teams.factories import ContactFactory, MailingListFactory
 from teams.models import Contact, ContactExport, Segment
 from teams.models.account import TeamMode
-from teams.services import exports, transfers
+from teams.services import export_rows, exports, transfers
 from tests.services.moving import bring_in, field, put_on, upload
 from tests.services.world import World, refused, world
 
@@ -118,7 +118,7 @@ def test_team_limited_person_takes_out_what_they_see(db: Any) -> None:
     put_on(hidden, ben)
     with refused("NOT_FOUND"):
         exports.export_contacts(actor=person, subaccount=w.north, mailing_list=hidden)
-    assert people(taken_out(person, w.north)) == {exports.hashed(ana.email)}
+    assert people(taken_out(person, w.north)) == {export_rows.hashed(ana.email)}
     assert people(taken_out(w.owner, w.north)) == {ana.email, ben.email}
 
 
@@ -145,20 +145,20 @@ def test_without_export_pii_there_is_no_address_anywhere_in_the_file(db: Any) ->
             subaccount=w.north, email="Ana@x.example", first_name=value, fields={"note": value}
         )
         heading, [who, first, *_rest, note] = taken_out(person, w.north)
-        assert who == exports.hashed(" ANA@X.example ")
-        assert (first, note) == (("fine",) * 2 if value == "fine" else (exports.LEFT_OUT,) * 2)
-        assert (heading[0], heading[-1]) == ("Address (MD5)", exports.LEFT_OUT)
+        assert who == export_rows.hashed(" ANA@X.example ")
+        assert (first, note) == (("fine",) * 2 if value == "fine" else (export_rows.LEFT_OUT,) * 2)
+        assert (heading[0], heading[-1]) == ("Address (MD5)", export_rows.LEFT_OUT)
 
 
 def test_hash_is_md5_of_the_trimmed_address_in_small_letters() -> None:
     # md5sum <<< of "ana@example.com" without a line break
-    assert exports.hashed("  Ana@Example.COM ") == "cdb9d6a1dddc375a09cc83e3001598dc"
+    assert export_rows.hashed("  Ana@Example.COM ") == "cdb9d6a1dddc375a09cc83e3001598dc"
 
 
 def test_name_of_the_file_holds_nothing_that_was_typed(w: World) -> None:
     found = MailingListFactory(subaccount=w.north, name="ana@x.example\r\nX: ../..")
     job = exports.export_contacts(actor=w.owner, subaccount=w.north, mailing_list=found).job
-    assert re.fullmatch(r"contacts-\d{4}-\d\d-\d\d-\d+\.csv", exports.file_name(job))
+    assert re.fullmatch(r"contacts-\d{4}-\d\d-\d\d-\d+\.csv", export_rows.file_name(job))
 
 
 # formulas

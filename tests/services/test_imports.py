@@ -13,7 +13,7 @@ from teams import services
 from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
 from teams.models import Contact, ContactImport, Delivery, ImportedRow
 from teams.models.account import TeamMode
-from teams.services import imports, transfers
+from teams.services import import_work, imports, transfers
 from teams.services.contacts import CANNOT_ADD
 from teams.services.import_rows import guess, targets
 from tests.services.moving import (
@@ -139,7 +139,7 @@ def test_columns_named_as_ours_are_unknown_and_set_nothing(w: World, full: Any, 
     with refused("MAPPING"):
         start(full, job, mapping={name: name})
     start(full, job)
-    imports.run_import(job.pk)
+    import_work.run_import(job.pk)
     ana = Contact.objects.get(email="ana@example.com")
     assert ana.pk != victim.pk
     assert (ana.subaccount, ana.account) == (w.north, w.account)
@@ -177,7 +177,7 @@ def test_bad_rows_are_named_by_line_and_left_out_by_choice(
     assert said in sentence
 
     again = start(full, stopped, mapping=mapping, skips_errors=True)
-    imports.run_import(again.pk)
+    import_work.run_import(again.pk)
     again.refresh_from_db()
     assert (again.status, again.created, again.rejected) == ("done", 2, 1)
     assert addresses(w.north) == {"ana@example.com", "ben@example.com"}
@@ -224,7 +224,7 @@ def test_list_of_another_place_is_not_there(w: World, full: Any) -> None:
 
 
 def test_rights_are_asked_again_in_every_batch(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "BATCH", 1)
+    monkeypatch.setattr(import_work, "BATCH", 1)
     seat = w.member("full")
     job = start(seat.user, upload(seat.user, w.north, TWO), skips_errors=True)
 
@@ -232,7 +232,7 @@ def test_rights_are_asked_again_in_every_batch(w: World, monkeypatch: pytest.Mon
         seat.role = "author"
         seat.save()
 
-    imports.run_import(job.pk, progress=revoke)
+    import_work.run_import(job.pk, progress=revoke)
     job.refresh_from_db()
     assert (job.status, job.created, job.rows_done) == ("failed", 1, 1)
     assert "it needs Add contacts in North" in job.problem
@@ -242,7 +242,7 @@ def test_rights_are_asked_again_in_every_batch(w: World, monkeypatch: pytest.Mon
 def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "BATCH", 1)
+    monkeypatch.setattr(import_work, "BATCH", 1)
     seat = w.member("full")
     ben = ContactFactory(subaccount=w.north, email="ben@example.com", first_name="B")
     job = start(seat.user, upload(seat.user, w.north, TWO + "cem@example.com,Cem\n"))
@@ -252,7 +252,7 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
             assert addresses(w.north) == {"ana@example.com", "ben@example.com"}
             seat.delete()
 
-    imports.run_import(job.pk, progress=revoke)
+    import_work.run_import(job.pk, progress=revoke)
     job.refresh_from_db()
     ben.refresh_from_db()
     assert job.status == "failed"
@@ -264,7 +264,7 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
 def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
     w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool
 ) -> None:
-    monkeypatch.setattr(imports, "BATCH", 1)
+    monkeypatch.setattr(import_work, "BATCH", 1)
     city = field(w.north, "city")
     text = "Address,City\nana@example.com,Rome\nben@example.com,Oslo\n"
     job = start(
@@ -276,7 +276,7 @@ def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
             services.delete_field(actor=w.owner, field=city)
             city.pk = None
 
-    imports.run_import(job.pk, progress=remove)
+    import_work.run_import(job.pk, progress=remove)
     job.refresh_from_db()
     assert job.rejected == 1
     if skips:
@@ -302,7 +302,7 @@ def test_switched_off_login_and_archived_place_stop_an_import(w: World) -> None:
                 w.north.archived_at = None
                 w.north.save()
                 to.delete()
-        imports.run_import(job.pk)
+        import_work.run_import(job.pk)
         job.refresh_from_db()
         assert (job.status, Contact.objects.count()) == ("failed", 0)
         w.north.archived_at = None
@@ -513,8 +513,8 @@ def test_started_twice_is_refused(w: World, full: Any) -> None:
     job = start(full, upload(full, w.north, TWO))
     with refused("ALREADY_SO"):
         start(full, job)
-    imports.run_import(job.pk)
-    imports.run_import(job.pk)
+    import_work.run_import(job.pk)
+    import_work.run_import(job.pk)
     assert Contact.objects.count() == 2
 
 

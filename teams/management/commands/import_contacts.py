@@ -21,7 +21,8 @@ from teams.management.moving import add_where, bar, find_where
 from teams.models import ContactImport
 from teams.services import transfers
 from teams.services.import_rows import guess, targets
-from teams.services.imports import preview, run_import
+from teams.services.import_work import run_import
+from teams.services.imports import preview
 
 
 class Command(OurCommand):
