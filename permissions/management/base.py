@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 from rich.console import Console
+from rich.file_proxy import FileProxy
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from permissions import access
@@ -94,3 +97,28 @@ class OurCommand(BaseCommand):
             markup=False,
             emoji=False,
         )
+
+    @contextmanager
+    def progress(self, name: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+        """Show a progress bar on the error output, where somebody is looking.
+
+        Yields ``tell(done, total=…)``. What is printed meanwhile stands above the bar.
+        """
+        errors: Any = vars(self.stderr)["_out"]
+        console = Console(file=errors)
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        plain = self.stdout
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(name, total=total)
+            if console.is_terminal and plain.isatty():
+                stream: Any = FileProxy(console, vars(plain)["_out"])
+                self.stdout = OutputWrapper(stream)
+            try:
+                yield lambda done, total=total: bar.update(task, completed=done, total=total)
+            finally:
+                self.stdout = plain

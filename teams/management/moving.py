@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandParser
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from permissions.management.base import OurCommand
 from teams.explain import find_object
 
 
@@ -34,15 +33,7 @@ def find_where(options: dict[str, Any], **kinds: str) -> dict[str, Any]:
 
 
 @contextmanager
-def bar(command: Any, name: str) -> Iterator[Callable[[Any], None]]:
-    """Show on the error output how far a job is, where somebody is looking."""
-    console = Console(file=vars(command.stderr)["_out"])
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        task = shown.add_task(name, total=None)
-        yield lambda job: shown.update(task, completed=job.rows_done, total=job.rows_total)
+def bar(command: OurCommand, name: str) -> Iterator[Callable[[Any], None]]:
+    """Show how far a job is; yields what is told the job after each batch."""
+    with command.progress(name) as tell:
+        yield lambda job: tell(job.rows_done, total=job.rows_total)

@@ -11,8 +11,6 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from permissions import access
 from permissions.errors import NotFound, ServiceError
@@ -74,7 +72,8 @@ class Command(OurCommand):
         with ExitStack() as stack:
             if is_dry:
                 stack.enter_context(_taken_back())
-            tell = stack.enter_context(self._bar(sum(len(keys) for _kind, keys in found)))
+            total = sum(len(keys) for _kind, keys in found)
+            tell = stack.enter_context(self.progress("Purging", total))
             for kind, keys in found:
                 for item in _load(kind, keys):
                     name = f"{kind._meta.verbose_name} {item} in {item.subaccount.name}"
@@ -85,28 +84,13 @@ class Command(OurCommand):
                     else:
                         purged += 1
                         self.stdout.write(f"{'Would purge' if is_dry else 'Purged'} {name}.")
-                    tell()
+                    tell(purged + len(refused))
         for line in refused:
             self.stdout.write(f"Refused: {line}")
         verb = "would be purged" if is_dry else "purged"
         self.stdout.write(f"{purged} {verb}, {len(refused)} refused.")
         if refused:
             raise SystemExit(PROBLEM)
-
-    @contextmanager
-    def _bar(self, count: int) -> Iterator[Any]:
-        """Show a progress bar beside the output, where somebody is looking."""
-        stream: Any = vars(self.stderr)["_out"]
-        console = Console(file=stream)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task("Purging", total=count)
-            yield lambda: bar.advance(task)
 
 
 def _scope(actor: Any, account: str, subaccount: str | None) -> dict[str, Any]:

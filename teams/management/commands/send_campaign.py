@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +10,6 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from permissions.management.base import PROBLEM, OurCommand, UsageError
 from teams import services
@@ -97,27 +94,12 @@ class Command(OurCommand):
             if is_dry:
                 self.stdout.write(f"{campaign}: {count} messages wait. Nothing was sent.")
                 continue
-            with self._bar(str(campaign), count) as tell:
+            with self.progress(str(campaign), count) as tell:
                 found = delivery.work_off(campaign.pk, progress=tell)
             self.stdout.write(f"{campaign} {SAYS[found.state]}; {_counted(campaign)}.")
             problems |= found.state in ("given back", "no server")
         if problems:
             raise SystemExit(PROBLEM)
-
-    @contextmanager
-    def _bar(self, name: str, count: int) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar beside the output, where somebody is looking."""
-        stream: Any = vars(self.stderr)["_out"]
-        console = Console(file=stream)
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(name, total=count)
-            yield lambda done: bar.update(task, completed=done)
 
 
 def _find(account: str, campaign: str) -> Campaign:
