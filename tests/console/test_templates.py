@@ -156,8 +156,11 @@ def test_a_row_is_saved_and_inserted_elsewhere(world: World) -> None:
 
 
 def test_the_text_part_is_shown_as_it_is(world: World) -> None:
-    client = world.client("author")
-    client.post(url_of(world, "act/text/"), {"text": "Dear <b>{{first_name}}</b>,\r\nbye"})
+    url, text = url_of(world, "act/text/"), {"text": "Dear <b>{{first_name}}</b>,\r\nbye"}
+    refused = world.client("author").post(url, text)  # it stands in for the locked head
+    assert refused.status_code == 403
+    client = world.client("administrator")
+    client.post(url, text)
     page = body(client, url_of(world))
     assert "Dear &lt;b&gt;{{first_name}}&lt;/b&gt;,\nbye" in page
     assert "Made from the rows" not in page

@@ -202,10 +202,10 @@ TEMPLATES = (
         done=_is(TEMPLATE, name="Fresh"),
     ),
     Surface(
-        name="messagetemplate: text",
-        at=PLACES,
+        name="messagetemplate: text, which stands in for locked contents",
+        at=EVERY_PLACE,
         url=thing(TEMPLATE, "act/text/"),
-        ways=CONTENT,
+        ways=needs((ACCESS_CONTENT, HERE), (CHANGE_LOCKED_CONTENTS, HERE)),
         data=lambda stage, place: {"text": "Hello"},
         done=_is(TEMPLATE, text="Hello"),
     ),
