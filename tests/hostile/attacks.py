@@ -6,6 +6,7 @@ inline or field is attacked without being named here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -83,6 +84,9 @@ def object_paths(admin: Any) -> Iterator[str]:
         if not verb.on_list:
             yield f"act/{verb.name}/"
             yield f"act/{verb.name}/1/"
+    for pattern in admin.get_urls():  # what an admin adds, such as a download
+        if own := re.fullmatch(r"<str:object_id>/(\w+/)", str(pattern.pattern)):
+            yield own[1]
 
 
 def identifiers(arena: Arena, probe: Probe, site: str, admin: Any) -> None:

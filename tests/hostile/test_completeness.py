@@ -21,6 +21,7 @@ ELSEWHERE = {
     "operator:": "the operators' site, see tests/console/test_entry.py",
     "healthz": "says only that the server runs",
     "theme": "a style sheet made of its own address, see tests/console/test_account.py",
+    "teams:unsubscribe": "for contacts, by a signed link, see tests/services/test_sending.py",
 }
 
 
@@ -56,6 +57,7 @@ def test_everything_that_faces_tenants_is_attacked(arena: Arena) -> None:
     for site in ("console", "workshop"):
         pages(arena, probe, site)
     assert surfaces() - probe.touched == set()
+    assert probe.findings == []
 
 
 def test_every_command_of_ours_has_tests_of_its_own() -> None:
