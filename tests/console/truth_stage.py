@@ -275,7 +275,7 @@ class Stage:
 
     def _write(self, place: Subaccount) -> None:
         """Put campaigns into ``place`` that lack nothing: a draft, one that is scheduled."""
-        on = self.get("mailinglist", place)
+        on = self.get("spare_list", place)
         draft, scheduled = (ready(place, count=1, mailing_list=on) for _ in range(2))
         at = timezone.now() + timedelta(days=5)
         services.schedule_campaign(actor=self.owner, campaign=scheduled, at=at)
