@@ -143,9 +143,11 @@ format: $(DEV_INSTALLED) ## Put style and formatting right
 	$(BIN)/ruff format .
 	find $(TEMPLATE_DIRS) -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2
 
+ATTACKS := tests/hostile tests/console/test_never_send.py
+
 hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on PostgreSQL
-	env -u DATABASE_URL $(PY) -m pytest -n auto tests/hostile $(PYTEST)
-	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto tests/hostile $(PYTEST)
+	env -u DATABASE_URL $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
+	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 
 # What to measure, e.g. make bench BENCH="--size medium --database postgres"
 BENCH ?=

@@ -17,7 +17,7 @@ from teams.factories import UserFactory
 from tests.commands.helpers import run
 from tests.services.world import stored
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 TRUTH = Path(__file__).parents[1] / "truth"
 ABOUT = {"row", "activity", "toggle", "evidence", "note"}

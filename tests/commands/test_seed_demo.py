@@ -147,6 +147,7 @@ def test_it_is_sound_and_its_history_is_complete(seeded: Done) -> None:
     assert list(audit.verify()) == []
 
 
+@pytest.mark.once
 def test_it_is_the_same_every_time(seeded: Done) -> None:
     """Apart from the numbers the database gives, and the names of the teams' groups."""
 

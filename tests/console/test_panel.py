@@ -383,6 +383,7 @@ def test_queries_are_the_same_with_one_person_and_with_three(
     assert costs[0] == costs[1] <= 20
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("reader", ["owner", "manager", "administrator"])
 def test_every_link_of_the_panel_opens(world: Any, reader: str) -> None:
     guest_of(world, world.rows["mailinglist"], "access_audience")

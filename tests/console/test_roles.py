@@ -27,6 +27,8 @@ from teams.factories import (
 from tests.console.conftest import MARKER
 from tests.editions.test_cells import LINES
 
+pytestmark = pytest.mark.once  # what is compared is declared in code
+
 WORDS = {"yes": "Yes", "no": "No", "opt": "Optional", "if": "If…"}
 #: what stands behind the name of an area, and of no permission
 COUNT = re.compile(r" \d+( of \d+)?$")

@@ -187,6 +187,7 @@ def test_wheel_holds_everything_of_them(wheel: Path) -> None:
     assert any(name.startswith("teams/templates/") for name in names)
 
 
+@pytest.mark.once
 def test_the_wheel_is_what_runs(host: Host) -> None:
     """The packages come from the wheel; the checkout and the extras cannot be imported."""
     done = host.python(

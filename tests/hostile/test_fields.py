@@ -16,7 +16,7 @@ import pytest
 from tests.hostile.arena import INSIDE, Arena, Probe, admins, base_of
 from tests.hostile.attacks import SITES, forms_of
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = [(edition, who) for edition, people in INSIDE.items() for who in people]
