@@ -87,6 +87,9 @@ run: ## Serve the console with demo data on http://127.0.0.1:8000/ (PORT=8000)
 	@echo
 	@echo "The console is at http://$(HOST):$(PORT)/, with a worker that sends - Ctrl-C stops both."
 	@export PYTHONUNBUFFERED=1; \
+	if [ -z "$${CONSOLE_ORIGIN:-}" ] && ! grep -qs '^CONSOLE_ORIGIN=' .env; then \
+		export CONSOLE_ORIGIN="http://$(HOST):$(PORT)"; \
+	fi; \
 	$(MANAGE) db_worker --no-reload --queue-name '*' & worker=$$!; \
 	trap 'kill $$worker 2>/dev/null || true; wait $$worker 2>/dev/null || true' EXIT; \
 	trap 'exit 130' INT; trap 'exit 143' TERM; \

@@ -117,7 +117,7 @@ class CampaignAdmin(ResourceAdmin):
             case Campaign.Status.SCHEDULED:
                 when = format_html(" for {}{}", words.when(obj.scheduled_at), by)
             case Campaign.Status.SENT:
-                when = format_html(", {}", words.when(obj.sent_at, "time not recorded"))
+                when = format_html(" {}", words.when(obj.sent_at, "time not recorded"))
             case _:
                 when = mark_safe("")
         return format_html("{}{}", mailing.state(obj), when)
