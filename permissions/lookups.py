@@ -33,9 +33,14 @@ class InArray(Func):
         return statement, [*params, array_of(self.ids, connection)]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        """Compile for PostgreSQL."""
-        lhs, params = compiler.compile(self.source_expressions[0])
-        return f"{lhs} = ANY(%s)", [*params, array_of(self.ids, connection)]
+        """Compile for PostgreSQL, which looks values of the column's own type up by their hash.
+
+        Of another type, as a list of small numbers is sent, it goes through them for each row.
+        """
+        column = self.source_expressions[0]
+        lhs, params = compiler.compile(column)
+        kind = column.output_field.rel_db_type(connection)
+        return f"{lhs} = ANY(%s::{kind}[])", [*params, array_of(self.ids, connection)]
 
 
 def array_of(ids: Collection[Any], connection: Any) -> Any:

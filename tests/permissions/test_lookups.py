@@ -44,6 +44,14 @@ def test_many_identifiers_are_one_parameter() -> None:
         assert "ANY" in str(Subaccount.objects.filter(many).query)
 
 
+def test_they_are_of_the_type_of_the_column_so_that_they_are_looked_up_by_hash() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite makes an index of them")
+    rows = MailingList.objects.filter(~any_of("subaccount", range(MANY + 1)))
+
+    assert "'::bigint[]" in rows.explain()
+
+
 def test_any_of_follows_a_path_and_is_negated() -> None:
     w, rival = world("emma_hq"), world("emma_hq")
     ours = MailingListFactory(subaccount=w.north)
