@@ -56,7 +56,10 @@ _LIMITS = {
 
 @dataclass(slots=True)
 class _Sorted:
-    """The rows of one person, by what they are about; what stands in ``Row.more`` beside each."""
+    """The rows of one person, by what they are about; what stands in ``Row.more`` beside each.
+
+    ``places`` and ``roots``, which are about accounts, are the same for all who are asked about.
+    """
 
     is_known: bool = False
     owned: set[int] = field(default_factory=set)
@@ -67,6 +70,7 @@ class _Sorted:
     guests: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     guest_objects: list[Fact] = field(default_factory=list)
     places: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
+    roots: dict[int, Root] = field(default_factory=dict)
     groups: set[int] = field(default_factory=set)
     labels: dict[Hashable, str] = field(default_factory=dict)
 
@@ -125,11 +129,11 @@ def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[An
     of_accounts: list[Row] = []
     for row in rows_about(people, timezone.now(), recorded=recorded):
         (of_accounts if row.kind == "place" else rows[row.person]).append(row)
-    places = _sort(of_accounts).places
+    common = _sort(of_accounts)
     sharing = Sharing()
     for key, about in rows.items():
         found = _sort(about)
-        found.places = places
+        found.places, found.roots = common.places, common.roots
         sharing.profiles[key] = _profile(key, found, sharing.load)
     return sharing.profiles
 
@@ -173,7 +177,9 @@ def root_of(key: int, account: Facts, places: Iterable[Fact]) -> Root:
 
 def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
     edition = get(account["edition"])
-    root = root_of(key, account, found.places.get(key, ()))
+    if key not in found.roots:
+        found.roots[key] = root_of(key, account, found.places.get(key, ()))
+    root = found.roots[key]
     is_owner = key in found.owned
     holdings: list[Holding] = []
     if is_owner:
