@@ -15,7 +15,6 @@ from django.contrib.auth import get_user_model
 from django.db import connections, models, router
 from django.db.models import (
     BigIntegerField,
-    Case,
     Count,
     F,
     OuterRef,
@@ -23,7 +22,6 @@ from django.db.models import (
     QuerySet,
     TextField,
     Value,
-    When,
 )
 from django.db.models.functions import Cast, JSONObject
 
@@ -123,7 +121,7 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
     branches = [
         _branch(owned, "owned", "owner_id", root="pk", more=_more(**_details())),
         _branch(
-            mine.annotate(places=_places_of_chosen(), ticks=Cast(_TICKS, TextField())),
+            mine.annotate(ticks=Cast(_TICKS, TextField())),
             "membership",
             "user_id",
             root="account_id",
@@ -136,7 +134,6 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
                 ticks="ticks",
                 all="all_subaccounts",
                 contact="is_primary_contact",
-                places="places",
                 **_details("account__"),
             ),
         ),
@@ -180,6 +177,12 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             place="pk",
             more=_more(archived="archived", home="is_home", direct="billed_directly"),
         ),
+        _branch(
+            _sized(mine),
+            "size",
+            root="pk",
+            more=_more(places="places"),
+        ),
     ]
     for resource in registry:
         table = grants.user_table(resource.model)
@@ -212,20 +215,21 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
 _TICKS = F("custom_role__permissions")
 
 
-def _places_of_chosen() -> Case:
-    """Return how many subaccounts the account of a membership has, if it may have chosen them all.
+def _sized(mine: QuerySet[Membership]) -> QuerySet[Any]:
+    """Return the accounts in which one of these memberships may have chosen every subaccount.
 
-    Counted rather than looked for one that is not managed: that takes as long as there are
-    managed ones before it, and databases disagree about how to look.
+    With how many ``places`` there are, once an account: counted rather than looked for one that
+    is not managed, which takes as long as there are managed ones before it.
     """
     asking = [
         edition.codename
         for edition in EDITIONS.values()
         if any(ALL_SUBACCOUNTS in role.when for role in edition.roles)
     ]
-    chosen = Q(subaccount=None, all_subaccounts=False, account__edition__in=asking)
-    others = Subaccount.objects.filter(account=OuterRef("account")).order_by()
-    return Case(When(chosen, then=others.values("account").annotate(n=Count("pk")).values("n")))
+    chosen = mine.filter(subaccount=None, all_subaccounts=False, account__edition__in=asking)
+    places = Subaccount.objects.filter(account=OuterRef("pk")).order_by()
+    count = places.values("account").annotate(n=Count("pk")).values("n")
+    return Account.objects.filter(pk__in=chosen.values("account_id")).annotate(places=count)
 
 
 # stand-ins for the two values that differ from call to call

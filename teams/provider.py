@@ -58,7 +58,8 @@ _LIMITS = {
 class _Sorted:
     """The rows of one person, by what they are about; what stands in ``Row.more`` beside each.
 
-    ``places`` and ``roots``, which are about accounts, are the same for all who are asked about.
+    ``places``, ``sizes`` (how many subaccounts there are, where it matters) and ``roots`` are
+    about accounts: the same for all who are asked about.
     """
 
     is_known: bool = False
@@ -70,6 +71,7 @@ class _Sorted:
     guests: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
     guest_objects: list[Fact] = field(default_factory=list)
     places: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
+    sizes: dict[int, int] = field(default_factory=dict)
     roots: dict[int, Root] = field(default_factory=dict)
     groups: set[int] = field(default_factory=set)
     labels: dict[Hashable, str] = field(default_factory=dict)
@@ -86,6 +88,8 @@ def _sort(rows: Iterable[Row]) -> _Sorted:
                 found.reach[row.ref].add(row.place)
             case "place":
                 found.places[row.root].append((row, more))
+            case "size":
+                found.sizes[row.root] = more["places"] or 0
             case "login":
                 found.is_known = True
             case "owned":
@@ -94,12 +98,10 @@ def _sort(rows: Iterable[Row]) -> _Sorted:
             case "membership":
                 found.accounts.setdefault(row.root, more)
                 found.memberships[row.root].append((row, more))
-            case "toggle":
+            case "toggle" | "given" if more["membership"] is not None:
                 found.toggles[more["membership"]].append((row, more))
-            case "given" if more["membership"] is None:
-                found.guests[row.root].append((row, more))
             case "given":
-                found.toggles[more["membership"]].append((row, more))
+                found.guests[row.root].append((row, more))
             case "guest":
                 found.guest_objects.append((row, more))
             case "team":
@@ -128,12 +130,12 @@ def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[An
     rows: dict[Any, list[Row]] = {key: [] for key in people}
     of_accounts: list[Row] = []
     for row in rows_about(people, timezone.now(), recorded=recorded):
-        (of_accounts if row.kind == "place" else rows[row.person]).append(row)
+        (of_accounts if row.kind in ("place", "size") else rows[row.person]).append(row)
     common = _sort(of_accounts)
     sharing = Sharing()
     for key, about in rows.items():
         found = _sort(about)
-        found.places, found.roots = common.places, common.roots
+        found.places, found.sizes, found.roots = common.places, common.sizes, common.roots
         sharing.profiles[key] = _profile(key, found, sharing.load)
     return sharing.profiles
 
@@ -194,7 +196,11 @@ def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
     for row, more in found.memberships.get(key, ()):
         managed = frozenset(found.reach.get(row.ref, ()))
         toggles = found.toggles.get(row.ref, ())
-        holdings += _membership_holdings(edition, root, (row, more), managed, toggles)
+        size = found.sizes.get(key, 0) if row.place is None else 0
+        covers_all = bool(more["all"]) or _covers_all(root, size, managed)
+        holdings += _membership_holdings(
+            edition, (row, more), managed, toggles, covers_all=covers_all
+        )
     if holdings:
         holdings += [_guest_holding(row, more) for row, more in found.guests.get(key, ())]
     limits = _LIMITS[account["team_mode"]] if edition.has_teams else frozenset[str]()
@@ -209,10 +215,11 @@ def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
 
 def _membership_holdings(
     edition: Edition,
-    root: Root,
     membership: Fact,
     managed: frozenset[int],
     toggles: Iterable[Fact],
+    *,
+    covers_all: bool,
 ) -> list[Holding]:
     """Return what one membership amounts to: its role, and each toggle the role admits."""
     row, more = membership
@@ -221,7 +228,7 @@ def _membership_holdings(
         if row.place is None
         else Reach(top=False, places=frozenset({row.place}))
     )
-    met = frozenset({ALL_SUBACCOUNTS}) if _covers_all(root, more, managed) else frozenset[str]()
+    met = frozenset({ALL_SUBACCOUNTS}) if covers_all else frozenset[str]()
     if more["ticks"] is not None:
         name = str(more["custom"])
         source = Source("role", "", name, ("membership", row.ref))
@@ -256,12 +263,10 @@ def _membership_holdings(
     return holdings
 
 
-def _covers_all(root: Root, more: Facts, managed: frozenset[int]) -> bool:
-    """Say whether a membership reaches every active subaccount: by its nature, or as it stands."""
-    if more["all"] or not more["places"]:
-        return bool(more["all"])
-    active = more["places"] - len(root.archived)
-    return bool(active) and len(managed - root.archived) == active
+def _covers_all(root: Root, size: int, managed: frozenset[int]) -> bool:
+    """Say whether these are all active subaccounts of an account that has ``size`` in all."""
+    active = size - len(root.archived)
+    return active > 0 and len(managed - root.archived) == active
 
 
 def _guest_holding(row: Row, more: Facts) -> Holding:
