@@ -39,7 +39,8 @@ def undo_batch(*, actor: Any, job: ContactImport, judged: bool = True) -> bool:
         )
         left = _undo(job, rows, profile)
         ImportedRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        beat(job, left=job.left + left)
+        if rows:
+            beat(job, left=job.left + left, attempts=0)
     return bool(rows)
 
 

@@ -159,6 +159,7 @@ def _write(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[
         done = write(work, job, batch, to)
         beat(
             job,
+            attempts=0,
             rows_done=job.rows_done + batch.size,
             created=job.created + done.created,
             updated=job.updated + done.updated,
@@ -193,7 +194,7 @@ def _stop(job: ContactImport, problem: str, progress: Progress) -> None:
     if undoing or job.skips_errors or not ImportedRow.objects.filter(contact_import=job).exists():
         _end(job, Status.FAILED, problem=problem)
         return
-    beat(job, status=Status.UNDOING, problem=f"{problem} Nothing was imported.")
+    beat(job, status=Status.UNDOING, problem=f"{problem} Nothing was imported.", attempts=0)
     _undo(job, progress)
 
 

@@ -13,7 +13,7 @@ from teams import services
 from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
 from teams.models import Contact, ContactImport, Delivery, ImportedRow
 from teams.models.account import TeamMode
-from teams.services import import_work, imports, transfers
+from teams.services import import_undo, import_work, imports, transfers
 from teams.services.contacts import CANNOT_ADD
 from teams.services.import_rows import guess, targets
 from tests.services.moving import (
@@ -258,6 +258,56 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
     assert job.status == "failed"
     assert job.problem.endswith("Nothing was imported.")
     assert (addresses(w.north), ben.first_name) == ({"ben@example.com"}, "B")
+
+
+@pytest.mark.parametrize(("skips", "left"), [(False, set()), (True, {"ana@example.com"})])
+def test_import_that_breaks_at_the_same_row_each_time_is_given_up(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool, left: set[str]
+) -> None:
+    monkeypatch.setattr(import_work, "BATCH", 1)
+    job = start(full, upload(full, w.north, TWO), skips_errors=skips)
+    writes = import_work.write
+
+    def breaks(work: Any, job: Any, batch: Any, to: Any) -> Any:
+        if batch.rows[0].key == "ben@example.com":
+            raise RuntimeError
+        return writes(work, job, batch, to)
+
+    monkeypatch.setattr(import_work, "write", breaks)
+    assert begun_again(job) == transfers.ATTEMPTS + 1  # the first got further
+    job.refresh_from_db()
+    assert (job.status, addresses(w.north)) == ("failed", left)
+    assert job.problem.startswith("It was begun several times")
+    assert job.problem.endswith("Nothing was imported.") is not skips
+
+
+def test_check_and_undo_that_break_each_time_are_given_up(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = bring_in(full, w.north, TWO)
+    imports.undo_import(actor=full, contact_import=done)
+    checked = start(full, upload(full, w.north, TWO))
+
+    def breaks(*_args: Any, **_more: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(import_work, "look_up", breaks)
+    monkeypatch.setattr(import_undo, "suppressed", breaks)
+    for job in (checked, done):
+        assert begun_again(job) == transfers.ATTEMPTS
+        job.refresh_from_db()
+        assert (job.status, job.problem[:18]) == ("failed", "It was begun sever")
+
+
+def begun_again(job: ContactImport) -> int:
+    """Carry out ``job`` as often as it breaks, and some; return how often it broke."""
+    broke = 0
+    for _ in range(3 * transfers.ATTEMPTS):
+        try:
+            import_work.run_import(job.pk)
+        except RuntimeError:
+            broke += 1
+    return broke
 
 
 @pytest.mark.parametrize("skips", [True, False])
