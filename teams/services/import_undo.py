@@ -37,9 +37,9 @@ def undo_batch(*, actor: Any, job: ContactImport, judged: bool = True) -> bool:
             .select_related("contact")
             .order_by("pk")[:BATCH]
         )
-        left = _undo(job, rows, profile)
-        ImportedRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
         if rows:
+            left = _undo(job, rows, profile)
+            ImportedRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
             beat(job, left=job.left + left, attempts=0)
     return bool(rows)
 

@@ -231,6 +231,15 @@ def test_a_job_that_stands_still_is_continued(world: World) -> None:
     assert the_import().status == "done"
 
 
+def test_page_says_what_a_stopped_import_left(world: World) -> None:
+    client = world.client("full")
+    uploaded(client, world.places["north"])
+    address = f"{IMPORTS}{the_import().pk}/change/"
+    for left in (0, 3):
+        ContactImport.objects.update(status="failed", left=left)
+        assert ("Left as they are" in client.get(address).content.decode()) is bool(left)
+
+
 def test_guest_of_a_list_imports_into_it(world: World) -> None:
     shared = world.rows["mailinglist"]
     guest = account_person(world)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from django.core.files import File
 from django.db import connection
 from django.utils import timezone
 
+from permissions.errors import Invalid
 from permissions.models import AuditEvent
 from teams import services
 from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
@@ -260,6 +263,66 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
     assert (addresses(w.north), ben.first_name) == ({"ben@example.com"}, "B")
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("x")])
+def test_trouble_with_anything_but_the_file_is_not_a_file_that_has_gone(
+    w: World, full: Any, error: Exception
+) -> None:
+    job = start(full, upload(full, w.north, TWO))
+
+    def breaks(_job: ContactImport) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        import_work.run_import(job.pk, progress=breaks)
+    import_work.run_import(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.created) == ("done", 2)
+
+
+def test_file_that_cannot_be_opened_or_read_on_has_gone(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Torn(io.BytesIO):
+        def read1(self, size: int | None = -1) -> bytes:
+            if self.tell() > 8:
+                raise OSError(5, "Input/output error")
+            return super().read1(8)
+
+    gone, torn = (start(full, upload(full, w.north, TWO)) for _ in range(2))
+    transfers.drop(str(gone.file.name))
+    import_work.run_import(gone.pk)
+    raw = Torn(TWO.encode())
+    monkeypatch.setattr(transfers.storage(), "open", lambda *_: File(raw))
+    import_work.run_import(torn.pk)
+    for job in (gone, torn):
+        job.refresh_from_db()
+        assert job.status == "failed"
+        assert job.problem.startswith("The file is not there any more.")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1 contact that was changed meanwhile was left."), (2, "2 contacts that were changed")],
+)
+def test_all_or_nothing_says_what_it_could_not_take_back(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch, count: int, said: str
+) -> None:
+    monkeypatch.setattr(import_work, "BATCH", 2)
+    job = start(full, upload(full, w.north, TWO + "cem@example.com,Cem\n"))
+
+    def meddle(job: ContactImport) -> None:
+        if job.rows_done == 2 and job.status == "running":
+            keys = w.north.contacts.values_list("pk", flat=True)[:count]
+            Contact.objects.filter(pk__in=list(keys)).update(last_name="Changed")
+            raise Invalid("The rest cannot be read.")
+
+    import_work.run_import(job.pk, progress=meddle)
+    job.refresh_from_db()
+    assert (job.status, job.left, w.north.contacts.count()) == ("failed", count, count)
+    assert job.problem.startswith(f"The rest cannot be read. It was taken back, but {said}")
+    assert "Nothing was imported" not in job.problem
+
+
 @pytest.mark.parametrize(("skips", "left"), [(False, set()), (True, {"ana@example.com"})])
 def test_import_that_breaks_at_the_same_row_each_time_is_given_up(
     w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool, left: set[str]
@@ -334,6 +397,7 @@ def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
         assert [(c.email, c.fields) for c in Contact.objects.all()] == [("ana@example.com", {})]
     else:
         assert (job.status, Contact.objects.count()) == ("failed", 0)
+        assert job.problem == "1 row is bad, and it is all or nothing. Nothing was imported."
 
 
 def test_switched_off_login_and_archived_place_stop_an_import(w: World) -> None:
