@@ -32,10 +32,12 @@ def undo_batch(*, actor: Any, job: ContactImport, judged: bool = True) -> bool:
     finished. Raises Refused, Invalid, Taken.
     """
     with _locked(actor, job, judged=judged) as profile:
+        # whoever unsubscribes does not wait for the account
         rows = list(
             ImportedRow.objects.filter(contact_import=job)
             .select_related("contact")
-            .order_by("pk")[:BATCH]
+            .select_for_update(of=("contact",))
+            .order_by("contact_id")[:BATCH]
         )
         if rows:
             left = _undo(job, rows, profile)
