@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -598,6 +599,19 @@ def test_undo_asks_for_the_right_again(w: World) -> None:
     seat.save()
     with refused("OUT_OF_SCOPE"):
         imports.undo_import(actor=seat.user, contact_import=job)
+
+
+def test_import_is_undone_for_seven_days_and_not_after(w: World, full: Any) -> None:
+    job = bring_in(full, w.north, TWO)
+    assert job.finished_at is not None
+    age = job.finished_at - transfers.KEPT
+    ContactImport.objects.update(created_at=age - transfers.KEPT)  # the end counts
+    ContactImport.objects.update(finished_at=age - timedelta(minutes=1))
+    with refused("TOO_LATE"):
+        imports.undo_import(actor=full, contact_import=job)
+    assert Contact.objects.count() == 2
+    ContactImport.objects.update(finished_at=age + timedelta(minutes=1))
+    assert undo(full, job).status == "undone"
 
 
 def test_discarding_an_upload_removes_its_file(
