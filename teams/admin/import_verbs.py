@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,7 @@ from permissions.admin import VerbForm
 from permissions.errors import Invalid
 from permissions.resources import registry
 from teams import services
+from teams.admin import words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Place
 from teams.admin.forms import OfferedField, chosen_from, offer
@@ -24,8 +26,9 @@ from teams.csv_files import BYTES_LIMIT, MEGABYTE, WESTERN, unguarded
 from teams.models import ContactImport, MailingList
 from teams.services import imports
 from teams.services.import_rows import guess, targets
-from teams.services.imports import Preview, preview
+from teams.services.imports import Preview, preview, undoable_until
 from teams.services.masking import masks
+from teams.services.transfers import KEPT
 
 _ENCODINGS = [
     ("", "UTF-8, or what the file says itself"),
@@ -225,7 +228,8 @@ class Start(ConsoleVerb):
         to = self.obj.mailing_list
         lines = [
             f"{self.obj.rows_total:,} rows are imported into {self.obj.subaccount.name}"
-            f"{f' and put on {to.name}' if to else ''}, in the background. You can undo it.",
+            f"{f' and put on {to.name}' if to else ''}, in the background. You can undo it for "
+            f"{KEPT.days} days.",
         ]
         if unknown:
             lines.append(f"Not known here, and left out: {', '.join(unknown)}.")
@@ -264,6 +268,11 @@ class Undo(ConsoleVerb):
         over = (ContactImport.Status.DONE, ContactImport.Status.FAILED)
         if self.obj.status not in over or not (self.obj.created or self.obj.updated):
             return "You cannot undo this import: there is nothing to undo."
+        if undoable_until(self.obj) < timezone.now():
+            return (
+                f"You cannot undo this import: it finished more than {KEPT.days} days ago. "
+                "Archive its contacts instead."
+            )
         return ""
 
     def title(self) -> str:
@@ -276,6 +285,7 @@ class Undo(ConsoleVerb):
             "Contacts that it added are removed, and what it changed is put back.",
             "What was changed since stays: contacts edited, unsubscribed, mailed, archived or put "
             "on another list.",
+            f"You can undo it until {words.short_date(undoable_until(self.obj))}.",
         )
 
     def button(self) -> str:

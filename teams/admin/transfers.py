@@ -151,7 +151,7 @@ class ContactImportAdmin(TransferAdmin):
             ("Changed", f"{obj.updated:,}"),
             ("Bad rows", f"{obj.rejected:,}"),
         ]
-        if obj.status == ContactImport.Status.UNDONE:
+        if obj.left or obj.status == ContactImport.Status.UNDONE:
             found.append(("Left as they are", f"{obj.left:,}"))
         return found
 

@@ -32,14 +32,17 @@ def undo_batch(*, actor: Any, job: ContactImport, judged: bool = True) -> bool:
     finished. Raises Refused, Invalid, Taken.
     """
     with _locked(actor, job, judged=judged) as profile:
+        # whoever unsubscribes does not wait for the account
         rows = list(
             ImportedRow.objects.filter(contact_import=job)
             .select_related("contact")
-            .order_by("pk")[:BATCH]
+            .select_for_update(of=("contact",))
+            .order_by("contact_id")[:BATCH]
         )
-        left = _undo(job, rows, profile)
-        ImportedRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        beat(job, left=job.left + left)
+        if rows:
+            left = _undo(job, rows, profile)
+            ImportedRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
+            beat(job, left=job.left + left, attempts=0)
     return bool(rows)
 
 

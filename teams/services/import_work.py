@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from permissions.resources import registry
 from teams.background import task
 from teams.catalogue import ADD_CONTACTS
 from teams.csv_files import Record, Sheet, opened
-from teams.models import ContactImport, ImportedRow, MailingList
+from teams.models import ContactImport, MailingList
 from teams.services import transfers
 from teams.services.base import service
 from teams.services.fields import fields_of
@@ -32,6 +32,7 @@ from teams.services.transfers import Taken, beat, claim, target_of
 
 Status = ContactImport.Status
 BATCH = 1000
+_NOTHING = "Nothing was imported."
 Progress = Callable[[ContactImport], None]
 
 
@@ -56,9 +57,23 @@ def working(actor: Any, target: Any) -> Iterator[Work[Any]]:
 
 @contextmanager
 def reading(job: ContactImport) -> Iterator[Sheet]:
+    """Open the kept file. Raises Invalid (GONE) if it cannot be opened, or read on."""
+    with ExitStack() as stack:
+        with _or_gone():
+            raw = stack.enter_context(job.file.open("rb"))
+            sheet = stack.enter_context(opened(raw, job.encoding))
+        yield sheet._replace(rows=_rows(sheet))
+
+
+def _rows(sheet: Sheet) -> Iterator[Record]:
+    with _or_gone():  # what fails while a row is in use is not raised in here
+        yield from sheet.rows
+
+
+@contextmanager
+def _or_gone() -> Iterator[None]:
     try:
-        with job.file.open("rb") as raw, opened(raw, job.encoding) as sheet:
-            yield sheet
+        yield
     except (OSError, ValueError) as error:
         if isinstance(error, Invalid):
             raise
@@ -107,17 +122,17 @@ def _carry_out(job: ContactImport, progress: Progress) -> None:
     if not job.skips_errors and not job.rows_done:
         _go_through(job, partial(_check, job=job), progress)
         if job.rejected:
-            _end(job, Status.FAILED, problem=_nothing_done(job.rejected))
+            _end(job, Status.FAILED, problem=f"{_bad_rows(job.rejected)} {_NOTHING}")
             return
     _go_through(job, partial(_write, job=job), progress)
     if job.rejected and not job.skips_errors:  # archived since it was checked
-        raise Invalid(_nothing_done(job.rejected), code="ERRORS")
+        raise Invalid(_bad_rows(job.rejected), code="ERRORS")
     _end(job, Status.DONE)
 
 
-def _nothing_done(count: int) -> str:
+def _bad_rows(count: int) -> str:
     rows = "1 row is bad" if count == 1 else f"{count:,} rows are bad"
-    return f"{rows}, and it is all or nothing. Nothing was imported."
+    return f"{rows}, and it is all or nothing."
 
 
 def _go_through(job: ContactImport, act: Callable[..., None], progress: Progress) -> None:
@@ -159,6 +174,7 @@ def _write(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[
         done = write(work, job, batch, to)
         beat(
             job,
+            attempts=0,
             rows_done=job.rows_done + batch.size,
             created=job.created + done.created,
             updated=job.updated + done.updated,
@@ -182,18 +198,27 @@ def _undo(job: ContactImport, progress: Progress) -> None:
     actor = job.created_by
     while undo_batch(actor=actor, job=job, judged=judged):
         progress(job)
-    if not judged:
-        beat(job, created=0, updated=0)
-    _end(job, Status.UNDONE if judged else Status.FAILED, problem=job.problem)
+    if judged:
+        _end(job, Status.UNDONE)
+        return
+    beat(job, created=0, updated=0)
+    _end(job, Status.FAILED, problem=f"{job.problem} {_taken_back(job.left)}")
+
+
+def _taken_back(left: int) -> str:
+    if not left:
+        return _NOTHING
+    verb = "was" if left == 1 else "were"
+    what = "1 contact" if left == 1 else f"{left:,} contacts"
+    return f"It was taken back, but {what} that {verb} changed meanwhile {verb} left."
 
 
 def _stop(job: ContactImport, problem: str, progress: Progress) -> None:
     """End a job that cannot go on; all or nothing, if that was the choice."""
-    undoing = job.status == Status.UNDOING
-    if undoing or job.skips_errors or not ImportedRow.objects.filter(contact_import=job).exists():
+    if job.status == Status.UNDOING or job.skips_errors:
         _end(job, Status.FAILED, problem=problem)
         return
-    beat(job, status=Status.UNDOING, problem=f"{problem} Nothing was imported.")
+    beat(job, status=Status.UNDOING, problem=problem, attempts=0)
     _undo(job, progress)
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
+
+from django.utils import timezone
 
 from permissions.errors import Invalid
 from teams.catalogue import ADD_CONTACTS
@@ -159,12 +162,21 @@ def _start(
     return job
 
 
+def undoable_until(job: ContactImport) -> datetime:
+    """Return until when an import can be undone.
+
+    Undoing removes for good and asks for no more than adding did: it is for what went wrong just
+    now, and not a way to purge.
+    """
+    return (job.finished_at or job.created_at) + transfers.KEPT
+
+
 @service
 def undo_import(*, actor: Any, contact_import: Any) -> ContactImport:
     """Have what an import did undone: what it added removed, what it changed put back.
 
-    What was changed since is left as it is, and counted. Raises Refused, NotFound, Invalid
-    (ALREADY_SO).
+    What was changed since is left as it is, and counted. Raises Refused, NotFound, Invalid:
+    ALREADY_SO, TOO_LATE after ``undoable_until``.
     """
     found = own(actor, contact_import, ContactImport)
     with at_work(
@@ -173,6 +185,12 @@ def undo_import(*, actor: Any, contact_import: Any) -> ContactImport:
         job = ContactImport.objects.select_for_update().get(pk=found.pk)
         if job.status not in (Status.DONE, Status.FAILED) or not (job.created or job.updated):
             raise Invalid("There is nothing to undo.", code="ALREADY_SO")
+        if undoable_until(job) < timezone.now():
+            raise Invalid(
+                f"An import can be undone for {transfers.KEPT.days} days after it finished. "
+                "Archive its contacts instead.",
+                code="TOO_LATE",
+            )
         job.status, job.problem, job.finished_at = Status.UNDOING, "", None
         job.attempts, job.alive_at = 0, None
         job.save()

@@ -214,12 +214,16 @@ def held(job: Any) -> Iterator[None]:
 
 
 def beat(job: Any, **values: Any) -> None:
-    """Write ``values`` to the job with a sign of life. Raises Taken if it is not ours any more."""
+    """Write ``values`` to the job with a sign of life. Raises Taken if it is not ours any more.
+
+    Whoever notes progress that outlives them adds ``attempts=0``; nobody else, or a job that fails
+    at the same place each time is begun for ever.
+    """
     now = timezone.now()
     rows = type(job)._default_manager.filter(
         pk=job.pk, worker=job.worker, status__in=job.UNFINISHED
     )
-    if not rows.update(alive_at=now, attempts=0, **values):
+    if not rows.update(alive_at=now, **values):
         raise Taken
     for name, value in values.items():
         setattr(job, name, value)

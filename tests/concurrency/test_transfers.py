@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core import signing
 
 from permissions import audit
 from teams.factories import ContactFactory
 from teams.models import Contact, ContactExport, ContactImport, ImportedRow
-from teams.services import exports, import_work, transfers
-from tests.concurrency.racing import errors, together
+from teams.services import exports, import_undo, import_work, imports, leaving, transfers
+from teams.services.leaving import Leaver
+from teams.services.letters import UNSUBSCRIBE_SALT
+from tests.concurrency.racing import PATIENCE, errors, together
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.services.moving import addresses, start, upload
 from tests.services.world import World, world
@@ -118,6 +122,35 @@ def test_the_same_file_imported_by_two_at_once_is_there_once() -> None:
     assert set(done) == {"done"}
     assert sum(ContactImport.objects.values_list("created", flat=True)) == 500
     assert Contact.objects.count() == 500
+
+
+def test_nobody_who_unsubscribes_while_an_import_is_undone_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w, job = begun(2)
+    import_work.run_import(job.pk)
+    imports.undo_import(actor=w.owner, contact_import=job)
+    token = signing.dumps((w.north.contacts.first().pk, 0), salt=UNSUBSCRIBE_SALT)
+    read, left = threading.Event(), threading.Event()
+
+    def unsubscribe() -> Leaver | None:
+        read.wait(20)
+        leaver = leaving.unsubscribe(token)
+        left.set()
+        return leaver
+
+    counts = import_undo._lists
+
+    def meanwhile(keys: Any) -> Any:
+        read.set()
+        left.wait(PATIENCE)
+        return counts(keys)
+
+    monkeypatch.setattr(import_undo, "_lists", meanwhile)
+    found = together(lambda: import_work.run_import(job.pk), unsubscribe)
+    assert errors(found) == []
+    was_told = found[1] is not None
+    assert w.north.contacts.count() == was_told
 
 
 def test_an_export_whose_worker_is_killed_is_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:

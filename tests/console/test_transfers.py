@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from teams import services, uploads
+from teams.admin import words
 from teams.catalogue import EXPORT_CONTACTS, EXPORT_PII
 from teams.factories import ContactFactory, MailingListFactory
 from teams.models import Contact, ContactExport, ContactImport
@@ -229,6 +232,31 @@ def test_a_job_that_stands_still_is_continued(world: World) -> None:
     assert client.post(address).status_code == 302
     import_work.run_import(job.pk)
     assert the_import().status == "done"
+
+
+def test_undo_says_until_when_and_is_not_offered_after(world: World) -> None:
+    client = world.client("full")
+    uploaded(client, world.places["north"])
+    page, undo = (f"{IMPORTS}{the_import().pk}/{end}/" for end in ("change", "act/undo"))
+    now = timezone.now()
+    ContactImport.objects.update(status="done", created=1, finished_at=now)
+    assert undo in client.get(page).content.decode()
+    until = words.short_date(now + transfers.KEPT)
+    assert f"You can undo it until {until}." in client.get(undo).content.decode()
+    ContactImport.objects.update(finished_at=now - transfers.KEPT - timedelta(minutes=1))
+    assert undo not in client.get(page).content.decode()
+    answer = client.get(undo)
+    assert answer.status_code == 403
+    assert "It finished more than 7 days ago" in answer.content.decode()
+
+
+def test_page_says_what_a_stopped_import_left(world: World) -> None:
+    client = world.client("full")
+    uploaded(client, world.places["north"])
+    address = f"{IMPORTS}{the_import().pk}/change/"
+    for left in (0, 3):
+        ContactImport.objects.update(status="failed", left=left)
+        assert ("Left as they are" in client.get(address).content.decode()) is bool(left)
 
 
 def test_guest_of_a_list_imports_into_it(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -299,6 +300,29 @@ def test_export_stops_when_rights_change_while_it_is_written(
     assert (job.status, bool(job.file)) == ("failed", False)
     assert "Export contacts" in job.problem
     assert kept() == before
+
+
+def test_export_that_breaks_at_the_same_row_each_time_is_given_up(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ContactFactory.create_batch(5, subaccount=w.north)
+    monkeypatch.setattr(exports, "SMALL", -1)
+    monkeypatch.setattr(exports, "BATCH", 2)
+    job = exports.export_contacts(actor=w.owner, subaccount=w.north).job
+    broke = []
+
+    def breaks(job: ContactExport) -> None:
+        if job.rows_done == 4:
+            broke.append(job.attempts)
+            raise RuntimeError
+
+    for _ in range(3 * transfers.ATTEMPTS):
+        with suppress(RuntimeError):
+            exports.run_export(job.pk, progress=breaks)
+    job.refresh_from_db()
+    assert broke == [1, 2, 3]
+    assert (job.status, bool(job.file)) == ("failed", False)
+    assert job.problem.startswith("It was begun several times")
 
 
 @pytest.mark.parametrize("what", ["list", "segment"])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files import File
 from django.db import connection
 from django.utils import timezone
 
+from permissions.errors import Invalid
 from permissions.models import AuditEvent
 from teams import services
 from teams.factories import CampaignFactory, ContactFactory, MailingListFactory
 from teams.models import Contact, ContactImport, Delivery, ImportedRow
 from teams.models.account import TeamMode
-from teams.services import import_work, imports, transfers
+from teams.services import import_undo, import_work, imports, transfers
 from teams.services.contacts import CANNOT_ADD
 from teams.services.import_rows import guess, targets
 from tests.services.moving import (
@@ -260,6 +264,116 @@ def test_all_or_nothing_takes_back_what_was_written_when_it_cannot_go_on(
     assert (addresses(w.north), ben.first_name) == ({"ben@example.com"}, "B")
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("x")])
+def test_trouble_with_anything_but_the_file_is_not_a_file_that_has_gone(
+    w: World, full: Any, error: Exception
+) -> None:
+    job = start(full, upload(full, w.north, TWO))
+
+    def breaks(_job: ContactImport) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        import_work.run_import(job.pk, progress=breaks)
+    import_work.run_import(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.created) == ("done", 2)
+
+
+def test_file_that_cannot_be_opened_or_read_on_has_gone(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Torn(io.BytesIO):
+        def read1(self, size: int | None = -1) -> bytes:
+            if self.tell() > 8:
+                raise OSError(5, "Input/output error")
+            return super().read1(8)
+
+    gone, torn = (start(full, upload(full, w.north, TWO)) for _ in range(2))
+    transfers.drop(str(gone.file.name))
+    import_work.run_import(gone.pk)
+    raw = Torn(TWO.encode())
+    monkeypatch.setattr(transfers.storage(), "open", lambda *_: File(raw))
+    import_work.run_import(torn.pk)
+    for job in (gone, torn):
+        job.refresh_from_db()
+        assert job.status == "failed"
+        assert job.problem.startswith("The file is not there any more.")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1 contact that was changed meanwhile was left."), (2, "2 contacts that were changed")],
+)
+def test_all_or_nothing_says_what_it_could_not_take_back(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch, count: int, said: str
+) -> None:
+    monkeypatch.setattr(import_work, "BATCH", 2)
+    job = start(full, upload(full, w.north, TWO + "cem@example.com,Cem\n"))
+
+    def meddle(job: ContactImport) -> None:
+        if job.rows_done == 2 and job.status == "running":
+            keys = w.north.contacts.values_list("pk", flat=True)[:count]
+            Contact.objects.filter(pk__in=list(keys)).update(last_name="Changed")
+            raise Invalid("The rest cannot be read.")
+
+    import_work.run_import(job.pk, progress=meddle)
+    job.refresh_from_db()
+    assert (job.status, job.left, w.north.contacts.count()) == ("failed", count, count)
+    assert job.problem.startswith(f"The rest cannot be read. It was taken back, but {said}")
+    assert "Nothing was imported" not in job.problem
+
+
+@pytest.mark.parametrize(("skips", "left"), [(False, set()), (True, {"ana@example.com"})])
+def test_import_that_breaks_at_the_same_row_each_time_is_given_up(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool, left: set[str]
+) -> None:
+    monkeypatch.setattr(import_work, "BATCH", 1)
+    job = start(full, upload(full, w.north, TWO), skips_errors=skips)
+    writes = import_work.write
+
+    def breaks(work: Any, job: Any, batch: Any, to: Any) -> Any:
+        if batch.rows[0].key == "ben@example.com":
+            raise RuntimeError
+        return writes(work, job, batch, to)
+
+    monkeypatch.setattr(import_work, "write", breaks)
+    assert begun_again(job) == transfers.ATTEMPTS + 1  # the first got further
+    job.refresh_from_db()
+    assert (job.status, addresses(w.north)) == ("failed", left)
+    assert job.problem.startswith("It was begun several times")
+    assert job.problem.endswith("Nothing was imported.") is not skips
+
+
+def test_check_and_undo_that_break_each_time_are_given_up(
+    w: World, full: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = bring_in(full, w.north, TWO)
+    imports.undo_import(actor=full, contact_import=done)
+    checked = start(full, upload(full, w.north, TWO))
+
+    def breaks(*_args: Any, **_more: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(import_work, "look_up", breaks)
+    monkeypatch.setattr(import_undo, "suppressed", breaks)
+    for job in (checked, done):
+        assert begun_again(job) == transfers.ATTEMPTS
+        job.refresh_from_db()
+        assert (job.status, job.problem[:18]) == ("failed", "It was begun sever")
+
+
+def begun_again(job: ContactImport) -> int:
+    """Carry out ``job`` as often as it breaks, and some; return how often it broke."""
+    broke = 0
+    for _ in range(3 * transfers.ATTEMPTS):
+        try:
+            import_work.run_import(job.pk)
+        except RuntimeError:
+            broke += 1
+    return broke
+
+
 @pytest.mark.parametrize("skips", [True, False])
 def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
     w: World, full: Any, monkeypatch: pytest.MonkeyPatch, skips: bool
@@ -284,6 +398,7 @@ def test_field_that_goes_while_an_import_runs_is_not_written_any_more(
         assert [(c.email, c.fields) for c in Contact.objects.all()] == [("ana@example.com", {})]
     else:
         assert (job.status, Contact.objects.count()) == ("failed", 0)
+        assert job.problem == "1 row is bad, and it is all or nothing. Nothing was imported."
 
 
 def test_switched_off_login_and_archived_place_stop_an_import(w: World) -> None:
@@ -484,6 +599,19 @@ def test_undo_asks_for_the_right_again(w: World) -> None:
     seat.save()
     with refused("OUT_OF_SCOPE"):
         imports.undo_import(actor=seat.user, contact_import=job)
+
+
+def test_import_is_undone_for_seven_days_and_not_after(w: World, full: Any) -> None:
+    job = bring_in(full, w.north, TWO)
+    assert job.finished_at is not None
+    age = job.finished_at - transfers.KEPT
+    ContactImport.objects.update(created_at=age - transfers.KEPT)  # the end counts
+    ContactImport.objects.update(finished_at=age - timedelta(minutes=1))
+    with refused("TOO_LATE"):
+        imports.undo_import(actor=full, contact_import=job)
+    assert Contact.objects.count() == 2
+    ContactImport.objects.update(finished_at=age + timedelta(minutes=1))
+    assert undo(full, job).status == "undone"
 
 
 def test_discarding_an_upload_removes_its_file(

@@ -73,7 +73,7 @@ class Command(OurCommand):
             with bar(self, job.original_name) as tell:
                 _finish(job, tell)
             self._say(job, options)
-        if job.status != ContactImport.Status.DONE:
+        if job.status != ContactImport.Status.DONE or job.rejected:
             raise SystemExit(PROBLEM)
 
     def _say(self, job: ContactImport, options: dict[str, Any]) -> None:
