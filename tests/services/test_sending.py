@@ -441,6 +441,28 @@ def test_what_is_almost_a_day_late_or_takes_longer_is_sent(w: World) -> None:
     assert len(sent(long)) == 2
 
 
+def test_what_no_worker_began_is_taken_up_by_whoever_looks_after_it(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    assert delivery.look_after_campaign.func(campaign.pk) == "over", "its hour has not come"
+    pass_time(campaign)
+    assert delivery.look_after_campaign.func(campaign.pk) == "sent"
+    assert delivery.deliver_campaign.func(campaign.pk) == "nothing"
+    assert delivery.look_after_campaign.func(campaign.pk) == "over"
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 3
+
+
+def test_whoever_looks_after_a_campaign_sends_nothing_taken_back_or_a_day_late(w: World) -> None:
+    back, late = ready(w.north), ready(w.north)
+    for campaign in (back, late):
+        services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    services.unschedule_campaign(actor=w.owner, campaign=now(back))
+    pass_time(late, TOMORROW + timedelta(minutes=1))
+    assert delivery.look_after_campaign.func(back.pk) == "over"
+    assert delivery.look_after_campaign.func(late.pk) == "given back"
+    assert mail.outbox == []
+
+
 def test_where_addresses_are_masked_no_subject_merges_them(w: World) -> None:
     campaign = ready(w.north, subject="For {{email}}")
     assert list(sending.obstacles(campaign)) == []
