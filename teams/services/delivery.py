@@ -278,7 +278,7 @@ def _send_one(campaign: Campaign, key: int, connection: Any) -> None:
             campaign,
             to=row.email,
             values=row.values,
-            token=letters.unsubscribe_token(campaign, row.contact_id),
+            token=letters.unsubscribe_token(row),
             key=f"{campaign.pk}.{row.pk}",
         )
     except Exception:  # whatever it is, it must not keep the others from getting theirs
