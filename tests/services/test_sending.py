@@ -206,6 +206,60 @@ def test_a_purged_contact_is_gone(w: World) -> None:
     assert len(sent(campaign)) == 1
 
 
+@pytest.mark.parametrize("status", sorted(set(Campaign.Status) - {Campaign.Status.SENT}))
+@pytest.mark.parametrize("fate", sorted(set(Delivery.Status) - {Delivery.Status.WAITING}))
+def test_whom_a_campaign_was_tried_for_is_not_purged_before_it_is_over(
+    w: World, status: str, fate: str
+) -> None:
+    _campaign, contact = tried(w, status, fate)
+    with refused("IN_USE"):
+        services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    Campaign.objects.update(status=Campaign.Status.SENT)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
+def tried(w: World, status: str, fate: str) -> tuple[Campaign, Contact]:
+    """Return a campaign that came as far as ``status``, and who was to get it, put away."""
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    Campaign.objects.update(status=status)
+    Delivery.objects.update(status=fate)
+    return now(campaign), services.archive_item(actor=w.owner, obj=Contact.objects.get())
+
+
+def test_who_only_waits_is_purged_until_it_is_being_sent(w: World) -> None:
+    campaign, contact = tried(w, Campaign.Status.SENDING, Delivery.Status.WAITING)
+    with refused("IN_USE"):
+        services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    Campaign.objects.update(status=Campaign.Status.SCHEDULED)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    assert sent(campaign) == []
+
+
+def test_who_got_a_campaign_that_was_stopped_does_not_get_it_twice_by_a_purge(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 1)
+    campaign = ready(w.north, count=2)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    delivery.work_off(
+        campaign.pk,
+        progress=lambda done: services.stop_campaign(actor=w.owner, campaign=campaign),
+    )
+    contact = Delivery.objects.get().contact
+    services.archive_item(actor=w.owner, obj=contact)
+    with refused("IN_USE"):
+        services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    on = campaign.mailing_list
+    services.add_contact(actor=w.owner, where=w.north, email=contact.email)
+    services.send_campaign(actor=w.owner, campaign=now(campaign))
+    sent(campaign)
+    assert on.contacts.filter(pk=contact.pk).exists()
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 2
+    services.archive_item(actor=w.owner, obj=contact)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
 OBSTACLES: dict[str, dict[str, Any]] = {
     "NO_SUBJECT": {"subject": ""},
     "NO_SENDER": {"sender_email": ""},
