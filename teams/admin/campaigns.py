@@ -30,7 +30,12 @@ from teams.admin.resource_verbs import GuestHere
 from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
 from teams.admin.sending_verbs import SENDING_VERBS, SendTest
 from teams.admin.site import console
-from teams.catalogue import ACCESS_CAMPAIGNS, CREATE_CAMPAIGNS, SEND_CAMPAIGNS
+from teams.catalogue import (
+    ACCESS_CAMPAIGNS,
+    ACCESS_RESPONSE,
+    CREATE_CAMPAIGNS,
+    SEND_CAMPAIGNS,
+)
 from teams.models import Campaign
 from teams.services import sending
 
@@ -130,10 +135,12 @@ class CampaignAdmin(ResourceAdmin):
             for permission in (CREATE_CAMPAIGNS, SEND_CAMPAIGNS)
         )
         missing = list(sending.obstacles(obj)) if is_draft and works_on_it else []
+        # whoever may send may read this too, in every edition, and so sees when to stop it
+        reads_results = access.allows(request.user, ACCESS_RESPONSE, obj)
         return {
             "letter": self._letter(desk_of(request), obj),
             "missing": [error.message for error in missing],
-            "progress": mailing.progress(obj),
+            "progress": mailing.progress(obj) if reads_results else None,
             "preview": mailing.preview(request, obj) if obj.rows else None,
             **contents(self, request, obj),
         }

@@ -4,8 +4,9 @@ A delivery is claimed in a transaction of its own before the mail server hears o
 afterwards. Whoever finds a claim that nobody settled does not know whether that message left, so
 it is never sent again. Any number of workers may be at one campaign at the same time.
 
-While a campaign is sent, a task in the queue looks after it, should its worker die. Where the queue
-cannot wait, or was lost, ``manage.py send_campaign --resume`` carries on.
+From the moment a campaign is scheduled, a second task in the queue looks after it, should its
+worker die before or while it is sent. Where the queue cannot wait, or was lost,
+``manage.py send_campaign --resume`` carries on.
 """
 
 from __future__ import annotations
@@ -76,20 +77,22 @@ def deliver_campaign(campaign: int, attempt: int = 0) -> str:
 
 @task()  # type: ignore[untyped-decorator]
 def look_after_campaign(campaign: int) -> str:
-    """Carry on with a campaign whose worker died; ask again later for as long as it is sent.
+    """Take up a campaign that is due and nobody is at; ask again later for as long as it is sent.
 
-    One such task is in the queue from the moment a campaign begins until it is over.
+    One such task is in the queue from the moment a campaign is scheduled until it is over. One that
+    comes before its hour belongs to an earlier one, and another will come.
     """
     since = timezone.now() - GIVE_UP
-    rows = Campaign.objects.filter(pk=campaign, status=Campaign.Status.SENDING)
-    if not rows.filter(scheduled_at__gt=since).exists():
+    if not due().filter(pk=campaign, scheduled_at__gt=since).exists():
         return "over"
     _enqueue(look_after_campaign, timezone.now() + STALE, campaign=campaign)
     return "another worker is at it" if _is_alive(campaign) else work_off(campaign).state
 
 
 def enqueue(campaign: int, *, at: datetime) -> None:
-    """Have a worker send a campaign at that time, as far as the queue can wait."""
+    """Have a worker send a campaign at that time, and see later whether one does, as far as the
+    queue can wait: it neither repeats a task that failed nor one whose worker was killed."""
+    _enqueue(look_after_campaign, at + STALE, campaign=campaign)
     _enqueue(deliver_campaign, at, campaign=campaign)
 
 
@@ -179,8 +182,6 @@ def _begin(campaign: int) -> Round | None:
             found.problem = ""
             found.save(update_fields=["status", "problem"])
             _record(found, "campaign.began_sending")
-            watch = timezone.now() + STALE
-            transaction.on_commit(lambda: _enqueue(look_after_campaign, watch, campaign=campaign))
     return None
 
 
@@ -277,7 +278,7 @@ def _send_one(campaign: Campaign, key: int, connection: Any) -> None:
             campaign,
             to=row.email,
             values=row.values,
-            token=letters.unsubscribe_token(campaign, row.contact_id),
+            token=letters.unsubscribe_token(row),
             key=f"{campaign.pk}.{row.pk}",
         )
     except Exception:  # whatever it is, it must not keep the others from getting theirs

@@ -30,6 +30,7 @@ from teams.models import (
     Archivable,
     Campaign,
     Contact,
+    Delivery,
     MailingList,
     MessageTemplate,
     Segment,
@@ -341,11 +342,13 @@ def refuse_on_its_way(item: Any, done: str) -> None:
 
 
 def refuse_used(item: Any) -> None:
-    """Refuse to remove what campaigns are made of, and what a segment would go with that is not
-    put away itself. Raises Invalid (IN_USE)."""
+    """Refuse to remove what campaigns are made of, whom one was tried for that is not over, and
+    what a segment would go with that is not put away itself. Raises Invalid (IN_USE)."""
     refuse_on_its_way(item, "removed")
     uses = Campaign.objects.none()
     match item:
+        case Contact():
+            _refuse_tried(item)
         case MailingList():
             uses = Campaign.objects.filter(Q(mailing_list=item) | Q(segment__mailing_list=item))
         case Segment() | MessageTemplate():
@@ -355,3 +358,17 @@ def refuse_used(item: Any) -> None:
         raise Invalid(f"{item} is used by a campaign. {advice}", code="IN_USE")
     if isinstance(item, MailingList) and item.segments.filter(archived_at=None).exists():
         raise Invalid(f"{item} has segments. Archive those first.", code="IN_USE")
+
+
+def _refuse_tried(contact: Contact) -> None:
+    """Refuse to remove whom a campaign was tried for that may go out again: that they got it would
+    be forgotten, and they get it twice when they are added again. Raises Invalid (IN_USE)."""
+    rows = contact.deliveries.exclude(campaign__status=Campaign.Status.SENT)
+    # of what is being sent, a worker may take any that waits at this moment
+    waits = Q(status=Delivery.Status.WAITING) & ~Q(campaign__status=Campaign.Status.SENDING)
+    if rows.exclude(waits).exists():
+        raise Invalid(
+            f"{contact} is among those for whom a campaign was tried that is not over, and could "
+            "get it twice. Wait until it was sent, or archive and purge that campaign first.",
+            code="IN_USE",
+        )

@@ -1,12 +1,15 @@
 """How a contact unsubscribes, and subscribes again: by a signed link in a message, without a login.
 
-There is no actor: the link is the right. A link that is wrong, too old, or of a contact that is
-gone says nothing, and always the same. The way back is open to whoever holds the link to a message
-that went to the address the contact has now: it is theirs, and not that of an earlier one.
+There is no actor: the link is the right. A link that is wrong or too old, or whose subaccount is
+gone, says nothing, and always the same. The link of a contact that is gone lets out whoever has the
+address it went to, and keeps the address out if nobody has. The way back is open to whoever holds
+the link to a message that went to the address the contact has now: it is theirs, and not that of
+an earlier one.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,24 +17,28 @@ from django.core import signing
 from django.db import transaction
 from django.utils import timezone
 
-from teams.models import Campaign, Contact, Delivery
+from teams.models import Account, Campaign, Contact, Delivery, Subaccount, Suppression
 from teams.services.letters import UNSUBSCRIBE_SALT
-from teams.services.suppression import release
+from teams.services.suppression import contact_with, digest_of, release, suppress_address
 
 #: the law asks for weeks; people look through old mail
 VALID = timedelta(days=400)
 TOKEN_LIMIT = 300
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Leaver:
-    """A contact at the door: its key, that of the campaign, and who sent that.
+    """Somebody at the door: the contact, None if nobody has the address any more; what the link
+    names; and who sent that.
 
     ``is_out`` says that they unsubscribed, ``may_return`` that this link lets them in again.
     """
 
-    contact: int
+    contact: Contact | None
     campaign: int
+    subaccount: Subaccount
+    digest: str
     sender: str
     is_out: bool
     may_return: bool
@@ -42,24 +49,27 @@ def leaver_of(token: str) -> Leaver | None:
     if len(token) > TOKEN_LIMIT:
         return None
     try:
-        contact_key, campaign = signing.loads(token, salt=UNSUBSCRIBE_SALT, max_age=VALID)
+        key, campaign, place, digest = signing.loads(token, salt=UNSUBSCRIBE_SALT, max_age=VALID)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    contact = Contact.objects.filter(pk=_key(contact_key)).first()
-    if contact is None:
+    subaccount = Subaccount.objects.filter(pk=_key(place)).first()
+    if subaccount is None or not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         return None
-    sender = (
-        Campaign.objects.filter(pk=_key(campaign)).values_list("sender_name", flat=True).first()
-    )
-    letters = Delivery.objects.filter(contact=contact, campaign=_key(campaign))
-    went_to = letters.values_list("email", flat=True).first() or ""
-    is_out = contact.status == Contact.Status.UNSUBSCRIBED
+    rows = Contact.objects.filter(pk=_key(key), subaccount=subaccount)
+    contact = rows.first() or contact_with(digest, subaccount)
+    if contact is None:
+        is_out = Suppression.objects.filter(subaccount=subaccount, digest=digest).exists()
+    else:
+        is_out = contact.status == Contact.Status.UNSUBSCRIBED
+    names = Campaign.objects.filter(pk=_key(campaign)).values_list("sender_name", flat=True)
     return Leaver(
-        contact=contact.pk,
+        contact=contact,
         campaign=_key(campaign),
-        sender=sender or "this sender",
+        subaccount=subaccount,
+        digest=digest,
+        sender=names.first() or "this sender",
         is_out=is_out,
-        may_return=is_out and went_to.lower() == contact.email.lower(),
+        may_return=is_out and contact is not None and digest_of(contact.email) == digest,
     )
 
 
@@ -73,13 +83,25 @@ def unsubscribe(token: str) -> Leaver | None:
     leaver = leaver_of(token)
     if leaver is None:
         return None
-    now = timezone.now()
     with transaction.atomic():
-        rows = Contact.objects.filter(pk=leaver.contact, status=Contact.Status.SUBSCRIBED)
-        if rows.update(status=Contact.Status.UNSUBSCRIBED, unsubscribed_at=now):
-            letter = Delivery.objects.filter(campaign=leaver.campaign, contact=leaver.contact)
-            letter.update(unsubscribed_at=now)
-    return leaver_of(token)
+        # nobody is removed or added meanwhile: whoever does that holds the same lock
+        Account.objects.select_for_update(no_key=True).get(pk=leaver.subaccount.account_id)
+        leaver = leaver_of(token)
+        if leaver is None or leaver.is_out:
+            return leaver
+        if leaver.contact is None:
+            suppress_address(leaver.subaccount, leaver.digest)
+        else:
+            _let_out(leaver.contact, leaver.campaign)
+        return leaver_of(token)
+
+
+def _let_out(contact: Contact, campaign: int) -> None:
+    now = timezone.now()
+    rows = Contact.objects.filter(pk=contact.pk, status=Contact.Status.SUBSCRIBED)
+    if rows.update(status=Contact.Status.UNSUBSCRIBED, unsubscribed_at=now):
+        letter = Delivery.objects.filter(campaign=campaign, contact=contact)
+        letter.update(unsubscribed_at=now)
 
 
 def subscribe_again(token: str) -> Leaver | None:
@@ -89,8 +111,8 @@ def subscribe_again(token: str) -> Leaver | None:
     """
     with transaction.atomic():
         leaver = leaver_of(token)
-        if leaver is not None and leaver.may_return:
-            contact = Contact.objects.select_for_update().get(pk=leaver.contact)
+        if leaver is not None and leaver.contact is not None and leaver.may_return:
+            contact = Contact.objects.select_for_update().get(pk=leaver.contact.pk)
             leaver = leaver_of(token)  # it may have got another address meanwhile
             if leaver is not None and leaver.may_return:
                 contact.status, contact.unsubscribed_at = Contact.Status.SUBSCRIBED, None

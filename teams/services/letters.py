@@ -20,8 +20,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 from django.urls import NoReverseMatch, reverse
 
-from teams.models import Campaign, Contact, CustomField
+from teams.models import Campaign, Contact, CustomField, Delivery
 from teams.services import content
+from teams.services.suppression import digest_of
 
 #: what every contact has that can be merged, each with what a preview shows
 PLAIN = {"first_name": "Robin", "last_name": "Reader", "email": "robin@example.com"}
@@ -69,9 +70,14 @@ def line(value: Any) -> str:
 # the way out
 
 
-def unsubscribe_token(campaign: Campaign, contact_id: Any) -> str:
-    """Return the signed text by which a contact leaves; it names two keys and nothing else."""
-    return signing.dumps([contact_id, campaign.pk], salt=UNSUBSCRIBE_SALT)
+def unsubscribe_token(row: Delivery) -> str:
+    """Return the signed text by which whoever gets a message leaves.
+
+    It names three keys and what the address is known by (``digest_of``): who is removed and added
+    again is another contact, and leaves by it as well.
+    """
+    names = [row.contact_id, row.campaign_id, row.subaccount_id, digest_of(row.email)]
+    return signing.dumps(names, salt=UNSUBSCRIBE_SALT)
 
 
 def unsubscribe_url(token: str) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models.functions import SHA256, Lower
 from django.utils import timezone
 
-from teams.models import Contact, Suppression
+from teams.models import Contact, Subaccount, Suppression
 
 
 def digest_of(address: str) -> str:
@@ -20,17 +21,37 @@ def digest_of(address: str) -> str:
     return hashlib.sha256(address.lower().encode()).hexdigest()
 
 
+class Digest(SHA256):
+    """The same by the database, of an address in small letters."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """Take the text as it is: Django's own reads a backslash in it as an escape, and fails."""
+        template = "ENCODE(SHA256(CONVERT_TO(%(expressions)s, 'UTF8')), 'hex')"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def contact_with(digest: str, subaccount: Any) -> Contact | None:
+    """Return who has the address of ``digest`` in ``subaccount`` now; None if nobody has."""
+    rows = Contact.objects.filter(subaccount=subaccount)
+    return rows.alias(digest=Digest(Lower("email"))).filter(digest=digest).first()
+
+
 def suppress(contact: Contact) -> None:
     """Remember the address of ``contact``, if they unsubscribed."""
     if contact.status == Contact.Status.UNSUBSCRIBED:
-        Suppression.objects.get_or_create(
-            subaccount_id=contact.subaccount_id,
-            digest=digest_of(contact.email),
-            defaults={
-                "account_id": contact.account_id,
-                "unsubscribed_at": contact.unsubscribed_at or timezone.now(),
-            },
-        )
+        suppress_address(contact.subaccount, digest_of(contact.email), contact.unsubscribed_at)
+
+
+def suppress_address(subaccount: Subaccount, digest: str, moment: datetime | None = None) -> None:
+    """Remember the address of ``digest``, which unsubscribed in ``subaccount``: then, or now."""
+    Suppression.objects.get_or_create(
+        subaccount=subaccount,
+        digest=digest,
+        defaults={
+            "account_id": subaccount.account_id,
+            "unsubscribed_at": moment or timezone.now(),
+        },
+    )
 
 
 def suppressed(subaccount: Any, addresses: Iterable[str]) -> dict[str, datetime]:

@@ -223,7 +223,7 @@ def _mailings(world: Any) -> dict[str, Any]:
     delivery.work_off(sent.pk)
     row = sent.deliveries.first()
     assert row is not None
-    token = letters.unsubscribe_token(sent, row.contact_id)
+    token = letters.unsubscribe_token(row)
     return {"ready": whole.pk, "sent": sent.pk, "token": token}
 
 

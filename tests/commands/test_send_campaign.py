@@ -6,10 +6,13 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from teams import services
 from teams.models import Campaign, Delivery
+from teams.services import delivery
 from tests.commands.helpers import Done, run
 from tests.services.mailing import now, ready, states
 from tests.services.world import World, world
@@ -97,6 +100,49 @@ def test_it_says_when_a_campaign_went_back_to_draft(w: World) -> None:
     done = run("send_campaign", "--resume")
     assert (done.code, done.out) == (1, "Spring went back to draft; no messages.\n")
     assert Delivery.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "says"),
+    [
+        ("failed", {}, "was sent; 2 sent, 1 failed."),
+        ("unconfirmed", {}, "was sent; 2 sent, 1 unconfirmed."),
+        # another worker holds one, or it is tried again later
+        ("sending", {}, "some messages are tried again later; 1 being sent, 2 sent."),
+        ("waiting", {"tries": 1}, "some messages are tried again later; 1 waiting, 2 sent."),
+    ],
+)
+def test_what_did_not_go_out_is_a_problem(
+    w: World, status: str, more: dict[str, int], says: str
+) -> None:
+    campaign = ready(w.north, name="Spring")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    first = campaign.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=first.pk).update(status=status, at=timezone.now(), **more)
+    done = run("send_campaign", "--resume")
+    assert (done.code, done.out.endswith(f"{says}\n")) == (1, True), done.out
+
+
+def test_who_was_left_out_is_no_problem(w: World) -> None:
+    campaign = ready(w.north, name="Spring")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    gone = campaign.mailing_list.contacts.order_by("pk").first()
+    services.set_subscription(actor=w.owner, contact=gone, status="unsubscribed")
+    done = run("send_campaign", "--resume")
+    assert (done.code, done.out) == (0, "Spring was sent; 2 sent, 1 left out.\n")
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_messages_are_counted_by_the_database(w: World, count: int) -> None:
+    campaign = ready(w.north, count=count)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    delivery.work_off(campaign.pk)
+    where = ("--account", w.account.slug, "--campaign", f"north/{campaign.slug}")
+    with CaptureQueriesContext(connection) as queries:
+        run("send_campaign", "--resume", *where)
+    asked = [q["sql"] for q in queries if "teams_delivery" in q["sql"]]
+    assert len(asked) == 2
+    assert all("COUNT(" in sql for sql in asked)
 
 
 @pytest.mark.parametrize(

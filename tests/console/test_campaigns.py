@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from teams import services
+from teams.catalogue import ACCESS_RESPONSE, SEND_CAMPAIGNS
+from teams.editions import EDITIONS
 from teams.factories import MailingListFactory, MessageTemplateFactory, SegmentFactory
 from teams.models import Campaign, Delivery
 from teams.services import delivery
@@ -277,6 +279,59 @@ def test_what_a_worker_could_not_do_is_shown(w: World) -> None:
     shown = page(browser(w.owner), campaign)
     for words in ("Unconfirmed", "it is never sent twice", "Failed", "4 of 4 settled"):
         assert words in shown
+
+
+FIGURES = ("2 of 2 settled", "Unsubscribed through it")
+
+
+def with_results(w: World) -> Campaign:
+    """Return a campaign that went to two contacts, one of whom left through it."""
+    campaign = ready(w.north, count=2)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    delivery.work_off(campaign.pk)
+    row = campaign.deliveries.order_by("pk").first()
+    Delivery.objects.filter(pk=row.pk).update(unsubscribed_at=timezone.now())
+    return campaign
+
+
+def test_who_reads_no_results_sees_the_state_of_a_campaign_and_no_figures() -> None:
+    w = world("constant_contact")
+    campaign = with_results(w)
+    client = browser(w.manager(role="campaign_creator").user)
+    shown = page(client, campaign)
+    assert "Sent" in shown
+    for figure in (*FIGURES, "Deliveries", "settled"):
+        assert figure not in shown
+    assert client.get(f"/teams/result/{campaign.pk}/change/").status_code in (403, 404)
+    assert all(figure in page(browser(w.owner), campaign) for figure in FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "figures"),
+    [
+        (["access_campaigns"], []),
+        (["access_campaigns", "create_campaigns"], []),
+        (["access_campaigns", "access_response"], [*FIGURES]),
+    ],
+)
+def test_a_guest_of_a_campaign_sees_the_figures_that_come_with_what_they_were_given(
+    w: World, permissions: list[str], figures: list[str]
+) -> None:
+    guest, campaign = w.member("author", w.south).user, with_results(w)
+    services.give_guest_access(actor=w.owner, user=guest, obj=campaign, permissions=permissions)
+    shown = page(browser(guest), campaign)
+    assert [figure for figure in FIGURES if figure in shown] == figures
+
+
+def test_whoever_may_send_and_so_stop_a_campaign_reads_how_far_it_is() -> None:
+    needed = {SEND_CAMPAIGNS, ACCESS_RESPONSE}
+    for edition in EDITIONS.values():
+        for role in edition.roles:
+            assert role.holds & needed in (needed, {ACCESS_RESPONSE}, set()), role
+    w = world("sailthru", team_mode="off")
+    sender = w.member(w.custom("access_campaigns", "send_campaigns")).user
+    shown = page(browser(sender), with_results(w))
+    assert all(figure in shown for figure in FIGURES)
 
 
 def test_a_page_asks_as_many_questions_for_many_deliveries_as_for_one(w: World) -> None:

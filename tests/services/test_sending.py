@@ -206,6 +206,60 @@ def test_a_purged_contact_is_gone(w: World) -> None:
     assert len(sent(campaign)) == 1
 
 
+@pytest.mark.parametrize("status", sorted(set(Campaign.Status) - {Campaign.Status.SENT}))
+@pytest.mark.parametrize("fate", sorted(set(Delivery.Status) - {Delivery.Status.WAITING}))
+def test_whom_a_campaign_was_tried_for_is_not_purged_before_it_is_over(
+    w: World, status: str, fate: str
+) -> None:
+    _campaign, contact = tried(w, status, fate)
+    with refused("IN_USE"):
+        services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    Campaign.objects.update(status=Campaign.Status.SENT)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
+def tried(w: World, status: str, fate: str) -> tuple[Campaign, Contact]:
+    """Return a campaign that came as far as ``status``, and who was to get it, put away."""
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    Campaign.objects.update(status=status)
+    Delivery.objects.update(status=fate)
+    return now(campaign), services.archive_item(actor=w.owner, obj=Contact.objects.get())
+
+
+def test_who_only_waits_is_purged_until_it_is_being_sent(w: World) -> None:
+    campaign, contact = tried(w, Campaign.Status.SENDING, Delivery.Status.WAITING)
+    with refused("IN_USE"):
+        services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    Campaign.objects.update(status=Campaign.Status.SCHEDULED)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    assert sent(campaign) == []
+
+
+def test_who_got_a_campaign_that_was_stopped_does_not_get_it_twice_by_a_purge(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "BATCH", 1)
+    campaign = ready(w.north, count=2)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    delivery.work_off(
+        campaign.pk,
+        progress=lambda done: services.stop_campaign(actor=w.owner, campaign=campaign),
+    )
+    contact = Delivery.objects.get().contact
+    services.archive_item(actor=w.owner, obj=contact)
+    with refused("IN_USE"):
+        services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+    on = campaign.mailing_list
+    services.add_contact(actor=w.owner, where=w.north, email=contact.email)
+    services.send_campaign(actor=w.owner, campaign=now(campaign))
+    sent(campaign)
+    assert on.contacts.filter(pk=contact.pk).exists()
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 2
+    services.archive_item(actor=w.owner, obj=contact)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
 OBSTACLES: dict[str, dict[str, Any]] = {
     "NO_SUBJECT": {"subject": ""},
     "NO_SENDER": {"sender_email": ""},
@@ -441,6 +495,28 @@ def test_what_is_almost_a_day_late_or_takes_longer_is_sent(w: World) -> None:
     assert len(sent(long)) == 2
 
 
+def test_what_no_worker_began_is_taken_up_by_whoever_looks_after_it(w: World) -> None:
+    campaign = ready(w.north)
+    services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    assert delivery.look_after_campaign.func(campaign.pk) == "over", "its hour has not come"
+    pass_time(campaign)
+    assert delivery.look_after_campaign.func(campaign.pk) == "sent"
+    assert delivery.deliver_campaign.func(campaign.pk) == "nothing"
+    assert delivery.look_after_campaign.func(campaign.pk) == "over"
+    assert len({m.to[0] for m in mail.outbox}) == len(mail.outbox) == 3
+
+
+def test_whoever_looks_after_a_campaign_sends_nothing_taken_back_or_a_day_late(w: World) -> None:
+    back, late = ready(w.north), ready(w.north)
+    for campaign in (back, late):
+        services.schedule_campaign(actor=w.owner, campaign=campaign, at=later())
+    services.unschedule_campaign(actor=w.owner, campaign=now(back))
+    pass_time(late, TOMORROW + timedelta(minutes=1))
+    assert delivery.look_after_campaign.func(back.pk) == "over"
+    assert delivery.look_after_campaign.func(late.pk) == "given back"
+    assert mail.outbox == []
+
+
 def test_where_addresses_are_masked_no_subject_merges_them(w: World) -> None:
     campaign = ready(w.north, subject="For {{email}}")
     assert list(sending.obstacles(campaign)) == []
@@ -459,7 +535,7 @@ def test_the_message_says_whom_it_is_from_and_how_to_leave(w: World) -> None:
     sent(campaign)
     message = message_from_bytes(mail.outbox[0].message().as_bytes())
     row = Delivery.objects.get()
-    url = letters.unsubscribe_url(letters.unsubscribe_token(campaign, contact.pk))
+    url = letters.unsubscribe_url(letters.unsubscribe_token(row))
     assert message["To"] == contact.email
     assert message["From"] == "Northwind Coffee <news@north.example>"
     assert message["Reply-To"] == "answers@north.example"
@@ -579,8 +655,7 @@ def test_tests_are_counted(w: World) -> None:
 
 def leave_url(campaign: Campaign) -> str:
     row = Delivery.objects.filter(campaign=campaign).order_by("pk").first()
-    token = letters.unsubscribe_token(campaign, row.contact_id)
-    return f"/unsubscribe/{token}/"
+    return f"/unsubscribe/{letters.unsubscribe_token(row)}/"
 
 
 def test_a_contact_leaves_with_one_click(w: World) -> None:
@@ -675,6 +750,57 @@ def test_a_contact_leaves_also_when_the_campaign_is_gone(w: World) -> None:
     assert Contact.objects.get().status == Contact.Status.UNSUBSCRIBED
 
 
+def purge(w: World, contact: Contact) -> None:
+    services.archive_item(actor=w.owner, obj=contact)
+    services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
+
+
+ODD_ADDRESS = '"Ann\\ B"@readers.example'
+
+
+@pytest.mark.parametrize("email", ["Ann@readers.example", ODD_ADDRESS])
+def test_who_was_purged_and_added_again_leaves_by_the_old_link(w: World, email: str) -> None:
+    campaign = ready(w.north, count=0)
+    contact = subscriber(campaign.mailing_list, email=email)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url = leave_url(campaign)
+    purge(w, contact)
+    again = services.add_contact(actor=w.owner, where=w.north, email=email.lower())
+    others = [services.add_contact(actor=w.owner, where=w.south, email=email)]
+    others.append(services.add_contact(actor=w.owner, where=w.north, email="other@example.com"))
+    assert Client().get(url).status_code == 200
+    assert "You are unsubscribed" in Client().post(url).content.decode()
+    for found in (again, *others):
+        found.refresh_from_db()
+    assert again.status == Contact.Status.UNSUBSCRIBED
+    assert {other.status for other in others} == {Contact.Status.SUBSCRIBED}
+    Client().post(url, AGAIN)
+    again.refresh_from_db()
+    assert again.status == Contact.Status.SUBSCRIBED
+
+
+def test_who_leaves_after_they_were_purged_stays_out_when_added_again(w: World) -> None:
+    campaign = ready(w.north, count=0)
+    contact = subscriber(campaign.mailing_list, email="ann@readers.example")
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url = leave_url(campaign)
+    purge(w, contact)
+    assert "You are unsubscribed" not in Client().get(url).content.decode()
+    for answer in (Client().post(url), Client().post(url), Client().get(url)):
+        assert (answer.status_code, "You are unsubscribed" in answer.content.decode()) == (
+            200,
+            True,
+        )
+        assert "Subscribe again" not in answer.content.decode()
+    Client().post(url, AGAIN)
+    again = services.add_contact(actor=w.owner, where=w.north, email="Ann@readers.example")
+    assert again.status == Contact.Status.UNSUBSCRIBED
+    elsewhere = services.add_contact(actor=w.owner, where=w.south, email="Ann@readers.example")
+    assert elsewhere.status == Contact.Status.SUBSCRIBED
+
+
 def test_every_link_that_lets_nobody_out_is_answered_alike(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -685,12 +811,14 @@ def test_every_link_that_lets_nobody_out_is_answered_alike(
         patch.setattr(signing.time, "time", lambda: 0)
         old = leave_url(campaign)
     foreign = signing.dumps([1, 1], salt="another")
-    gone = signing.dumps([10**9, campaign.pk], salt=letters.UNSUBSCRIBE_SALT)
-    odd = [
-        signing.dumps(value, salt=letters.UNSUBSCRIBE_SALT)
-        for value in (None, [1], [1, 2, 3], "ab", [{}, []], ["x", "y"], [10**40, 1], [True, None])
-    ]
-    urls = [old, *(f"/unsubscribe/{t}/" for t in (foreign, gone, "x", "%00", "a" * 5000, *odd))]
+    key, place, digest = Contact.objects.get().pk, w.north.pk, "a" * 64
+    values = (
+        *(None, [1], [1, 2, 3], "ab", "abcd", [{}, []], ["x", "y"], [10**40, 1], [True, None]),
+        *([key, campaign.pk], [key, campaign.pk, 10**9, digest], [key, campaign.pk, True, digest]),
+        *([key, campaign.pk, place, bad] for bad in (None, "", "a" * 63, "A" * 64, [digest], 1)),
+    )
+    odd = [signing.dumps(value, salt=letters.UNSUBSCRIBE_SALT) for value in values]
+    urls = [old, *(f"/unsubscribe/{t}/" for t in (foreign, "x", "%00", "a" * 5000, *odd))]
     answers = {
         (answer.status_code, answer.content)
         for url in urls

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -24,6 +25,10 @@ SAYS = {
     "no server": "waits: the mail server does not answer",
     "nothing": "has nothing to send now",
 }
+#: how a campaign stands of which something has not gone out
+STUCK = ("given back", "no server", "waiting")
+#: how messages ended that did not go out, or may not have
+LOST = frozenset({Delivery.Status.FAILED.value, Delivery.Status.UNCONFIRMED.value})
 
 
 class Command(OurCommand):
@@ -31,7 +36,7 @@ class Command(OurCommand):
 
     help = (
         "Send a campaign in the name of ACTOR, now or --at a time; or --resume everything that "
-        "should be on its way. Exits with 1 if something did not go out."
+        "should be on its way. Exits with 1 if something did not go out, or nobody knows."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -96,8 +101,9 @@ class Command(OurCommand):
                 continue
             with self.progress(str(campaign), count) as tell:
                 found = delivery.work_off(campaign.pk, progress=tell)
-            self.stdout.write(f"{campaign} {SAYS[found.state]}; {_counted(campaign)}.")
-            problems |= found.state in ("given back", "no server")
+            counts = _counts(campaign)
+            self.stdout.write(f"{campaign} {SAYS[found.state]}; {_said_of(counts)}.")
+            problems |= found.state in STUCK or not LOST.isdisjoint(counts)
         if problems:
             raise SystemExit(PROBLEM)
 
@@ -126,8 +132,13 @@ def _waiting(campaign: Campaign) -> int:
     return campaign.deliveries.filter(status=Delivery.Status.WAITING).count()
 
 
-def _counted(campaign: Campaign) -> str:
-    """Return "2 sent, 1 failed": how many of its messages are in which state."""
-    statuses = list(campaign.deliveries.values_list("status", flat=True))
-    counts = [(statuses.count(status.value), status.label) for status in Delivery.Status]
-    return ", ".join(f"{n} {str(label).lower()}" for n, label in counts if n) or "no messages"
+def _counts(campaign: Campaign) -> dict[str, int]:
+    """Return how many of its messages are in which state, of those in which there are any."""
+    rows = campaign.deliveries.values_list("status").annotate(n=Count("pk"))
+    return dict(rows.order_by())
+
+
+def _said_of(counts: Mapping[str, int]) -> str:
+    """Return "2 sent, 1 failed"."""
+    found = [(counts.get(status.value, 0), status.label) for status in Delivery.Status]
+    return ", ".join(f"{n} {str(label).lower()}" for n, label in found if n) or "no messages"
