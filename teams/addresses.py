@@ -1,4 +1,4 @@
-"""Addresses inside other text: whether one can be read from it, or is looked for with it."""
+"""Addresses: how they are written, and whether one can be read from other text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import unicodedata
 from typing import Final
 from urllib.parse import unquote
+
+from django.utils.encoding import punycode
 
 #: what stands in place of text that holds an address
 LEFT_OUT: Final = "(address left out)"
@@ -20,6 +22,15 @@ def _plain(text: str) -> str:
     for _layer in range(3):  # one may be wrapped in another
         text = unicodedata.normalize("NFKC", html.unescape(unquote(text)))
     return "".join(char for char in text if unicodedata.category(char) != "Cf").lower()
+
+
+def in_ascii(address: str) -> str:
+    """Return ``address`` with its domain in small letters and ASCII (IDNA), as mail is sent to it.
+
+    Raises UnicodeError for a domain that cannot be written so.
+    """
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{punycode(domain).lower()}"
 
 
 def holds_address(text: str, *addresses: str) -> bool:
