@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from permissions import access
 from permissions.admin import VerbForm
+from teams.addresses import LEFT_OUT
 from teams.admin.desk import Desk
 from teams.admin.forms import offer
 from teams.catalogue import ADD_CONTACTS
@@ -65,6 +66,12 @@ class PersonForm(VerbForm):
                     made.widget = forms.DateInput(attrs={"type": "date"})
             made.initial = as_text(values.get(codename))
             self.fields[f"{OWN}{codename}"] = made
+
+    def hide(self, name: str) -> None:
+        """Show that the field ``name`` has a value that the actor may not see."""
+        self.fields[name].initial = ""
+        self.fields[name].help_text = "Leave it empty to keep what it has."
+        self.fields[name].widget.attrs["placeholder"] = LEFT_OUT
 
 
 def own_fields(verb: Any) -> dict[str, str]:

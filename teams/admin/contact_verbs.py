@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from permissions import access
 from permissions.admin import VerbForm, row_of
 from teams import services
 from teams.admin.contact_forms import (
+    OWN,
     PersonForm,
     offer_lists,
     open_lists,
@@ -22,7 +24,7 @@ from teams.admin.work import WorkVerb, lacks
 from teams.catalogue import ADD_CONTACTS, VIEW_CONTACTS
 from teams.models import Contact, MailingList
 from teams.services.contacts import sees_all
-from teams.services.masking import masks
+from teams.services.masking import NAMES, hides, masks
 
 
 class ContactVerb(WorkVerb):
@@ -48,6 +50,8 @@ class EditForm(PersonForm):
         if not verb.may_change_address:
             del self.fields["email"]
         self.add_own(verb.obj.subaccount, verb.obj.fields)
+        for name in verb.hidden & self.fields.keys():
+            self.hide(name)
 
 
 class EditContact(ContactVerb):
@@ -65,6 +69,14 @@ class EditContact(ContactVerb):
         is_open = not masks(desk.account, desk.profile, place)
         return is_open and sees_all(desk.profile, desk.account.pk, place)
 
+    @cached_property
+    def hidden(self) -> set[str]:
+        """Return which fields of the form hold an address that the actor may not see."""
+        own, desk = self.obj, self.desk
+        values = {name: getattr(own, name) for name in NAMES}
+        values |= {f"{OWN}{codename}": value for codename, value in own.fields.items()}
+        return {n for n, value in values.items() if hides(desk.account, desk.profile, own, value)}
+
     def title(self) -> str:
         """Return the heading."""
         return f"Edit {self.obj}"
@@ -74,14 +86,21 @@ class EditContact(ContactVerb):
         return "Save contact"
 
     def run(self, data: Mapping[str, Any]) -> str:
-        """Save; an address that was posted is judged also where none was asked for."""
+        """Save; an address that was posted is judged also where none was asked for.
+
+        What is not shown stays as it is unless something is typed in its place.
+        """
+        kept = {name for name in self.hidden if not self.request.POST.get(name, "").strip()}
         made = services.edit_contact(
             actor=self.actor,
             contact=self.obj,
             email=data.get("email", self.request.POST.get("email")),
-            first_name=data["first_name"],
-            last_name=data["last_name"],
-            fields=own_fields(self),
+            **{name: data[name] for name in NAMES if name not in kept},
+            fields={
+                codename: value
+                for codename, value in own_fields(self).items()
+                if f"{OWN}{codename}" not in kept
+            },
         )
         return f"{made} is saved."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,9 +25,9 @@ from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
 from teams.admin.site import console
 from teams.catalogue import ACCESS_AUDIENCE, VIEW_CONTACTS
 from teams.models import Contact, MailingList, Segment, Subaccount
-from teams.services.fields import as_text, fields_of
-from teams.services.masking import masks, open_addresses, shown
-from teams.services.segments import matching, tells_addresses
+from teams.services.fields import fields_of
+from teams.services.masking import found_by, masks, order_of_names, shown, shown_value
+from teams.services.segments import matching, tells_addresses, told
 
 #: a filter offers no more than one reads; the address may name any
 OFFERED = 30
@@ -96,8 +96,9 @@ class SegmentFilter(InPlaceFilter):
         return [row for row in found if not tells_addresses(desk.account, desk.profile, row)]
 
     def matching(self, request: HttpRequest, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        """Return who matches."""
-        return matching(self.found[value], queryset)
+        """Return who matches, as far as the reader may hear of it."""
+        desk, segment = desk_of(request), self.found[value]
+        return told(desk.account, desk.profile, segment, matching(segment, queryset))
 
 
 class SubscriptionFilter(ScopedFilter):
@@ -158,8 +159,13 @@ class ContactAdmin(ResourceAdmin):
         return desk.holds(VIEW_CONTACTS) or is_list_guest(desk, VIEW_CONTACTS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Load the subaccount's name with the list."""
-        return ConsoleAdmin.get_queryset(self, request).select_related("subaccount")
+        """Load with the list the subaccount's name, and whether the account masks addresses."""
+        desk = desk_of(request)
+        found = ConsoleAdmin.get_queryset(self, request).select_related("subaccount", "account")
+        ordered: QuerySet[Any] = found.annotate(
+            name_order=order_of_names(desk.account, desk.profile)
+        )
+        return ordered
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Say what the search looks at."""
@@ -175,15 +181,13 @@ class ContactAdmin(ResourceAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """Find every word in a name, or in an address that the reader may see."""
         desk = desk_of(request)
-        seen = open_addresses(desk.account, desk.profile)
         for word in search_term[:SEARCH_LIMIT].replace("\x00", "").split():
-            name = Q(first_name__icontains=word) | Q(last_name__icontains=word)
-            queryset = queryset.filter(name | (seen & Q(email__icontains=word)))
+            queryset = queryset.filter(found_by(desk.account, desk.profile, word))
         return queryset, False
 
     # cells
 
-    @admin.display(description="Name", ordering="last_name")
+    @admin.display(description="Name", ordering="name_order")
     def name_cell(self, obj: Any) -> str:
         """Return the name, and that it was put away if it was."""
         return format_html("{}{}", str(obj), words.put_away(obj))
@@ -236,8 +240,11 @@ class ContactAdmin(ResourceAdmin):
             ],
             "is_masked": masks(desk.account, desk.profile, obj.subaccount_id),
             "fields": [
-                (field.label, as_text(obj.fields.get(codename)) or words.none("Not set"))
+                (field.label, value or words.none("Not set"))
                 for codename, field in fields_of(obj.subaccount).items()
+                for value in [
+                    shown_value(desk.account, desk.profile, obj, obj.fields.get(codename))
+                ]
             ],
             "lists": [(found, self.offered(request, obj, found)) for found in lists],
             "verbs": self.offered(request, obj),

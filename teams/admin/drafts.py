@@ -113,9 +113,10 @@ class Draft:
 
     def clean(self, rule: Rule) -> Rule:
         """Return one rule cleaned. Raises Invalid, also for one about addresses not shown."""
-        if rule.field == ADDRESS and not self.with_address:
+        if rule.uses_address and not self.with_address:
             raise Invalid(
-                "Addresses are not shown to you here, so no rule can be about them. Remove it.",
+                "Addresses are not shown to you here, so no rule can be about them or look for "
+                "one. Remove it.",
                 code="MASKED",
             )
         return clean_rule(rule, self.known)
@@ -132,7 +133,7 @@ class Draft:
         except Invalid as error:
             is_new = self.is_fresh and number == len(self.rules) - 1
             problem = "" if is_new else error.message
-        if rule.field == ADDRESS and not self.with_address:
+        if rule.uses_address and not self.with_address:
             rule = Rule(rule.field, rule.test)  # what it looks for is an address
         try:
             label, kind = field_of(rule.field, self.known)
@@ -180,7 +181,7 @@ class Draft:
         test = TESTS.get(rule.test, "is")
         if rule.test in ALONE:
             return f"{label} {test}"
-        if rule.field == ADDRESS and not self.with_address:
+        if rule.uses_address and not self.with_address:
             return f"{label} {test} (not shown)"
         word = dict(STATES if kind == STATE else FLAGS).get(rule.value, rule.value)
         return f"{label} {test} {word}"

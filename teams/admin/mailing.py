@@ -20,8 +20,8 @@ from teams.admin.desk import Desk, desk_of
 from teams.catalogue import ACCESS_CAMPAIGNS, CREATE_CAMPAIGNS, VIEW_CONTACTS
 from teams.models import Campaign, Contact, Delivery, MailingList, MessageTemplate, Segment
 from teams.services import content, letters, sending
-from teams.services.masking import masks
-from teams.services.segments import tells_addresses, uses_address
+from teams.services.masking import NAMES, masks, shown_value
+from teams.services.segments import tells_addresses, told, uses_address
 
 Status = Delivery.Status
 
@@ -90,7 +90,8 @@ def seen_audience(desk: Desk, campaign: Campaign) -> QuerySet[Contact] | None:
         return None
     if segment is not None and tells_addresses(desk.account, desk.profile, segment):
         return None
-    return access.visible(sending.audience(campaign), desk.user, VIEW_CONTACTS)
+    found = access.visible(sending.audience(campaign), desk.user, VIEW_CONTACTS)
+    return found if segment is None else told(desk.account, desk.profile, segment, found)
 
 
 def with_names(rows: QuerySet[Any], profile: Profile) -> QuerySet[Any]:
@@ -230,9 +231,15 @@ def preview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     names = letters.fields_used(campaign)
     values = letters.sample_values(names)
     if chosen is not None:
-        values |= letters.values_of(chosen, names - {"email"})
+        found = letters.values_of(chosen, names - {"email"})
+        values |= {
+            name: shown_value(desk.account, desk.profile, chosen, value)
+            for name, value in found.items()
+        }
     html = content.as_preview(content.as_html(campaign.rows, values))
-    offered = [] if seen is None else list(seen.order_by("first_name", "last_name", "pk")[:OFFERED])
+    offered: list[Contact] = []
+    if seen is not None:
+        offered += seen.select_related("account").order_by(*NAMES, "pk")[:OFFERED]
     if chosen is not None and chosen not in offered:
         offered.insert(0, chosen)
     return {

@@ -32,7 +32,7 @@ from teams.models import Contact, MailingList, Segment
 from teams.services.fields import fields_of
 from teams.services.masking import shown
 from teams.services.rules import MATCHES
-from teams.services.segments import matching, tells_addresses
+from teams.services.segments import matching, tells_addresses, told
 
 SHOWN = 10
 JSON_LIMIT = 20_000
@@ -92,7 +92,8 @@ class RulesVerb(ConsoleVerb):
         rows = Contact.objects.filter(subaccount=self.place, archived_at=None)
         if self.chosen_list is not None:
             rows = rows.filter(lists=self.chosen_list)
-        found = matching(rules, access.visible(rows, self.actor, VIEW_CONTACTS))
+        matched = matching(rules, access.visible(rows, self.actor, VIEW_CONTACTS))
+        found = told(desk.account, desk.profile, rules, matched).select_related("account")
         people = [
             (str(one), shown(desk.account, desk.profile, one), one.get_status_display(), one.pk)
             for one in found.order_by("-pk")[:SHOWN]
@@ -278,7 +279,9 @@ class SegmentAdmin(ResourceAdmin):
         if not self._counted(request, obj):
             return words.none("Not shown")
         rows = Contact.objects.filter(archived_at=None)
-        count = matching(obj, access.visible(rows, request.user, VIEW_CONTACTS)).count()
+        desk = desk_of(request)
+        found = matching(obj, access.visible(rows, request.user, VIEW_CONTACTS))
+        count = told(desk.account, desk.profile, obj, found).count()
         if obj.is_archived:
             return count
         url = reverse(f"{self.admin_site.name}:teams_contact_changelist")

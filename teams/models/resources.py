@@ -9,6 +9,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from teams.addresses import holds_address
 from teams.models.account import Account, Subaccount, same_account, same_subaccount
 
 
@@ -303,8 +304,12 @@ class Contact(Archivable):
         indexes = _indexes("contact")
 
     def __str__(self) -> str:
-        # the address is personal data that some may not see: never in a label
-        return f"{self.first_name} {self.last_name}".strip() or self.audit_label
+        # the address is personal data that some may not see: never in a label, where it is masked
+        # not even of those who have it for a name
+        name = f"{self.first_name} {self.last_name}".strip()
+        if holds_address(name, self.email) and self.account.masks_addresses:
+            return self.audit_label
+        return name or self.audit_label
 
     @property
     def audit_label(self) -> str:

@@ -24,6 +24,7 @@ from permissions.audit import ref_of
 from permissions.errors import Invalid, NotFound, OutOfScope
 from permissions.profile import Profile
 from permissions.resources import registry
+from teams.addresses import in_ascii
 from teams.catalogue import ADD_CONTACTS, ASSIGN_TEAM_RESOURCES, VIEW_CONTACTS
 from teams.models import Contact, ListMembership, MailingList, Subaccount
 from teams.services.base import service
@@ -53,20 +54,22 @@ def sees_all(profile: Profile, root: Any, place: Any) -> bool:
 
 
 def clean_address(value: Any) -> str:
-    """Return an address as it is stored: trimmed, its domain in small letters.
+    """Return an address as it is stored: trimmed, its domain in small letters and ASCII (IDNA), for
+    one may be written two ways and would be two contacts.
 
     Raises Invalid (WRONG_TYPE, NOT_TEXT, TOO_LONG, NOT_AN_ADDRESS), not repeating what was typed.
     """
     text = clean_line(value, "The address", limit=ADDRESS_LIMIT)
-    local, _, domain = text.rpartition("@")
     try:
         validate_email(text)
-        local.encode("ascii")  # two letters beyond it count as s and k, and their case as nothing
+        written = in_ascii(text)
+        written.encode("ascii")  # two letters beyond it count as s and k, and their case as nothing
+        validate_email(written)
     except (ValidationError, UnicodeError):
         raise Invalid(
             "The address must be an e-mail address such as ana@example.com.", code="NOT_AN_ADDRESS"
         ) from None
-    return f"{local}@{domain.lower()}"
+    return clean_line(written, "The address", limit=ADDRESS_LIMIT)
 
 
 @service

@@ -7,42 +7,22 @@ any other cell.
 from __future__ import annotations
 
 import hashlib
-import html
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote
 
 from django.utils import timezone
 
+from teams.addresses import LEFT_OUT, holds_address
 from teams.csv_files import written
 from teams.models import Contact, ContactExport, CustomField
 from teams.services.fields import as_text
 
 ENCODING = "utf-8-sig"  # with a mark, or spreadsheets take it for something else
-LEFT_OUT = "(address left out)"
 
 
 def hashed(address: str) -> str:
     """Return what stands for an address: the MD5 of it trimmed and in small letters, in hex."""
     return hashlib.md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
-
-
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]", re.IGNORECASE)
-
-
-def holds_address(text: str, *addresses: str) -> bool:
-    """Say whether an address can be read from ``text``: any at all, or one of ``addresses``.
-
-    Also in wide letters, and as it is written in links and in HTML.
-    """
-    plain = text
-    for _layer in range(3):  # one may be wrapped in another
-        plain = unicodedata.normalize("NFKC", html.unescape(unquote(plain)))
-    plain = "".join(char for char in plain if unicodedata.category(char) != "Cf").lower()
-    bare = "".join(plain.split())
-    return bool(_ADDRESS.search(plain)) or any(a.strip().lower() in bare for a in addresses)
 
 
 def lines(

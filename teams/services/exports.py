@@ -35,7 +35,7 @@ from teams.services.base import service
 from teams.services.export_rows import COLUMNS, ENCODING, lines
 from teams.services.fields import fields_of
 from teams.services.items import Work, at_work
-from teams.services.segments import matching, tells_addresses
+from teams.services.segments import matching, tells_addresses, told
 from teams.services.transfers import Taken, aim, beat, claim, own, target_of
 
 T = TypeVar("T")
@@ -95,7 +95,8 @@ def _contacts(work: Work[Any]) -> QuerySet[Contact]:
             there = ListMembership.objects.filter(mailing_list=work.obj)
             rows = rows.filter(pk__in=there.values("contact_id"))
         case Segment():
-            rows = matching(work.obj, rows)
+            found = matching(work.obj, rows)
+            rows = told(work.account, work.profile, work.obj, found)
     return rows.order_by("pk")
 
 

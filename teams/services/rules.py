@@ -30,6 +30,7 @@ from django.utils import timezone
 
 from permissions.errors import Invalid
 from permissions.lookups import NEVER
+from teams.addresses import MAY_HOLD, reaches_for_address
 from teams.models import Contact, CustomField
 from teams.services.fields import FRACTION, IS_NUMBER, NUMBER, WHOLE, clean_line, clean_value
 
@@ -43,6 +44,7 @@ MOST_RULES = 20
 VALUE_LIMIT = 200
 CUSTOM = "custom:"
 ADDRESS = "email"
+NAMES = ("first_name", "last_name")
 #: how the codename of a custom field is written: never digits alone, which JSON takes as a position
 CODENAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
@@ -96,6 +98,11 @@ class Rule:
         """Return the codename of the custom field it is about, or nothing."""
         return self.field.removeprefix(CUSTOM) if self.field.startswith(CUSTOM) else ""
 
+    @property
+    def uses_address(self) -> bool:
+        """Say whether it looks at the address, or for one in what else is known of a contact."""
+        return self.field == ADDRESS or reaches_for_address(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -106,8 +113,8 @@ class Rules:
 
     @property
     def use_address(self) -> bool:
-        """Say whether any of them looks at the address."""
-        return any(rule.field == ADDRESS for rule in self.rules)
+        """Say whether any of them looks at the address, or for one."""
+        return any(rule.uses_address for rule in self.rules)
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -213,13 +220,28 @@ def condition(rules: Rules) -> Q:
     return found
 
 
+def without_addresses(rules: Rules) -> Q:
+    """Return the condition on contacts that no name or value ``rules`` look at holds an address;
+    an empty one if they look at none."""
+    found = Q()
+    for rule in rules.rules:
+        if rule.codename or rule.field in NAMES:
+            found &= ~Q(Regex(_text(rule), MAY_HOLD))
+    return found
+
+
+def _text(rule: Rule) -> Any:
+    """Return what a rule looks at, as text; "" for none."""
+    if not rule.codename:
+        return F(rule.field)
+    stored = KeyTextTransform(rule.codename, "fields")
+    return Coalesce(stored, Value(""), output_field=TextField())
+
+
 def _condition(rule: Rule) -> Q:
     if rule.field == "created_at":
         return _added(rule)
-    text: Any = F(rule.field)
-    if rule.codename:
-        stored = KeyTextTransform(rule.codename, "fields")
-        text = Coalesce(stored, Value(""), output_field=TextField())
+    text = _text(rule)
     if rule.test in ("more_than", "less_than"):
         return _compared(text, rule)
     return _WORDED[rule.test](text, rule.value)

@@ -20,8 +20,8 @@ from teams.services.items import (
     free_slug,
     refuse_put_away,
 )
-from teams.services.masking import masks, require_addresses
-from teams.services.rules import Rules, clean_rules, condition, rules_of
+from teams.services.masking import masks, open_addresses, require_addresses
+from teams.services.rules import Rules, clean_rules, condition, rules_of, without_addresses
 
 
 def matching(segment: Segment | Rules, contacts: QuerySet[Contact]) -> QuerySet[Contact]:
@@ -44,7 +44,7 @@ def matching(segment: Segment | Rules, contacts: QuerySet[Contact]) -> QuerySet[
 
 
 def uses_address(segment: Segment) -> bool:
-    """Say whether its rules look at addresses. Rules that cannot be read count as if they did."""
+    """Say whether its rules look at addresses, or for one; rules that cannot be read count too."""
     rules = rules_of(segment.rules)
     return rules is None or rules.use_address
 
@@ -53,6 +53,21 @@ def tells_addresses(account: Account, profile: Profile, segment: Segment) -> boo
     """Say whether it must not be told who matches, or how many: the rules look at addresses that
     this person sees masked."""
     return masks(account, profile, segment.subaccount_id) and uses_address(segment)
+
+
+def told(
+    account: Account, profile: Profile, segment: Segment | Rules, contacts: QuerySet[Contact]
+) -> QuerySet[Contact]:
+    """Return those of ``contacts``, who match, of whom this person may hear that they do.
+
+    Where addresses are masked that leaves out whoever has one in a name or field that a rule looks
+    at: it would be learned letter by letter.
+    """
+    rules = segment if isinstance(segment, Rules) else rules_of(segment.rules)
+    plain = None if rules is None else without_addresses(rules)
+    if not plain or not account.masks_addresses:
+        return contacts
+    return contacts.filter(open_addresses(account, profile) | plain)
 
 
 # writes

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.encoding import punycode
 
 from permissions.errors import Invalid
+from teams.addresses import in_ascii
 from teams.services.inputs import clean_text
 
 SUBJECT_LIMIT = 200
@@ -31,11 +31,10 @@ def clean_address(value: Any, what: str) -> str:
     text = clean_line(value, what, ADDRESS_LIMIT)
     if not text:
         return ""
-    local, _, domain = text.rpartition("@")
     try:
         validate_email(text)
-        local.encode("ascii")  # two letters beyond it pass as s and k, and no server takes them
-        written = f"{local}@{punycode(domain)}"
+        written = in_ascii(text)
+        written.encode("ascii")  # two letters beyond it pass as s and k, and no server takes them
         validate_email(written)
     except (ValidationError, UnicodeError):
         raise Invalid(

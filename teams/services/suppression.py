@@ -5,6 +5,7 @@ Whoever adds the address again gets a contact that is unsubscribed: only they th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,11 +14,15 @@ from typing import Any
 from django.db.models.functions import SHA256, Lower
 from django.utils import timezone
 
+from teams.addresses import in_ascii
 from teams.models import Contact, Subaccount, Suppression
 
 
 def digest_of(address: str) -> str:
-    """Return what an address is known by: the same whatever the case of its letters."""
+    """Return what an address is known by: the same whatever the case of its letters, and whichever
+    way its domain is written."""
+    with contextlib.suppress(UnicodeError):  # nobody can add what has no such form
+        address = in_ascii(address)
     return hashlib.sha256(address.lower().encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -324,6 +325,129 @@ def test_behind_the_mask_adding_and_changing_answer_alike(filled: Any) -> None:
     one, other = answers.values()
     assert one == other
     assert "mango@" not in "".join(one)
+
+
+HIDDEN = "kiwi@melon.example"
+
+
+@pytest.fixture
+def hidden(filled: Any) -> Any:
+    """Return a contact whose name and field hold an address that is not their own, masked."""
+    CustomFieldFactory(subaccount=filled.places["north"], codename="note", label="Note")
+    made = add(
+        filled.places["north"],
+        filled.rows["mailinglist"],
+        first_name=HIDDEN,
+        last_name="Grey",
+        fields={"note": f"write to {HIDDEN}"},
+    )
+    mask(filled)
+    return made
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "?q=grey",
+        "{pk}/change/",
+        "{pk}/act/edit/",
+        "{pk}/act/put/",
+        "{pk}/act/unsubscribe/",
+        "{pk}/act/archive/",
+    ],
+)
+def test_behind_the_mask_no_page_shows_an_address_in_a_name_or_field(
+    filled: Any, hidden: Any, page: str
+) -> None:
+    url = f"{CONTACTS}{page.format(pk=hidden.pk)}"
+    answer = filled.client("full").get(url)
+    assert answer.status_code in (200, 403)
+    assert b"kiwi" not in answer.content
+    assert b"melon" not in answer.content
+    Account.objects.filter(pk=filled.account.pk).update(masks_addresses=False)
+    assert b"kiwi" in filled.client("full").get(url).content
+
+
+def test_behind_the_mask_the_page_says_that_an_address_is_left_out(
+    filled: Any, hidden: Any
+) -> None:
+    url = f"{CONTACTS}{hidden.pk}/"
+    page = text(filled.client("full").get(f"{url}change/"))
+    assert f"Contact {hidden.pk}" in page
+    assert "(address left out)" in page
+    assert 'placeholder="(address left out)"' in text(filled.client("full").get(f"{url}act/edit/"))
+    assert HIDDEN in text(filled.client("owner").get(f"{url}act/edit/"))
+
+
+def test_saving_what_is_not_shown_keeps_it_and_typing_replaces_it(filled: Any, hidden: Any) -> None:
+    url, client = f"{CONTACTS}{hidden.pk}/act/edit/", filled.client("full")
+    data = {"first_name": "", "last_name": "Green", "own_note": ""}
+    assert client.post(url, data).status_code == 302
+    hidden.refresh_from_db()
+    assert (hidden.first_name, hidden.last_name) == (HIDDEN, "Green")
+    assert hidden.fields == {"note": f"write to {HIDDEN}"}
+    data = {"first_name": "Kim", "last_name": "", "own_note": "none"}
+    assert client.post(url, data).status_code == 302
+    hidden.refresh_from_db()
+    assert (hidden.first_name, hidden.last_name) == ("Kim", "")
+    assert hidden.fields == {"note": "none"}
+
+
+@pytest.mark.parametrize(
+    "term", ["kiwi", "kiwi@melon", "melon", "@", "kiwi\uff20melon", "%40", "grey"]
+)
+def test_behind_the_mask_no_search_finds_an_address_in_a_name(
+    filled: Any, hidden: Any, term: str
+) -> None:
+    assert HIDDEN not in shown(filled.client("full"), f"?{urlencode({'q': term})}")
+    assert HIDDEN in shown(filled.client("owner"), "?q=kiwi%40melon")
+
+
+def test_behind_the_mask_the_order_tells_nothing_of_an_address_in_a_name(
+    filled: Any, hidden: Any
+) -> None:
+    client, orders = filled.client("full"), []
+    for name in ("aaa@fig.example", "zzz@fig.example"):
+        Contact.objects.filter(pk=hidden.pk).update(last_name=name)
+        rows = client.get(f"{CONTACTS}?o=1").context["cl"].result_list
+        orders.append([row.pk for row in rows])
+    assert orders[0] == orders[1]
+
+
+@pytest.mark.parametrize("field", ["first_name", "custom:note"])
+@pytest.mark.parametrize(
+    ("test", "value"), [("contains", "kiwi"), ("lacks", "mincey"), ("is_filled", "")]
+)
+def test_behind_the_mask_no_rule_finds_an_address_in_a_name_or_field(
+    filled: Any, hidden: Any, field: str, test: str, value: str
+) -> None:
+    place = filled.places["north"]
+    query = urlencode({"match": "all", "field": field, "test": test, "value": value, "do": "show"})
+    url, link = f"{SEGMENTS}act/build/{place.pk}/?{query}", f"{CONTACTS}{hidden.pk}/change/"
+    assert link not in text(filled.client("full").get(url))
+    assert link in text(filled.client("owner").get(url))
+    rules = {"match": "all", "rules": [{"field": field, "test": test, "value": value}]}
+    segment = SegmentFactory(subaccount=place, rules=rules)
+    assert HIDDEN not in shown(filled.client("full"), f"?segment={segment.pk}")
+    assert HIDDEN in shown(filled.client("owner"), f"?segment={segment.pk}")
+
+
+@pytest.mark.parametrize("value", ["kiwi@", "kiwi\uff20melon", "kiwi%40melon", "kiwi&#64;melon"])
+def test_behind_the_mask_no_rule_looks_for_an_address_elsewhere(
+    filled: Any, hidden: Any, value: str
+) -> None:
+    place, client = filled.places["north"], filled.client("full")
+    rule = {"field": "first_name", "test": "starts_with", "value": value}
+    query = urlencode({"match": "all", **rule, "do": "show"})
+    page = text(client.get(f"{SEGMENTS}act/build/{place.pk}/?{query}"))
+    assert "Addresses are not shown to you here" in page
+    assert "contacts match" not in page
+    segment = SegmentFactory(subaccount=place, rules={"match": "all", "rules": [rule]})
+    assert client.get(f"{SEGMENTS}{segment.pk}/act/edit/").status_code == 403
+    page = text(client.get(f"{SEGMENTS}{segment.pk}/change/"))
+    assert "(not shown)" in page
+    assert "kiwi" not in page
 
 
 def test_behind_the_mask_no_rule_is_about_addresses(filled: Any) -> None:

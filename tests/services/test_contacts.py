@@ -67,6 +67,9 @@ def test_a_contact_is_added_with_clean_values() -> None:
         ("ana\x00@example.com", "NOT_TEXT"),
         ("a" * 300 + "@example.com", "TOO_LONG"),
         ("", "NOT_AN_ADDRESS"),
+        ("ana@-\u00fc.example", "NOT_AN_ADDRESS"),
+        (f"ana@{'ü' * 63}.example", "NOT_AN_ADDRESS"),
+        (f"ana@{'.'.join(['ü' * 30] * 7)}.example", "TOO_LONG"),
     ],
 )
 def test_what_is_no_address_is_refused_and_not_repeated(email: str, code: str) -> None:
@@ -83,6 +86,18 @@ def test_an_address_is_there_once_whatever_its_case(email: str) -> None:
     ContactFactory(subaccount=w.south, email="ana@example.com")
     with refused("ALREADY_USED"):
         services.add_contact(actor=w.owner, where=w.north, email=email)
+
+
+def test_an_address_is_there_once_whichever_way_its_domain_is_written() -> None:
+    w = world("emma_hq")
+    known = services.add_contact(actor=w.owner, where=w.north, email="ana@bücher.example")
+    assert known.email == "ana@xn--bcher-kva.example"
+    for email in ("Ana@BÜCHER.example", "ana@XN--Bcher-KVA.example"):
+        with refused("ALREADY_USED"):
+            services.add_contact(actor=w.owner, where=w.north, email=email)
+    other = ContactFactory(subaccount=w.north)
+    with refused("ALREADY_USED"):
+        services.edit_contact(actor=w.owner, contact=other, email="ana@bücher.example")
 
 
 def test_an_address_that_is_there_comes_onto_another_list_as_it_is() -> None:
@@ -218,6 +233,17 @@ def test_who_unsubscribed_and_was_purged_stays_unsubscribed_when_added_again() -
     assert (ben.status, ben.unsubscribed_at) == ("subscribed", None)
     elsewhere = services.add_contact(actor=w.owner, where=w.south, email="ana@example.com")
     assert elsewhere.status == "subscribed"
+
+
+@pytest.mark.parametrize("before", ["ana@bücher.example", "ana@xn--bcher-kva.example"])
+@pytest.mark.parametrize("after", ["Ana@BÜCHER.example", "ana@XN--bcher-kva.example"])
+def test_who_unsubscribed_and_was_purged_is_known_whichever_way_the_domain_is_written(
+    before: str, after: str
+) -> None:
+    w = world("emma_hq")
+    purged(w, before, status=UNSUBSCRIBED, unsubscribed_at=timezone.now())
+    added = services.add_contact(actor=w.owner, where=w.north, email=after)
+    assert added.status == UNSUBSCRIBED
 
 
 def test_another_address_takes_its_unsubscription_along_and_leaves_the_old_one_s_behind() -> None:

@@ -114,6 +114,27 @@ def test_import_never_subscribes_anybody_again(w: World, full: Any) -> None:
     assert (ana.first_name, ana.status, ana.unsubscribed_at) == ("Anna", "unsubscribed", before)
 
 
+def test_import_knows_an_address_whichever_way_its_domain_is_written(w: World, full: Any) -> None:
+    known = services.add_contact(actor=w.owner, where=w.north, email="ana@bücher.example")
+    ContactFactory(
+        subaccount=w.north,
+        email="ben@bücher.example",
+        status="unsubscribed",
+        archived_at=timezone.now(),
+    )
+    gone = Contact.objects.get(email="ben@bücher.example")
+    services.purge_item(actor=w.owner, obj=gone, confirm=str(gone))
+    text = "Address,First name\nANA@xn--bcher-kva.example,Anna\nben@xn--bcher-kva.example,Ben\n"
+    bring_in(full, w.north, text)
+    known.refresh_from_db()
+    assert known.first_name == "Anna"
+    assert {c.email: c.status for c in Contact.objects.exclude(pk=known.pk)} == {
+        "ben@xn--bcher-kva.example": "unsubscribed"
+    }
+    twice = "Address\nleo@bücher.example\nleo@xn--bcher-kva.example\n"
+    assert bring_in(full, w.north, twice, skips_errors=True).rejected == 1
+
+
 def test_import_subscribes_nobody_who_unsubscribed_and_was_purged(w: World, full: Any) -> None:
     gone = ContactFactory(
         subaccount=w.north,

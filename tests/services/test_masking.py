@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from permissions.errors import OutOfScope
 from permissions.models import AuditEvent
 from permissions.profile import Profile
 from teams import services
+from teams.addresses import MAY_HOLD, holds_address
 from teams.editions import get
 from teams.editions.spec import ALL
 from teams.factories import ContactFactory, CustomFieldFactory, MailingListFactory, SegmentFactory
@@ -19,7 +22,7 @@ from teams.services.fields import fields_of
 from teams.services.items import Work
 from teams.services.masking import masked, masks, open_addresses, shown
 from teams.services.rules import clean_rules
-from teams.services.segments import clean_for, tells_addresses
+from teams.services.segments import clean_for, tells_addresses, told
 from tests.services.world import EDITIONS, World, missing, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +141,53 @@ def test_behind_the_mask_no_segment_asks_for_addresses() -> None:
     assert tells_addresses(w.account, profile, asking)
     assert not tells_addresses(w.account, profile, made)
     assert not tells_addresses(w.account, access.profile_of(w.owner), asking)
+
+
+def test_behind_the_mask_no_segment_looks_for_an_address_in_other_fields() -> None:
+    w = masking_world()
+    user = w.member("full").user
+    rule = {"field": "first_name", "test": "starts_with", "value": "jane@"}
+    asking = {"match": "any", "rules": [*BY_NAME["rules"], rule]}
+    with refused("OUT_OF_SCOPE") as caught:
+        services.create_segment(actor=user, subaccount=w.north, name="A", rules=asking)
+    assert "addresses are masked here" in caught.value.message
+    segment = services.create_segment(actor=w.owner, subaccount=w.north, name="A", rules=asking)
+    assert tells_addresses(w.account, access.profile_of(user), segment)
+
+
+def test_behind_the_mask_a_label_is_no_address() -> None:
+    w = world("emma_hq")
+    contact = ContactFactory(subaccount=w.north, first_name="jane@fig.example", last_name="Grey")
+    assert str(contact) == "jane@fig.example Grey"
+    services.set_address_masking(actor=w.owner, account=w.account, on=True)
+    assert str(Contact.objects.get(pk=contact.pk)) == f"Contact {contact.pk}"
+    other = ContactFactory(subaccount=w.north, first_name="Jane", last_name="Grey")
+    assert str(Contact.objects.get(pk=other.pk)) == "Jane Grey"
+
+
+def test_behind_the_mask_nobody_hears_who_matches_by_an_address_in_a_name() -> None:
+    w = masking_world()
+    user = w.member("full").user
+    ContactFactory(subaccount=w.north, first_name="jane@fig.example")
+    ContactFactory(subaccount=w.north, first_name="Jane")
+    rules = {"match": "all", "rules": [{"field": "first_name", "test": "contains", "value": "j"}]}
+    segment = SegmentFactory(subaccount=w.north, rules=rules)
+    contacts = Contact.objects.filter(subaccount=w.north)
+    for actor, count in ((user, 1), (w.owner, 2)):
+        profile = access.profile_of(actor)
+        assert told(w.account, profile, segment, contacts).count() == count
+
+
+def test_the_database_is_asked_for_every_way_to_write_an_address() -> None:
+    """Whatever letter is read as one of these is in the pattern."""
+    for code in range(0x110000):
+        if set(unicodedata.normalize("NFKC", chr(code))) & set("@%&"):
+            assert re.search(MAY_HOLD, f"{chr(code)}#")
+    for text in ("a@b.c", "a%40b.c", "a&commat;b.c", "a&#64;b.c", "a%2540b.c", "a\uff0540b.c"):
+        assert holds_address(text)
+        assert re.search(MAY_HOLD, text)
+    for text in ("Ana", "Jane & John", "100 %", ""):
+        assert not re.search(MAY_HOLD, text)
 
 
 # segments and fields
