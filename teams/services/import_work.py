@@ -36,7 +36,7 @@ _NOTHING = "Nothing was imported."
 Progress = Callable[[ContactImport], None]
 
 
-def _silent(job: ContactImport) -> None:
+def silent(job: ContactImport) -> None:
     """Tell nobody."""
 
 
@@ -94,7 +94,7 @@ def watch_import(key: int) -> None:
         run_import(key)
 
 
-def run_import(key: int, *, progress: Progress = _silent) -> None:
+def run_import(key: int, *, progress: Progress = silent) -> None:
     """Carry out, or undo, the import with that key, unless somebody else does already.
 
     Ends when it is over, also when it stops: see its state. ``progress`` is told after each batch.
@@ -161,6 +161,24 @@ def _check(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[
         batch = _read(work, reader, records)
         look_up(work, batch)
         beat(job, **_bad(job, batch))
+
+
+def count_bad(job: ContactImport, progress: Progress) -> None:
+    """Count what is bad in ``job``, batch by batch, as carrying it out would begin; store nothing.
+
+    Raises Refused, Invalid.
+    """
+    _go_through(job, partial(_count, job=job), progress)
+
+
+@service
+def _count(*, actor: Any, job: ContactImport, reader: Reader, records: Sequence[Record]) -> None:
+    with working(actor, target_of(job)) as work:
+        batch = _read(work, reader, records)
+        look_up(work, batch)
+    job.rows_done += batch.size
+    for name, value in _bad(job, batch).items():
+        setattr(job, name, value)
 
 
 @service

@@ -19,7 +19,15 @@ from teams.models import ContactImport, MailingList
 from teams.services import transfers
 from teams.services.base import service
 from teams.services.import_rows import clean_mapping, targets
-from teams.services.import_work import carry_out_import, reading, watch_import, working
+from teams.services.import_work import (
+    Progress,
+    carry_out_import,
+    count_bad,
+    reading,
+    silent,
+    watch_import,
+    working,
+)
 from teams.services.inputs import clean_text
 from teams.services.items import at_work
 from teams.services.transfers import aim, own, target_of
@@ -113,6 +121,23 @@ def discard_import(*, actor: Any, contact_import: Any) -> None:
 
 
 # carrying it out
+
+
+def check_import(
+    *, actor: Any, contact_import: Any, mapping: Any, progress: Progress = silent
+) -> ContactImport:
+    """Return an upload with what is bad about it under ``mapping``; it stays as it is stored.
+
+    ``progress`` is told after each batch. Raises Refused, NotFound, Invalid: MAPPING, ALREADY_SO,
+    GONE.
+    """
+    found = own(actor, contact_import, ContactImport)
+    _ask(actor=actor, target=target_of(found))  # before anything is read
+    _refuse_started(found)
+    found.mapping = clean_mapping(mapping, preview(found).headings, targets(found.subaccount))
+    found.rejected, found.errors = 0, []  # of an earlier start
+    count_bad(found, progress)
+    return found
 
 
 def start_import(

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from teams.factories import MailingListFactory
 from teams.models import Contact, ContactImport
-from teams.services import transfers
+from teams.services import import_work, transfers
 from tests.commands.helpers import Done, run
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.services.moving import addresses, field
@@ -84,11 +85,58 @@ def test_columns_are_named_by_hand(w: World, tmp_path: Path) -> None:
 
 def test_dry_run_says_what_would_happen_and_leaves_nothing(w: World, tmp_path: Path) -> None:
     done = call(w, file(tmp_path), dry_run=True)
-    assert done.code == 0
-    assert done.out.startswith("2 added, 0 changed, 0 bad. Nothing was imported")
+    assert (done.code, done.out) == (
+        0,
+        "2 good, 0 bad. Nothing was imported: this was a dry run.\n",
+    )
+    bad = file(tmp_path, TWO + "nobody,x\n")
+    done = call(w, bad, dry_run=True)
+    assert done.code == 1
+    assert done.out.startswith("line 4: The address must be an e-mail address")
+    assert "2 good, 1 bad." in done.out
+    done = call(w, bad, dry_run=True, format="json", skip_errors=True)
+    assert done.code == 1
+    assert [done.json[key] for key in ("good", "bad", "dry_run")] == [2, 1, True]
+    assert [line for line, _sentence in done.json["errors"]] == [4]
+    assert call(w, bad, dry_run=True, map=["Given name=subaccount"]).code == 2
     assert not Contact.objects.exists()
     assert not ContactImport.objects.exists()
     assert transfers.storage().listdir("contactimport")[1] == []
+
+
+def test_dry_run_asks_for_the_rights_in_every_batch_and_leaves_nothing(
+    w: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_work, "BATCH", 1)
+    seat = w.member("full")
+    looks_up = import_work.look_up
+
+    def revoke(*args: Any) -> None:
+        looks_up(*args)
+        type(seat).objects.filter(pk=seat.pk).update(role="author")
+
+    monkeypatch.setattr(import_work, "look_up", revoke)
+    done = call(w, file(tmp_path), dry_run=True, actor=seat.user.username)
+    assert (done.code, done.error.partition(":")[0]) == (1, "OUT_OF_SCOPE")
+    assert not ContactImport.objects.exists()
+    assert transfers.storage().listdir("contactimport")[1] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dry_run_holds_no_lock_between_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_work, "BATCH", 1)
+    read, locked = import_work._batches, []
+
+    def watched(sheet: Any) -> Any:
+        for records in read(sheet):
+            locked.append(connection.in_atomic_block)
+            yield records
+
+    monkeypatch.setattr(import_work, "_batches", watched)
+    assert call(world("emma_hq"), file(tmp_path), dry_run=True).code == 0
+    assert locked == [False, False]
 
 
 def test_whoever_may_not_is_refused(w: World, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.core.management.base import CommandParser
-from django.db import transaction
 
 from permissions.management.base import PROBLEM, OurCommand, UsageError
 from teams import services
@@ -22,7 +21,7 @@ from teams.models import ContactImport
 from teams.services import transfers
 from teams.services.import_rows import guess, targets
 from teams.services.import_work import run_import
-from teams.services.imports import preview
+from teams.services.imports import check_import, preview
 
 
 class Command(OurCommand):
@@ -52,29 +51,40 @@ class Command(OurCommand):
         parser.add_argument("--encoding", choices=ENCODINGS, default="", help="if it is not UTF-8")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Upload, start, carry out, and say what came of it; a dry run takes all of it back."""
+        """Upload, start, carry out, and say what came of it; a dry run only checks the rows."""
         actor = find_user(options["actor"])
         where = find_where(options, mailing_list="list")
         with ExitStack() as stack:
             file = stack.enter_context(_opened(options["file"]))
             name = "standard input" if options["file"] == "-" else Path(options["file"]).name
-            if options["dry_run"]:
-                stack.enter_context(_taken_back())
             job = services.upload_import(
                 actor=actor, file=file, name=name, encoding=options["encoding"], **where
             )
             stack.callback(_forget, job.pk, str(job.file.name))
-            services.start_import(
-                actor=actor,
-                contact_import=job,
-                mapping=_mapping(job, options["map"]),
-                skips_errors=options["skip_errors"],
-            )
-            with bar(self, job.original_name) as tell:
-                _finish(job, tell)
-            self._say(job, options)
-        if job.status != ContactImport.Status.DONE or job.rejected:
+            how = {"actor": actor, "contact_import": job, "mapping": _mapping(job, options["map"])}
+            if options["dry_run"]:
+                with bar(self, job.original_name) as tell:
+                    job = check_import(**how, progress=tell)
+                self._say_checked(job, options)
+            else:
+                services.start_import(**how, skips_errors=options["skip_errors"])
+                with bar(self, job.original_name) as tell:
+                    _finish(job, tell)
+                self._say(job, options)
+        ended = (ContactImport.Status.DONE, ContactImport.Status.PREVIEW)
+        if job.status not in ended or job.rejected:
             raise SystemExit(PROBLEM)
+
+    def _say_checked(self, job: ContactImport, options: dict[str, Any]) -> None:
+        good = job.rows_done - job.rejected
+        if options["format"] == "json":
+            figures = {"good": good, "bad": job.rejected, "dry_run": True}
+            self.json(figures | {"errors": job.errors})
+            return
+        self._say_bad(job)
+        self.stdout.write(
+            f"{good:,} good, {job.rejected:,} bad. Nothing was imported: this was a dry run."
+        )
 
     def _say(self, job: ContactImport, options: dict[str, Any]) -> None:
         figures = {
@@ -83,21 +93,21 @@ class Command(OurCommand):
             "changed": job.updated,
             "bad": job.rejected,
             "problem": job.problem,
-            "dry_run": options["dry_run"],
+            "dry_run": False,
         }
         if options["format"] == "json":
             self.json(figures | {"errors": job.errors})
             return
+        self._say_bad(job)
+        if job.problem:
+            self.stdout.write(job.problem)
+        self.stdout.write(f"{job.created:,} added, {job.updated:,} changed, {job.rejected:,} bad.")
+
+    def _say_bad(self, job: ContactImport) -> None:
         for line, sentence in job.errors:
             self.stdout.write(f"line {line}: {sentence}")
         if job.rejected > len(job.errors):
             self.stdout.write(f"… and {job.rejected - len(job.errors):,} more bad rows")
-        if job.problem:
-            self.stdout.write(job.problem)
-        end = " Nothing was imported: this was a dry run." if options["dry_run"] else ""
-        self.stdout.write(
-            f"{job.created:,} added, {job.updated:,} changed, {job.rejected:,} bad.{end}"
-        )
 
 
 def _mapping(job: ContactImport, given: list[str]) -> dict[str, str]:
@@ -130,13 +140,6 @@ def _forget(key: int, name: str) -> None:
         rows.filter(status=ContactImport.Status.PREVIEW).delete()
         rows.update(file="")
         transfers.drop(name)
-
-
-@contextmanager
-def _taken_back() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 @contextmanager
