@@ -26,7 +26,12 @@ def digest_of(address: str) -> str:
 
 
 def suppress(contact: Contact) -> None:
-    """Remember the address of ``contact``, if they unsubscribed."""
+    """Remember the address of ``contact``, if they unsubscribed.
+
+    Locks them and reads their state anew: who leaves by the link waits for no account's lock.
+    """
+    locked = Contact.objects.select_for_update()
+    contact.refresh_from_db(fields=["status", "unsubscribed_at"], from_queryset=locked)
     if contact.status == Contact.Status.UNSUBSCRIBED:
         Suppression.objects.get_or_create(
             subaccount_id=contact.subaccount_id,
