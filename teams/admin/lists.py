@@ -139,7 +139,7 @@ class ChangeType(WorkVerb):
 
 
 class DeleteList(WorkVerb):
-    """Remove it at once, while nothing uses it."""
+    """Remove it at once, while it is empty and nothing uses it."""
 
     name = "delete"
     label = _("Delete…")
@@ -148,7 +148,7 @@ class DeleteList(WorkVerb):
     is_danger = True
 
     def obstacle(self) -> str:
-        """Refuse while something uses it."""
+        """Refuse while contacts are on it or something uses it."""
         try:
             refuse_deleting(self.obj)
         except Invalid as error:
@@ -160,10 +160,10 @@ class DeleteList(WorkVerb):
         return f"Delete {self.obj}"
 
     def consequence(self) -> Sequence[str]:
-        """Say what goes and what stays."""
+        """Say that it is for good."""
         return (
             f"{self.obj} is removed for good. This cannot be undone; to archive keeps it.",
-            "Its contacts stay, and are no longer on it.",
+            "Nobody is on it and nothing uses it.",
         )
 
     def run(self, data: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from permissions.errors import Invalid
 from teams.catalogue import ACCESS_AUDIENCE, CHANGE_LIST_TYPE, DELETE_LISTS, RENAME_LISTS
-from teams.models import MailingList, Subaccount
+from teams.models import ListMembership, MailingList, Subaccount
 from teams.services.base import service
 from teams.services.inputs import expect
 from teams.services.items import (
@@ -96,13 +96,19 @@ def refuse_deleting(mailing_list: MailingList) -> None:
             "first, or archive the list.",
             code="IN_USE",
         )
+    if ListMembership.objects.filter(mailing_list=mailing_list).exists():
+        # not how many: not everybody who may delete it sees contacts
+        raise Invalid(
+            f"{mailing_list} has contacts on it. Archive it instead, which keeps who is on it.",
+            code="IN_USE",
+        )
 
 
 @service
 def delete_list(*, actor: Any, mailing_list: MailingList) -> dict[str, int]:
-    """Remove a list at once, while nothing uses it; its contacts stay. Return how many rows of
-    what went. Raises Refused, or Invalid: IN_USE while a campaign or segment needs it, ARCHIVED
-    for one that was put away: that is purged, which is a right of its own."""
+    """Remove a list at once, while it is empty and nothing uses it; return how many rows of what
+    went. Raises Refused, or Invalid: IN_USE while contacts are on it or a campaign or segment needs
+    it, ARCHIVED for one that was put away: that is purged, which is a right of its own."""
     mailing_list = expect(mailing_list, MailingList, "The list")
     with at_work(actor, mailing_list, DELETE_LISTS, act=f"delete {mailing_list}") as work:
         refuse_deleting(work.obj)

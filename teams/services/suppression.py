@@ -42,7 +42,12 @@ def contact_with(digest: str, subaccount: Any) -> Contact | None:
 
 
 def suppress(contact: Contact) -> None:
-    """Remember the address of ``contact``, if they unsubscribed."""
+    """Remember the address of ``contact``, if they unsubscribed.
+
+    Locks them and reads their state anew: who leaves by the link waits for no account's lock.
+    """
+    locked = Contact.objects.select_for_update()
+    contact.refresh_from_db(fields=["status", "unsubscribed_at"], from_queryset=locked)
     if contact.status == Contact.Status.UNSUBSCRIBED:
         suppress_address(contact.subaccount, digest_of(contact.email), contact.unsubscribed_at)
 

@@ -24,7 +24,8 @@ from tests.services.world import World, stored, world
 pytestmark = pytest.mark.django_db
 
 
-def purge(w: World, actor: Any, *arguments: Any) -> Done:
+def purge(w: World, actor: Any, *arguments: Any, confirm: str | None = None) -> Done:
+    """Call the command; ``confirm`` is what is typed, the account's name without."""
     return run(
         "purge_archived",
         "--actor",
@@ -32,6 +33,8 @@ def purge(w: World, actor: Any, *arguments: Any) -> Done:
         "--account",
         w.account.slug,
         *map(str, arguments),
+        "--confirm",
+        w.account.slug if confirm is None else confirm,
     )
 
 
@@ -90,6 +93,33 @@ def test_a_dry_run_says_the_same_and_writes_nothing() -> None:
     assert real.out == dry.out.replace("Would purge", "Purged").replace("would be purged", "purged")
 
 
+@pytest.mark.parametrize(
+    ("more", "right"), [((), "{account}"), (("--subaccount", "north"), "{account}/north")]
+)
+@pytest.mark.parametrize("typed", [None, "", "north", "NORTH", "{account}", "{account}/north"])
+def test_nothing_goes_unless_the_name_of_what_is_emptied_is_typed(
+    more: tuple[str, ...], right: str, typed: str | None
+) -> None:
+    w = world("emma_hq")
+    fill(w, w.north)
+    name = right.format(account=w.account.slug)
+    given = None if typed is None else typed.format(account=w.account.slug)
+    confirm = () if given is None else ("--confirm", given)
+    call = ("purge_archived", "--actor", w.owner.get_username(), "--account", w.account.slug, *more)
+    before = stored()
+
+    assert run(*call, "--dry-run").code == 0
+    done = run(*call, *confirm)
+
+    if given == name:
+        assert (done.code, done.error) == (0, "")
+        assert done.out.splitlines()[-1] == "5 purged, 0 refused."
+        return
+    assert (done.code, done.out) == (2, "")
+    assert f"Add --confirm {name} to go on" in done.error
+    assert stored() == before
+
+
 def test_it_can_be_narrowed() -> None:
     w = world("emma_hq")
     fill(w, w.south)
@@ -97,7 +127,8 @@ def test_it_can_be_narrowed() -> None:
     new = MailingListFactory(subaccount=w.north, archived_at=archived(days=20))
     contact = ContactFactory(subaccount=w.north, archived_at=archived(days=40))
 
-    done = purge(w, w.owner, "--subaccount", "north", "--older-than", 30, "--model", "mailinglist")
+    narrow = ("--subaccount", "north", "--older-than", 30, "--model", "mailinglist")
+    done = purge(w, w.owner, *narrow, confirm=f"{w.account.slug}/north")
 
     assert done.out.splitlines() == [
         f"Purged mailing list {old} in North.",

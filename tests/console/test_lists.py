@@ -159,6 +159,13 @@ def test_delete_is_offered_only_while_nothing_uses_it(world: World) -> None:
     assert "is used by a campaign" in answer.content.decode()
     free = MailingListFactory(subaccount=world.places["north"])
     assert "act/delete/" in body(client, url_of(free))
+    ListMembership.objects.create(
+        subaccount=free.subaccount,
+        contact=ContactFactory(subaccount=free.subaccount),
+        mailing_list=free,
+    )
+    assert "act/delete/" not in body(client, url_of(free))
+    assert "has contacts on it" in client.post(url_of(free, "act/delete/")).content.decode()
 
 
 @pytest.mark.parametrize("who", ["author", "response_only"])

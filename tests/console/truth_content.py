@@ -130,9 +130,11 @@ LISTS = (
     Surface(
         name="mailinglist: delete",
         at=PLACES,
-        url=thing("mailinglist", "act/delete/"),
+        url=lambda stage, place: (
+            f"/teams/mailinglist/{stage.get('empty_list', place).pk}/act/delete/"
+        ),
         ways=needs((ACCESS_AUDIENCE, HERE), (DELETE_LISTS, HERE)),
-        done=_gone("mailinglist"),
+        done=_gone("empty_list"),
     ),
 )
 

@@ -219,6 +219,7 @@ class Stage:
             "mailinglist": MailingListFactory(subaccount=place),
             "messagetemplate": MessageTemplateFactory(subaccount=place, rows=ROWS),
             "savedrow": SavedRowFactory(subaccount=place),
+            "empty_list": MailingListFactory(subaccount=place),
             "old_mailinglist": MailingListFactory(**old),
             "old_messagetemplate": MessageTemplateFactory(**old),
             "old_campaign": CampaignFactory(**old),
@@ -240,6 +241,7 @@ class Stage:
         for kind, view in (
             ("mailinglist", "access_audience"),
             ("spare_list", "access_audience"),
+            ("empty_list", "access_audience"),
             ("messagetemplate", "access_content"),
             ("old_mailinglist", "access_audience"),
             ("old_messagetemplate", "access_content"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from permissions.models import AuditEvent
@@ -12,6 +14,7 @@ from teams import services
 from teams.factories import ContactFactory, CustomFieldFactory, MailingListFactory
 from teams.models import Contact, ListMembership, MailingList, Suppression
 from teams.models.account import TeamMode
+from teams.services import contacts, items
 from tests.services.world import World, missing, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -233,6 +236,52 @@ def test_who_unsubscribed_and_was_purged_stays_unsubscribed_when_added_again() -
     assert (ben.status, ben.unsubscribed_at) == ("subscribed", None)
     elsewhere = services.add_contact(actor=w.owner, where=w.south, email="ana@example.com")
     assert elsewhere.status == "subscribed"
+
+
+def leaving_meanwhile(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    """Let every contact unsubscribe by the link before ``module.name`` is called."""
+    original = getattr(module, name)
+
+    def leave_first(*args: Any) -> Any:
+        Contact.objects.update(status=UNSUBSCRIBED, unsubscribed_at=timezone.now())
+        return original(*args)
+
+    monkeypatch.setattr(module, name, leave_first)
+
+
+def locks(queries: CaptureQueriesContext) -> bool:
+    """Say whether a contact was locked, where the database locks rows."""
+    asked = [query["sql"] for query in queries if 'FROM "teams_contact"' in query["sql"]]
+    return not connection.features.has_select_for_update or any("FOR UPDATE" in q for q in asked)
+
+
+def test_who_unsubscribes_while_they_are_purged_stays_unsubscribed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = world("emma_hq")
+    leaving_meanwhile(monkeypatch, items, "refuse_used")
+    with CaptureQueriesContext(connection) as queries:
+        purged(w, "ana@example.com")
+    assert locks(queries)
+    added = services.add_contact(actor=w.owner, where=w.north, email="ana@example.com")
+    assert added.status == UNSUBSCRIBED
+
+
+def test_who_unsubscribes_while_their_address_is_changed_stays_unsubscribed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = world("emma_hq")
+    contact = ContactFactory(subaccount=w.north, email="ana@example.com")
+    leaving_meanwhile(monkeypatch, contacts, "clean_address")
+    with CaptureQueriesContext(connection) as queries:
+        made = services.edit_contact(actor=w.owner, contact=contact, email="eva@example.com")
+    assert locks(queries)
+    assert made.status == UNSUBSCRIBED
+    contact.refresh_from_db()
+    assert (contact.email, contact.status) == ("eva@example.com", UNSUBSCRIBED)
+    monkeypatch.undo()
+    added = services.add_contact(actor=w.owner, where=w.north, email="ana@example.com")
+    assert added.status == UNSUBSCRIBED
 
 
 @pytest.mark.parametrize("before", ["ana@bücher.example", "ana@xn--bcher-kva.example"])

@@ -11,7 +11,7 @@ from permissions.models import AuditEvent
 from teams import services
 from teams.catalogue import ACCESS_AUDIENCE, ACCESS_CONTENT, CHANGE_LIST_TYPE
 from teams.factories import CampaignFactory, ContactFactory, MailingListFactory, SegmentFactory
-from teams.models import Contact, ListMembership, MailingList
+from teams.models import ListMembership, MailingList
 from teams.models.account import TeamMode
 from tests.services.world import EDITIONS, World, holds, missing, refused, world
 
@@ -211,14 +211,25 @@ def test_nothing_is_changed_about_what_is_put_away() -> None:
 # delete
 
 
-def test_deleting_a_list_leaves_its_contacts() -> None:
+@pytest.mark.parametrize("more", [{}, {"archived_at": timezone.now()}])
+def test_a_list_with_contacts_on_it_is_not_deleted(more: dict[str, Any]) -> None:
     w = world("emma_hq")
-    made, contact = create(w, w.owner), ContactFactory(subaccount=w.north)
+    made, contact = create(w, w.owner), ContactFactory(subaccount=w.north, **more)
     ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=made)
+    with refused("IN_USE") as caught:
+        services.delete_list(actor=w.owner, mailing_list=made)
+    assert caught.value.message == (
+        "Readers has contacts on it. Archive it instead, which keeps who is on it."
+    )
+    assert ListMembership.objects.filter(contact=contact, mailing_list=made).exists()
+
+
+def test_an_empty_list_is_deleted() -> None:
+    w = world("emma_hq")
+    made = create(w, w.owner)
     counts = services.delete_list(actor=w.member("full").user, mailing_list=made)
-    assert counts == {"teams.ListMembership": 1, "teams.MailingList": 1}
+    assert counts == {"teams.MailingList": 1}
     assert not MailingList.objects.filter(pk=made.pk).exists()
-    assert Contact.objects.filter(pk=contact.pk).exists()
     assert last_event(w).action == "mailinglist.deleted"
     assert last_event(w).subject_label == "Readers"
 

@@ -57,17 +57,25 @@ class Command(OurCommand):
             "--older-than", type=int, metavar="DAYS", help="only what was archived before that"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
+        parser.add_argument(
+            "--confirm",
+            metavar="NAME",
+            help="what is emptied, once more: the account's short name, or emma-hq/north with "
+            "--subaccount; needed unless it is a dry run",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Purge one after the other, each for itself; a dry run takes everything back."""
         actor = find_user(options["actor"])
         where = _scope(actor, options["account"], options["subaccount"])
+        is_dry = options["dry_run"]
+        if not is_dry:
+            _confirmed(options["account"], options["subaccount"], options["confirm"])
         found = [
             (kind, _archived(actor, kind, where, options["older_than"]))
             for name, kind in NAMES.items()
             if name in (options["model"] or NAMES)
         ]
-        is_dry = options["dry_run"]
         purged, refused = 0, []
         with ExitStack() as stack:
             if is_dry:
@@ -102,6 +110,16 @@ def _scope(actor: Any, account: str, subaccount: str | None) -> dict[str, Any]:
     if subaccount is None:
         return {"account": found.pk}
     return {"subaccount": find_object(f"teams.subaccount:{account}/{subaccount}").pk}
+
+
+def _confirmed(account: str, subaccount: str | None, typed: str | None) -> None:
+    """Refuse to begin unless the name of what is emptied was typed. Raises UsageError."""
+    name = account if subaccount is None else f"{account}/{subaccount}"
+    if typed != name:
+        raise UsageError(
+            f"What is purged is gone for good. Add --confirm {name} to go on, or --dry-run to see "
+            "what would go. Nothing was purged."
+        )
 
 
 def _archived(
