@@ -386,6 +386,7 @@ print(json.dumps(answers))
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_access_matrix_equals_the_truth(ask: Callable[[str], Answer], edition: str) -> None:
     """Every cell of every edition is decided here as it is in the console."""
