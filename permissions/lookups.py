@@ -10,25 +10,30 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import BooleanField, F, Func, Q
+from django.db.models import F, Q
+from django.db.models.lookups import Lookup
 
 #: above this many identifiers one array is faster than IN on both databases
 MANY = 20
 
 
-class InArray(Func):
-    """``lhs`` is one of ``ids``: ``= ANY(%s)`` on PostgreSQL, ``json_each`` on SQLite."""
+class InArray(Lookup):  # type: ignore[type-arg]  # it takes no parameter at run time
+    """``lhs`` is one of ``ids``: ``= ANY(%s)`` on PostgreSQL, ``json_each`` on SQLite.
 
-    output_field = BooleanField()
-    conditional = True
+    A lookup, for of other conditions Django 6.1 asks SQLite whether they are true, and no index
+    answers that.
+    """
+
+    lookup_name = "in_array"
+    prepare_rhs = False
 
     def __init__(self, lhs: str, ids: Collection[Any]) -> None:
         self.ids = sorted(ids)
-        super().__init__(F(lhs))
+        super().__init__(F(lhs), self.ids)
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
         """Compile for SQLite and any other database with ``json_each``."""
-        lhs, params = compiler.compile(self.source_expressions[0])
+        lhs, params = self.process_lhs(compiler, connection)
         statement = f"{lhs} IN (SELECT value FROM json_each(%s))"  # noqa: S608  (the column as Django compiled it; the values are a parameter)
         return statement, [*params, array_of(self.ids, connection)]
 
@@ -37,9 +42,8 @@ class InArray(Func):
 
         Of another type, as a list of small numbers is sent, it goes through them for each row.
         """
-        column = self.source_expressions[0]
-        lhs, params = compiler.compile(column)
-        kind = column.output_field.rel_db_type(connection)
+        lhs, params = self.process_lhs(compiler, connection)
+        kind = self.lhs.output_field.rel_db_type(connection)
         return f"{lhs} = ANY(%s::{kind}[])", [*params, array_of(self.ids, connection)]
 
 
