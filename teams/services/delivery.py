@@ -65,7 +65,7 @@ class Round:
     again_at: datetime | None = None
 
 
-@task()  # type: ignore[untyped-decorator]  # the one of the Django there is
+@task()
 def deliver_campaign(campaign: int, attempt: int = 0) -> str:
     """Carry on with a campaign, if it is time; return how it stands."""
     found = work_off(campaign, attempt=attempt)
@@ -75,7 +75,7 @@ def deliver_campaign(campaign: int, attempt: int = 0) -> str:
     return found.state
 
 
-@task()  # type: ignore[untyped-decorator]
+@task()
 def look_after_campaign(campaign: int) -> str:
     """Take up a campaign that is due and nobody is at; ask again later for as long as it is sent.
 

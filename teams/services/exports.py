@@ -202,13 +202,13 @@ def continue_export(*, actor: Any, contact_export: Any) -> ContactExport:
 # writing it in the background
 
 
-@task()  # type: ignore[untyped-decorator]
+@task()
 def carry_out_export(key: int) -> None:
     """Write the export, in a worker."""
     run_export(key)
 
 
-@task()  # type: ignore[untyped-decorator]
+@task()
 def watch_export(key: int) -> None:
     """Take the export up if whoever wrote it has died; look again until it is over."""
     if transfers.is_unfinished(ContactExport, key):

@@ -80,13 +80,13 @@ def _or_gone() -> Iterator[None]:
         raise Invalid("The file is not there any more. Upload it again.", code="GONE") from error
 
 
-@task()  # type: ignore[untyped-decorator]
+@task()
 def carry_out_import(key: int) -> None:
     """Carry the import out, in a worker."""
     run_import(key)
 
 
-@task()  # type: ignore[untyped-decorator]
+@task()
 def watch_import(key: int) -> None:
     """Take the import up if whoever carried it out has died; look again until it is over."""
     if transfers.is_unfinished(ContactImport, key):

@@ -142,7 +142,7 @@ def prune() -> None:
         _drop_orphans(model, before)
 
 
-@task()  # type: ignore[untyped-decorator]
+@task()
 def prune_later() -> None:
     """Remove what is too old, in a worker."""
     prune()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.core.management.base import CommandParser
 from django.db import transaction
@@ -109,9 +109,7 @@ class Command(OurCommand):
 
 
 def _find(account: str, campaign: str) -> Campaign:
-    found = find_object(f"teams.campaign:{account}/{campaign}")
-    assert isinstance(found, Campaign)  # noqa: S101  (the label says so)
-    return found
+    return cast(Campaign, find_object(f"teams.campaign:{account}/{campaign}"))
 
 
 def _moment(text: str) -> datetime:
