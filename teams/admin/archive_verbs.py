@@ -18,7 +18,7 @@ from teams.admin.base import ConsoleVerb
 from teams.admin.work import WorkVerb, lacks
 from teams.catalogue import PURGE_ARCHIVED
 from teams.models import Contact
-from teams.services.items import on_its_way, refuse_used
+from teams.services.archive import on_its_way, refuse_used
 
 ON_ITS_WAY = (
     "{} cannot be archived now: it is scheduled or being sent, or a campaign that is uses it."

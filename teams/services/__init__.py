@@ -1,5 +1,6 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.archive import archive_item, purge_item, restore_item
 from teams.services.campaigns import (
     create_campaign,
     delete_campaign,
@@ -28,7 +29,6 @@ from teams.services.imports import (
     undo_import,
     upload_import,
 )
-from teams.services.items import archive_item, purge_item, restore_item
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
 from teams.services.people import (

@@ -19,6 +19,7 @@ from teams.catalogue import (
     SHARE_CAMPAIGNS,
 )
 from teams.models import Campaign, MailingList, MessageTemplate, Segment, Subaccount
+from teams.services.archive import remove
 from teams.services.base import service
 from teams.services.content import clean_rows, judge_rows
 from teams.services.inputs import expect
@@ -29,7 +30,6 @@ from teams.services.items import (
     clean_name,
     free_slug,
     refuse_put_away,
-    remove,
 )
 from teams.services.masking import require_addresses
 from teams.services.segments import uses_address

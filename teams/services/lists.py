@@ -7,6 +7,7 @@ from typing import Any
 from permissions.errors import Invalid
 from teams.catalogue import ACCESS_AUDIENCE, CHANGE_LIST_TYPE, DELETE_LISTS, RENAME_LISTS
 from teams.models import ListMembership, MailingList, Subaccount
+from teams.services.archive import refuse_used, remove
 from teams.services.base import service
 from teams.services.inputs import expect
 from teams.services.items import (
@@ -15,8 +16,6 @@ from teams.services.items import (
     free_slug,
     give_to_own_teams,
     refuse_put_away,
-    refuse_used,
-    remove,
 )
 
 

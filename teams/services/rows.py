@@ -16,6 +16,7 @@ from permissions.resources import registry
 from teams import flow
 from teams.catalogue import ACCESS_CONTENT, CHANGE_LOCKED_CONTENTS, SAVE_ROWS
 from teams.models import Campaign, MessageTemplate, SavedRow
+from teams.services.archive import remove
 from teams.services.base import service
 from teams.services.content import (
     ROWS_LIMIT,
@@ -27,7 +28,7 @@ from teams.services.content import (
     new_row,
 )
 from teams.services.inputs import expect
-from teams.services.items import Work, at_work, clean_name, free_slug, refuse_put_away, remove
+from teams.services.items import Work, at_work, clean_name, free_slug, refuse_put_away
 
 Content = TypeVar("Content", MessageTemplate, Campaign)
 

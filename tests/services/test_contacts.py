@@ -14,7 +14,7 @@ from teams import services
 from teams.factories import ContactFactory, CustomFieldFactory, MailingListFactory
 from teams.models import Contact, ListMembership, MailingList, Suppression
 from teams.models.account import TeamMode
-from teams.services import contacts, items
+from teams.services import archive, contacts
 from tests.services.world import World, missing, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -259,7 +259,7 @@ def test_who_unsubscribes_while_they_are_purged_stays_unsubscribed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     w = world("emma_hq")
-    leaving_meanwhile(monkeypatch, items, "refuse_used")
+    leaving_meanwhile(monkeypatch, archive, "refuse_used")
     with CaptureQueriesContext(connection) as queries:
         purged(w, "ana@example.com")
     assert locks(queries)
