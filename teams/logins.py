@@ -1,0 +1,83 @@
+"""What teams asks of the sign-in of the project it is installed in.
+
+Logins, passwords, confirmed addresses and second factors belong to the project. ``Logins`` answers
+with what every Django project has; one that knows more (the console of this repository uses
+django-allauth) hands over a subclass with ``use`` when it starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model, login
+from django.db.models import Expression
+from django.http import HttpRequest, HttpResponse
+
+
+class Logins:
+    """A project with Django's own logins: ``email`` is whose address it says, there is no second
+    factor, and nobody is asked to sign in again."""
+
+    def having_factor(self) -> Expression | None:
+        """Return the expression on the login model that says whether somebody has set up a second
+        factor; None where there is none, so that no account can require it.
+
+        It is evaluated in the statement that loads profiles, with the login as the outer row.
+        """
+        return None
+
+    def owns(self, user: Any, address: str) -> bool:
+        """Say whether ``address`` (as ``clean_address`` writes it) is confirmed to be of ``user``."""
+        return bool(user.is_active) and same_address(getattr(user, "email", ""), address)
+
+    def find(self, address: str) -> Any:
+        """Return the active login whose confirmed address this is, or None."""
+        people = get_user_model()._default_manager
+        rows = people.filter(is_active=True, email__iexact=address).order_by("pk")[:2]
+        found = [user for user in rows if same_address(user.email, address)]
+        return found[0] if len(found) == 1 else None
+
+    def create(
+        self, *, address: str, username: str, password: str | None, names: tuple[str, str]
+    ) -> Any:
+        """Create a login for whoever has shown that ``address`` is theirs.
+
+        ``names`` are first and last name; without ``password`` nobody can sign in until they have
+        set one by way of a mail. Both have been validated.
+        """
+        people: Any = get_user_model()._default_manager
+        first, last = names
+        return people.create_user(username, address, password, first_name=first, last_name=last)
+
+    def sign_in(self, request: HttpRequest, user: Any) -> None:
+        """Sign ``user`` in, who has just created the login."""
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+
+    def end_sessions(self, user: Any) -> None:
+        """End every session of ``user``, who has lost their last place in any account."""
+
+    def ask_again(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the page that asks to sign in again, if that was not recent; else None."""
+        return None
+
+
+def same_address(one: str, other: str) -> bool:
+    """Say whether two addresses are the same but for the case of ASCII letters.
+
+    No other letters are folded: ``mıke@`` and ``mike@`` are two people's.
+    """
+    return bool(one) and one.isascii() and other.isascii() and one.lower() == other.lower()
+
+
+#: what the project handed over, put here when it starts
+_logins: list[Logins] = [Logins()]
+
+
+def use(logins: Logins) -> None:
+    """Name what answers for the project's sign-in; the last one named counts."""
+    _logins[:] = [logins]
+
+
+def current() -> Logins:
+    """Return what answers for the project's sign-in."""
+    return _logins[0]
