@@ -13,6 +13,7 @@ from teams.models.grants import (
     SubaccountGroupGrant,
     SubaccountUserGrant,
 )
+from teams.models.invitation import Invitation, InvitedSubaccount, InvitedTeam, Reminder
 from teams.models.membership import ManagedSubaccount, Membership, Role
 from teams.models.resources import (
     Archivable,
@@ -45,6 +46,9 @@ __all__ = [
     "CustomField",
     "Delivery",
     "ImportedRow",
+    "Invitation",
+    "InvitedSubaccount",
+    "InvitedTeam",
     "ListMembership",
     "MailingList",
     "MailingListGroupGrant",
@@ -54,6 +58,7 @@ __all__ = [
     "MessageTemplate",
     "MessageTemplateGroupGrant",
     "MessageTemplateUserGrant",
+    "Reminder",
     "Result",
     "Role",
     "SavedRow",

@@ -26,7 +26,10 @@ class Account(models.Model):
 
     ``single_bill`` and ``reseller`` are conditions that some roles depend on. ``accent`` is the
     colour of its console ("#rrggbb"; empty for the product's own). ``masks_addresses`` says that
-    who may not take addresses out in files does not see them on pages either.
+    who may not take addresses out in files does not see them on pages either. ``second_factor``
+    lists whose rights sleep until they have set up a second factor (``teams.factors``);
+    ``seat_limit`` is how many people may have a place, pending invitations counted (None: any
+    number).
     """
 
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
@@ -45,6 +48,8 @@ class Account(models.Model):
     single_bill = models.BooleanField(_("single bill"), default=False)
     reseller = models.BooleanField(_("reseller"), default=False)
     accent = models.CharField(_("colour"), max_length=7, blank=True)
+    second_factor = models.JSONField(_("second factor asked of"), default=list, blank=True)
+    seat_limit = models.PositiveIntegerField(_("seats"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:

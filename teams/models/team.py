@@ -27,6 +27,7 @@ class Team(models.Model):
         verbose_name = _("team")
         verbose_name_plural = _("teams")
         constraints = [
+            models.UniqueConstraint(fields=["account", "id"], name="team_account_id"),
             models.UniqueConstraint("account", Lower("name"), name="team_account_name"),
         ]
 
