@@ -163,6 +163,7 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
             held.append((f"home_{code}", number + 4, {"managed": [home]}))
         for login, name, where in held:
             services.add_member(
+                consented=True,
                 actor=owner,
                 account=account,
                 user=_person(edition, login, name),
@@ -172,6 +173,7 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
     _invite_guest(owner, north, places["south"])
     if edition.has_primary_contact:
         contact = services.add_member(
+            consented=True,
             actor=owner,
             account=account,
             user=_person(edition, "primary_contact", 5),

@@ -27,7 +27,7 @@ class Logins:
         return None
 
     def owns(self, user: Any, address: str) -> bool:
-        """Say whether ``address`` (as ``clean_address`` writes it) is confirmed to be of ``user``."""
+        """Say whether ``address`` is confirmed to be that of ``user``."""
         return bool(user.is_active) and same_address(getattr(user, "email", ""), address)
 
     def find(self, address: str) -> Any:

@@ -155,7 +155,7 @@ class _World:
             place = {"all_subaccounts": True} if everywhere else {"managed": [self.client]}
         owner = self.account.owner
         membership = services.add_member(
-            actor=owner, account=self.account, user=user, role=column.role, **place
+            consented=True, actor=owner, account=self.account, user=user, role=column.role, **place
         )
         if column.contact:
             services.set_primary_contact(actor=owner, subaccount=self.client, membership=membership)

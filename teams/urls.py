@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from teams.views import unsubscribe
+from teams.views import invitation, unsubscribe
 
 app_name = "teams"
-urlpatterns = [path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe")]
+urlpatterns = [
+    path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
+    path("invitation/<str:token>/", invitation, name="invitation"),
+]

@@ -1,10 +1,11 @@
 import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.utils.timezone
-import permissions.constraints
-import teams.models.invitation
 from django.conf import settings
 from django.db import migrations, models
+
+import permissions.constraints
+import teams.models.invitation
 
 
 class Migration(migrations.Migration):

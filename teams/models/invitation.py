@@ -125,6 +125,11 @@ class Invitation(models.Model):
         return self.subaccount_id is None
 
     @property
+    def reach_keys(self) -> list[int]:
+        """Return the keys of the subaccounts it reaches at account level."""
+        return [row.subaccount_id for row in self.reach.all()]  # may be loaded already
+
+    @property
     def is_open(self) -> bool:
         """Say whether it can still be accepted, as far as it goes itself."""
         return self.status == self.Status.PENDING and self.expires_at > timezone.now()

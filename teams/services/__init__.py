@@ -19,6 +19,13 @@ from teams.services.contacts import (
     take_off_list,
 )
 from teams.services.custom_fields import create_field, delete_field, rename_field
+from teams.services.departures import (
+    leave,
+    leave_account,
+    reactivate_member,
+    remove_member,
+    suspend_member,
+)
 from teams.services.exports import (
     export_contacts,
     open_export,
@@ -29,16 +36,11 @@ from teams.services.imports import (
     undo_import,
     upload_import,
 )
+from teams.services.invitations import invite_member, resend_invitation, withdraw_invitation
+from teams.services.joining import accept_invitation, join
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
-from teams.services.people import (
-    add_member,
-    change_role,
-    reactivate_member,
-    remove_member,
-    set_manager_reach,
-    suspend_member,
-)
+from teams.services.people import add_member, change_role, set_end, set_manager_reach
 from teams.services.places import (
     archive_subaccount,
     create_subaccount,
@@ -77,6 +79,7 @@ from teams.services.toggles import set_toggles, toggle_permission
 from teams.services.trials import send_test
 
 __all__ = [
+    "accept_invitation",
     "add_contact",
     "add_member",
     "add_row",
@@ -105,6 +108,10 @@ __all__ = [
     "export_contacts",
     "give_guest_access",
     "insert_saved_row",
+    "invite_member",
+    "join",
+    "leave",
+    "leave_account",
     "lock_row",
     "move_row",
     "open_export",
@@ -119,6 +126,7 @@ __all__ = [
     "rename_list",
     "rename_subaccount",
     "rename_template",
+    "resend_invitation",
     "restore_item",
     "restore_subaccount",
     "save_row",
@@ -128,6 +136,7 @@ __all__ = [
     "set_accent",
     "set_address_masking",
     "set_audience",
+    "set_end",
     "set_manager_reach",
     "set_primary_contact",
     "set_subscription",
@@ -145,4 +154,5 @@ __all__ = [
     "upload_import",
     "use_template",
     "withdraw_guest_access",
+    "withdraw_invitation",
 ]

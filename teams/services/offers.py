@@ -31,7 +31,7 @@ from teams.services.gates import (
 from teams.services.guests import gate_guest
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
-from teams.services.toggles import require_named
+from teams.services.toggles import place_of, require_named
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Offers:
         if on & permissions:
             return None  # off by whoever may manage that person
         try:
-            require_named(self.change, membership, spec, f"switch on {toggle.label}")
+            require_named(self.change, place_of(membership), spec, f"switch on {toggle.label}")
             self.change.judge_atoms(
                 atoms_of(
                     [

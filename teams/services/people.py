@@ -8,11 +8,10 @@ from typing import Any
 
 from django.db.models import Q
 
-from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid
-from permissions.resources import registry
-from teams.models import Account, ManagedSubaccount, Membership, Subaccount
+from permissions.policy import Atoms, atoms
+from teams.models import Account, Membership, Subaccount
 from teams.services.base import Change, changing, service
 from teams.services.gates import (
     ChosenRole,
@@ -22,15 +21,21 @@ from teams.services.gates import (
     choose_role,
     clean_end,
     clean_flag,
-    clean_list,
     gate,
     gate_membership,
-    own_subaccount,
-    places_of,
     refuse_archived,
     stored_membership,
 )
 from teams.services.inputs import expect_user
+from teams.services.seating import (
+    check_seats,
+    described,
+    end_guest_access,
+    find_seat,
+    refuse_taken,
+    set_reach,
+    take_seat,
+)
 
 
 @service
@@ -44,175 +49,44 @@ def add_member(
     managed: Iterable[Subaccount] = (),
     all_subaccounts: bool = False,
     ends_at: datetime | None = None,
+    consented: bool = False,
 ) -> Membership:
     """Give ``user`` a role in ``subaccount``, or at account level if that is None.
 
     ``role`` is the codename of a built-in role or a custom ``Role``; ``managed`` or
-    ``all_subaccounts`` say how far one held at account level reaches. Raises Refused
-    (OUT_OF_SCOPE, RANK_TOO_HIGH, OWN_RIGHTS, OWNER_REQUIRED) or Invalid (ALREADY_USED,
-    UNKNOWN_ROLE, WRONG_LEVEL, REACH, ARCHIVED, …).
+    ``all_subaccounts`` say how far one held at account level reaches. Nobody is brought into an
+    account without having agreed: who has no place in it yet is invited, unless the caller vouches
+    for that with ``consented``. Raises Refused (OUT_OF_SCOPE, RANK_TOO_HIGH, OWN_RIGHTS,
+    OWNER_REQUIRED) or Invalid (NOT_A_MEMBER, ALREADY_USED, UNKNOWN_ROLE, WRONG_LEVEL, REACH,
+    ARCHIVED, LIMIT_REACHED, …).
     """
     user = expect_user(user, "The person")
-    asked, all_subaccounts = clean_list(managed), clean_flag(all_subaccounts)
-    act = f"add {label_of(user)}"
-    with changing(actor, account, user, act=act) as change:
-        account_level = subaccount is None
-        chosen = choose_role(change, role, account_level=account_level)
-        act = f"make {label_of(user)} {chosen.label}"
+    with changing(actor, account, user, act=f"add {label_of(user)}") as change:
+        seat = find_seat(
+            change,
+            role=role,
+            subaccount=subaccount,
+            managed=managed,
+            all_subaccounts=all_subaccounts,
+        )
         if change.account.owner_id == user.pk:
             raise Invalid("The owner holds everything already.", code="OWNER")
-        reach: list[Subaccount] = []
-        if subaccount is None:
-            reach = check_reach(change, chosen, asked, all_subaccounts)
-            for place in reach:
-                refuse_archived(place)
-        else:
-            subaccount = own_subaccount(change, subaccount)
-            if all_subaccounts or asked:
-                raise Invalid("A role in one subaccount reaches just that.", code="REACH")
-            refuse_archived(subaccount)
-            if subaccount.is_home:
-                raise Invalid(
-                    f"People of {subaccount.name} are added to the account, reaching it.",
-                    code="WRONG_LEVEL",
-                )
-        ids = [subaccount.pk] if subaccount else [place.pk for place in reach]
-        change.asked |= frozenset(ids)
-        places = places_of(account_level, change, ids, all_subaccounts)
-        gate(change, user, account_level=account_level, places=places, act=act, chosen=chosen)
-        taken = Membership.objects.filter(user=user, account=change.account, subaccount=subaccount)
-        if change.edition.roles_add_up:
-            taken = taken.filter(role=chosen.codename, custom_role=chosen.custom)
-        if taken.exists():
-            place_name = subaccount.name if subaccount else change.account.name
-            raise AlreadyUsed(
-                f"{label_of(user)} has a role in {place_name} already. Change that one instead."
+        gate(
+            change,
+            user,
+            account_level=seat.is_account_level,
+            places=seat.places(change),
+            act=f"make {label_of(user)} {seat.chosen.label}",
+            chosen=seat.chosen,
+        )
+        refuse_taken(change, user, seat)
+        here = Membership.objects.filter(account=change.account, user=user)
+        if not consented and not here.exists():
+            raise Invalid(
+                f"{label_of(user)} has no place in {change.account.name} yet. Invite them.",
+                code="NOT_A_MEMBER",
             )
-        membership = Membership.objects.create(
-            user=user,
-            account=change.account,
-            subaccount=subaccount,
-            role=chosen.codename,
-            custom_role=chosen.custom,
-            all_subaccounts=all_subaccounts,
-            exclusive=not change.edition.roles_add_up,
-            ends_at=clean_end(ends_at),
-            added_by=change.actor,
-        )
-        _set_reach(membership, reach)
-        change.record("member.added", membership, **_described(membership))
-        _end_guest_access(change, user)
-    return membership
-
-
-def _described(membership: Membership) -> dict[str, Any]:
-    """Return what the audit keeps of a membership: enough to rebuild it."""
-    return {
-        **about(membership),
-        "role": membership.role,
-        "custom_role": membership.custom_role_id,
-        "all_subaccounts": membership.all_subaccounts,
-        "managed": sorted(membership.reach.values_list("subaccount_id", flat=True)),
-        "primary_contact": membership.is_primary_contact,
-        "toggles": sorted(
-            {
-                *membership.account_toggles.values_list("permission__codename", flat=True),
-                *membership.subaccount_toggles.values_list("permission__codename", flat=True),
-            }
-        ),
-        "status": membership.status,
-        "ends_at": membership.ends_at,
-    }
-
-
-def _set_reach(membership: Membership, subaccounts: Iterable[Subaccount]) -> None:
-    membership.reach.all().delete()
-    ManagedSubaccount.objects.bulk_create(
-        ManagedSubaccount(membership=membership, subaccount=s, account_id=membership.account_id)
-        for s in subaccounts
-    )
-
-
-@service
-def remove_member(*, actor: Any, membership: Membership) -> None:
-    """Take a membership away, with its toggles; repeating it is an error (NOT_FOUND).
-
-    Guest access and teams of somebody who is left without any place in the account go too, so
-    that they start from nothing should they come back.
-    """
-    stored = stored_membership(membership)
-    act = f"remove {label_of(stored.user)}"
-    with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = stored_membership(membership)
-        gate_membership(change, stored, act)
-        change.record("member.removed", stored, before=_described(stored))
-        stored.delete()
-        _clean_up_after(change, stored.user)
-
-
-def _clean_up_after(change: Change, user: Any) -> None:
-    """Withdraw what is meaningless, and must not revive, once ``user`` has no place here."""
-    if Membership.objects.filter(account=change.account, user=user).exists():
-        return
-    person = {"user": str(user.pk), "person": label_of(user), "because": "left the account"}
-    for row in user.team_memberships.filter(team__account=change.account).select_related("team"):
-        team = row.team
-        row.delete()
-        change.record("team.left", team, **person)
-    for obj, permission in grants.withdraw_all(user=user, root=change.account):
-        change.record("guest.withdrawn", obj, permissions=[permission], **person)
-
-
-def _end_guest_access(change: Change, user: Any) -> None:
-    """Withdraw guest access wherever ``user`` has a role by now: guests are those without one."""
-    reaches = [
-        holding.reach
-        for holding in change.recorded_of(user).holdings
-        if holding.source.kind in ("role", "owner")
-    ]
-
-    def has_role(obj: Any) -> bool:
-        _root, place = registry.of(obj).locate(obj)
-        return any(place in reach for reach in reaches)
-
-    person = {"user": str(user.pk), "person": label_of(user), "because": "has a role there now"}
-    for obj, permission in grants.withdraw_all(user=user, root=change.account, where=has_role):
-        change.record("guest.withdrawn", obj, permissions=[permission], **person)
-
-
-@service
-def suspend_member(*, actor: Any, membership: Membership) -> Membership:
-    """Switch a membership off, keeping it as it is. Raises Refused; Invalid if it is off."""
-    stored = stored_membership(membership)
-    act = f"suspend {label_of(stored.user)}"
-    with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = stored_membership(membership)
-        gate_membership(change, stored, act)
-        return _set_status(change, stored, Membership.Status.SUSPENDED, "member.suspended")
-
-
-@service
-def reactivate_member(*, actor: Any, membership: Membership) -> Membership:
-    """Switch a suspended membership on again: a grant of all it holds, judged as one."""
-    stored = stored_membership(membership)
-    act = f"reactivate {label_of(stored.user)}"
-    with changing(actor, stored.account, stored.user, act=act) as change:
-        stored = stored_membership(membership)
-        chosen = choose_role(
-            change, stored.custom_role or stored.role, account_level=stored.is_account_level
-        )
-        gate_membership(change, stored, act, chosen)
-        return _set_status(change, stored, Membership.Status.ACTIVE, "member.reactivated")
-
-
-def _set_status(change: Change, membership: Membership, status: str, action: str) -> Membership:
-    if membership.status == status:
-        raise Invalid(f"{label_of(membership.user)} is {status} already.", code="ALREADY_SO")
-    before = membership.status
-    membership.status = status
-    membership.save(update_fields=["status"])
-    change.record(action, membership, before=before, after=status, **about(membership))
-    return membership
+        return take_seat(change, user, seat, clean_end(ends_at))
 
 
 @service
@@ -246,12 +120,12 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
         )
         if clash.exists():
             raise AlreadyUsed(f"{label_of(stored.user)} is {chosen.label} there already.")
-        before = _described(stored)
+        before = described(stored)
         stored.role, stored.custom_role = chosen.codename, chosen.custom
         stored.save(update_fields=["role", "custom_role"])
         dropped = _drop_toggles(change, stored, before["role"], chosen)
         change.record(
-            "role.changed", stored, before=before, after=_described(stored), dropped=dropped
+            "role.changed", stored, before=before, after=described(stored), dropped=dropped
         )
     return stored
 
@@ -303,10 +177,53 @@ def set_manager_reach(
             if place.pk not in had:  # one that was archived since stays for the restore
                 refuse_archived(place)
         gate_membership(change, stored, act)
-        before = _described(stored)
+        before = described(stored)
         stored.all_subaccounts = all_subaccounts
         stored.save(update_fields=["all_subaccounts"])
-        _set_reach(stored, reach)
-        change.record("reach.changed", stored, before=before, after=_described(stored))
-        _end_guest_access(change, stored.user)
+        set_reach(stored, reach)
+        change.record("reach.changed", stored, before=before, after=described(stored))
+        end_guest_access(change, stored.user)
     return stored
+
+
+@service
+def set_end(*, actor: Any, membership: Membership, ends_at: datetime | None) -> Membership:
+    """Say when a membership ends (None: not by itself). It ends at that moment without any job.
+
+    A later end, or none, is a grant of everything the membership gives for the time it adds: the
+    actor must hold it all. Raises Refused, or Invalid (ENDED, ALREADY_SO, ARCHIVED, …).
+    """
+    stored = stored_membership(membership)
+    act = f"change when the access of {label_of(stored.user)} ends"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = stored_membership(membership)
+        ends_at = clean_end(ends_at)
+        if ends_at == stored.ends_at:
+            raise Invalid("It ends then already. Choose another time.", code="ALREADY_SO")
+        before = stored.ends_at
+        is_longer = before is not None and (ends_at is None or ends_at > before)
+        chosen = None
+        if is_longer:
+            if stored.subaccount is not None:
+                refuse_archived(stored.subaccount)
+            chosen = choose_role(
+                change, stored.custom_role or stored.role, account_level=stored.is_account_level
+            )
+        gate_membership(change, stored, act, chosen)
+        if is_longer:
+            change.judge_atoms(atoms_of(change, stored), act)
+            check_seats(change.account, user=stored.user)
+        stored.ends_at = ends_at
+        stored.save(update_fields=["ends_at"])
+        change.record("end.changed", stored, before=before, after=ends_at, **about(stored))
+    return stored
+
+
+def atoms_of(change: Change, membership: Membership) -> Atoms:
+    """Return what is recorded with ``membership``: its role and its switches."""
+    own = [
+        holding
+        for holding in change.recorded_of(membership.user).holdings
+        if holding.source.ref == ("membership", membership.pk)
+    ]
+    return atoms(own, change.root, change.universe)

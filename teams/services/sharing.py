@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,15 @@ def _places_with(change: Change, permission: str) -> frozenset[PlaceId]:
         for place in change.universe | {FUTURE}
         if sources_at(change.standing, change.root, permission, place)
     )
+
+
+def shown_to_team(team: Team) -> Iterator[tuple[Resource, models.Model]]:
+    """Yield every list and template that ``team`` was given, with its resource."""
+    for resource in registry:
+        if resource.limited:
+            keys = grants.shared_keys(resource.model, [team.group_id])
+            for obj in resource.model._default_manager.filter(pk__in=keys):
+                yield resource, obj
 
 
 def gate_team(change: Change, user: Any, act: str) -> None:

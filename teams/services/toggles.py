@@ -9,9 +9,9 @@ from typing import Any
 from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotToggleable, OutOfScope
-from permissions.policy import TOP
+from permissions.policy import TOP, PlaceId
 from teams.editions.spec import RoleSpec
-from teams.models import AccountUserGrant, Membership, SubaccountUserGrant
+from teams.models import AccountUserGrant, Membership, Role, SubaccountUserGrant
 from teams.services.base import Change, changing, service
 from teams.services.gates import (
     about,
@@ -65,7 +65,7 @@ def set_toggles(*, actor: Any, membership: Membership, switches: Mapping[str, bo
 def _switch(
     change: Change, membership: Membership, toggle: Any, *, on: bool, ends_at: datetime | None
 ) -> None:
-    spec, label = _admitted(change, membership, toggle)
+    spec, label = admitted(change, membership.role, membership.custom_role, toggle)
     act = f"switch {label} {'on' if on else 'off'} for {label_of(membership.user)}"
     table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
     rows = table._default_manager.filter(
@@ -76,7 +76,7 @@ def _switch(
     if on:
         if membership.subaccount is not None:
             refuse_archived(membership.subaccount)
-        require_named(change, membership, spec, act)
+        require_named(change, place_of(membership), spec, act)
     rows.delete()
     for permission in sorted(spec.optional[toggle]) if on else ():
         grants.give(
@@ -98,7 +98,12 @@ def _switch(
     )
 
 
-def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[RoleSpec, str]:
+def place_of(membership: Membership) -> PlaceId:
+    """Return where a membership's toggles are asked: its subaccount, or the account itself."""
+    return TOP if membership.is_account_level else membership.subaccount_id
+
+
+def admitted(change: Change, role: str, custom: Role | None, toggle: Any) -> tuple[RoleSpec, str]:
     """Return the role and the toggle's label. Raises NotToggleable if it is not admitted."""
     known = {t.codename: t for t in change.edition.toggles}
     if not isinstance(toggle, str) or toggle not in known:
@@ -108,19 +113,18 @@ def _admitted(change: Change, membership: Membership, toggle: Any) -> tuple[Role
             code="UNKNOWN_TOGGLE",
         )
     label = str(known[toggle].label)
-    spec = change.edition.find_role(membership.role)
+    spec = change.edition.find_role(role)
     if spec is None or toggle not in spec.optional:
-        role = spec.label if spec else membership.custom_role
         able = [str(r.label) for r in change.edition.roles if toggle in r.optional]
         raise NotToggleable(
-            f"{label} cannot be switched on for {role}. Roles that admit it: {', '.join(able)}."
+            f"{label} cannot be switched on for {spec.label if spec else custom}. "
+            f"Roles that admit it: {', '.join(able)}."
         )
     return spec, label
 
 
-def require_named(change: Change, membership: Membership, spec: RoleSpec, act: str) -> None:
+def require_named(change: Change, place: PlaceId, spec: RoleSpec, act: str) -> None:
     """Refuse unless the actor has one of the roles that may switch this role's toggles there."""
-    place = TOP if membership.is_account_level else membership.subaccount_id
     roles = {h.source.name for h in change.standing.holdings if place in h.reach}
     if not roles & spec.toggled_by:
         labels = [

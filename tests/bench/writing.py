@@ -80,13 +80,13 @@ def _main() -> dict[str, Any]:
 
 def _grant_everything() -> Callable[[], Any]:
     asked = {**_main(), "user": _person(STRANGER), "role": "manager", "all_subaccounts": True}
-    return lambda: services.add_member(**asked)
+    return lambda: services.add_member(consented=True, **asked)
 
 
 def _grant_one() -> Callable[[], Any]:
     place = Subaccount.objects.filter(account=MAIN, archived_at=None).first()
     asked = {**_main(), "user": _person(STRANGER), "role": "full", "subaccount": place}
-    return lambda: services.add_member(**asked)
+    return lambda: services.add_member(consented=True, **asked)
 
 
 def _new_subaccount() -> Callable[[], Any]:

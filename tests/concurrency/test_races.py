@@ -258,6 +258,7 @@ def test_guest_access_outlives_its_membership_and_revives_without_the_lock(
     user = membership.user
     assert not access.can(user, "access_campaigns", south)
     services.add_member(
+        consented=True,
         actor=account.owner,
         account=account,
         user=user,
@@ -281,7 +282,12 @@ def test_what_is_granted_after_a_revocation_has_been_committed_is_refused() -> N
 
         def adding(boss: Any = boss, user: Any = newcomer, place: Any = north) -> Any:
             return services.add_member(
-                actor=boss.user, account=place.account, user=user, role="full", subaccount=place
+                consented=True,
+                actor=boss.user,
+                account=place.account,
+                user=user,
+                role="full",
+                subaccount=place,
             )
 
         results = together(adding, removing(account, boss, done))

@@ -376,6 +376,7 @@ def test_a_manager_sees_changes_of_their_places_only(world: Any) -> None:
     owner = world.people["owner"]
     person = UserFactory(first_name="Secret", last_name="Agent")
     services.add_member(
+        consented=True,
         actor=owner,
         account=world.account,
         user=person,
@@ -383,6 +384,7 @@ def test_a_manager_sees_changes_of_their_places_only(world: Any) -> None:
         subaccount=world.places["south"],
     )
     services.add_member(
+        consented=True,
         actor=owner,
         account=world.account,
         user=UserFactory(first_name="Boss", last_name="Two"),

@@ -487,6 +487,7 @@ def test_activity_recorded_by_login_alone_names_the_person(world: Any) -> None:
 def test_activity_elsewhere_is_left_out(world: Any) -> None:
     owner, person = world.people["owner"], world.people["full"]
     south = services.add_member(
+        consented=True,
         actor=owner,
         account=world.account,
         user=person,
@@ -495,7 +496,12 @@ def test_activity_elsewhere_is_left_out(world: Any) -> None:
     )
     services.remove_member(actor=owner, membership=south)
     services.add_member(
-        actor=owner, account=world.account, user=person, role="manager", all_subaccounts=True
+        consented=True,
+        actor=owner,
+        account=world.account,
+        user=person,
+        role="manager",
+        all_subaccounts=True,
     )
     services.rename_subaccount(actor=owner, subaccount=world.places["east"], name="Far away")
     assert feed(world.client("administrator"), person) == []

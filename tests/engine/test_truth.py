@@ -170,6 +170,7 @@ def test_all_subaccounts_is_met_by_a_reach_that_covers_every_active_one() -> Non
     world = World("emma_hq")
     owner, account = world.account.owner, world.account
     manager = services.add_member(
+        consented=True,
         actor=owner,
         account=account,
         user=UserFactory(),

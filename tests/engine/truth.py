@@ -125,6 +125,7 @@ class World:
             everywhere = role != "manager" or self.true == "all_subaccounts"
             where = {"all_subaccounts": True} if everywhere else {"managed": [self.north]}
         membership = services.add_member(
+            consented=True,
             actor=self.account.owner,
             account=self.account,
             user=UserFactory(),

@@ -80,7 +80,12 @@ def test_event_keeps_who_and_what_as_values() -> None:
 def test_deleting_a_login_keeps_its_history_and_the_chain() -> None:
     w = world("emma_hq")
     membership = services.add_member(
-        actor=w.owner, account=w.account, user=UserFactory(), role="full", subaccount=w.north
+        consented=True,
+        actor=w.owner,
+        account=w.account,
+        user=UserFactory(),
+        role="full",
+        subaccount=w.north,
     )
     name = membership.user.get_full_name()
     before = chain(w.account)

@@ -187,6 +187,7 @@ def _give_roles(world: World) -> None:
             continue
         owner, key = world.model.accounts[account].owner, f"post{number}"
         world.rows[key] = services.add_member(
+            consented=True,
             actor=world.rows[owner],
             account=world.rows[account],
             user=world.rows[person],

@@ -33,7 +33,12 @@ TOUCHES: dict[str, Callable[[Any, Membership], Any]] = {
 def add(w: World, actor: Any, role: Any, user: Any = None, **extra: Any) -> Membership:
     place = {} if {"managed", "all_subaccounts"} & extra.keys() else {"subaccount": w.north}
     return services.add_member(
-        actor=actor, account=w.account, role=role, user=user or UserFactory(), **{**place, **extra}
+        consented=True,
+        actor=actor,
+        account=w.account,
+        role=role,
+        user=user or UserFactory(),
+        **{**place, **extra},
     )
 
 
@@ -180,6 +185,7 @@ def test_nobody_changes_their_own_rights(edition: str) -> None:
     administrator = w.member(role, w.south, user=free)
     with refused("OWN_RIGHTS"):
         services.add_member(
+            consented=True,
             actor=free,
             account=w.account,
             user=free,
@@ -259,6 +265,7 @@ def test_manager_works_only_in_the_subaccounts_they_manage(edition: str) -> None
     manager, south = w.manager(w.north), w.member("full", w.south)
     for act in (
         lambda: services.add_member(
+            consented=True,
             actor=manager.user,
             account=w.account,
             user=south.user,
@@ -331,6 +338,7 @@ def test_partner_manager_makes_nobody_owner() -> None:
     for place in ({"subaccount": w.north}, {"all_subaccounts": True}):
         with refused("UNKNOWN_ROLE"):
             services.add_member(
+                consented=True,
                 actor=manager.user,
                 account=w.account,
                 user=manager.user,

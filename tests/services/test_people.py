@@ -27,7 +27,11 @@ def add(w: World, actor: Any, role: Any, **extra: Any) -> Membership:
         else {"subaccount": w.north}
     )
     return services.add_member(
-        actor=actor, account=w.account, role=role, **{"user": UserFactory(), **place, **extra}
+        consented=True,
+        actor=actor,
+        account=w.account,
+        role=role,
+        **{"user": UserFactory(), **place, **extra},
     )
 
 

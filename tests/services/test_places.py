@@ -55,7 +55,12 @@ def test_manager_who_creates_a_subaccount_manages_it_from_then_on(edition: str) 
     assert holds(manager.user, "access_campaigns", east)
     assert events(w)[-2:] == ["subaccount.created", "reach.changed"]
     services.add_member(
-        actor=manager.user, account=w.account, user=UserFactory(), role="full", subaccount=east
+        consented=True,
+        actor=manager.user,
+        account=w.account,
+        user=UserFactory(),
+        role="full",
+        subaccount=east,
     )
 
 

@@ -82,7 +82,7 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
         actor=s.actor, account=s.w.account, accent="#123456"
     ),
     "add_member": lambda s: services.add_member(
-        actor=s.actor, account=s.w.account, user=s.spare, role=s.role, **s.place
+        consented=True, actor=s.actor, account=s.w.account, user=s.spare, role=s.role, **s.place
     ),
     "remove_member": lambda s: services.remove_member(actor=s.actor, membership=s.target),
     "suspend_member": lambda s: services.suspend_member(actor=s.actor, membership=s.target),

@@ -42,7 +42,12 @@ def open_shop() -> Shop:
     south = services.create_subaccount(actor=owner, account=account, name="South")
     theirs = services.create_subaccount(actor=people["rival_owner"], account=rival, name="North")
     services.add_member(
-        actor=owner, account=account, user=people["manager"], role="manager", managed=[north]
+        consented=True,
+        actor=owner,
+        account=account,
+        user=people["manager"],
+        role="manager",
+        managed=[north],
     )
     for name, role, place in (
         ("full", "full", north),
@@ -50,7 +55,12 @@ def open_shop() -> Shop:
         ("southerner", "full", south),
     ):
         services.add_member(
-            actor=owner, account=account, user=people[name], role=role, subaccount=place
+            consented=True,
+            actor=owner,
+            account=account,
+            user=people[name],
+            role=role,
+            subaccount=place,
         )
     segments = {}
     for prefix, place in (("north", north), ("south", south), ("rival", theirs)):

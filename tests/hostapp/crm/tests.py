@@ -217,6 +217,7 @@ def test_guest_access_leaves_with_the_member(shop: Shop) -> None:
     guest = shop["southerner"]
     give(shop, shop.segments["north-loyal"])
     services.add_member(
+        consented=True,
         actor=shop["rival_owner"],
         account=shop.rival,
         user=guest,

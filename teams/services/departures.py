@@ -1,0 +1,140 @@
+"""Going: taken away, switched off for a while, or left by oneself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from permissions import grants
+from permissions.audit import label_of
+from permissions.errors import Invalid, NotFound, OwnerRequired
+from teams import logins
+from teams.models import Account, Membership
+from teams.services.base import Change, changing, service
+from teams.services.gates import about, choose_role, gate_membership, stored_membership
+from teams.services.inputs import expect
+from teams.services.invitations import withdraw_of
+from teams.services.seating import described
+
+
+@service
+def remove_member(*, actor: Any, membership: Membership) -> None:
+    """Take a membership away, with its toggles; repeating it is an error (NOT_FOUND).
+
+    Guest access, teams and pending invitations of somebody who is left without any place in the
+    account go too, so that they start from nothing should they come back; what they created stays.
+    Whoever has no account left is signed out everywhere.
+    """
+    stored = stored_membership(membership)
+    act = f"remove {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = stored_membership(membership)
+        gate_membership(change, stored, act)
+        change.record("member.removed", stored, before=described(stored))
+        take_away(change, stored)
+
+
+@service
+def leave(*, actor: Any, membership: Membership) -> None:
+    """Give up a role of one's own. Raises NotFound if it is not one's own, or gone already."""
+    stored = expect(membership, Membership, "The membership")
+    if stored.user_id != getattr(actor, "pk", None):
+        raise NotFound("You have no such role.")
+    with changing(actor, stored.account, act="leave") as change:
+        stored = stored_membership(membership)
+        change.record("member.left", stored, before=described(stored))
+        take_away(change, stored)
+
+
+@service
+def leave_account(*, actor: Any, account: Account) -> None:
+    """Give up every role one has in ``account``, suspended ones too. The owner cannot leave.
+
+    Raises OwnerRequired, or NotFound for somebody who has nothing there.
+    """
+    account = expect(account, Account, "The account")
+    with changing(actor, account, act=f"leave {account.name}") as change:
+        if change.standing.is_owner:
+            raise OwnerRequired(
+                f"You own {account.name}. Hand it over to somebody else before you leave."
+            )
+        for row in Membership.objects.filter(account=change.account, user=change.actor):
+            stored = stored_membership(row)
+            change.record("member.left", stored, before=described(stored))
+            take_away(change, stored)
+
+
+def take_away(change: Change, membership: Membership) -> None:
+    """Delete a membership, and all that has no meaning without it."""
+    user = membership.user
+    membership.delete()
+    _clean_up_after(change, user)
+    end_sessions_unless_placed(user)
+
+
+def end_sessions_unless_placed(user: Any) -> None:
+    """Sign ``user`` out everywhere, after the transaction, if no account is left to them."""
+
+    def settle() -> None:
+        works = Membership.objects.filter(user=user, status=Membership.Status.ACTIVE)
+        owns = Account.objects.filter(owner=user)
+        if not works.exists() and not owns.exists():
+            logins.current().end_sessions(user)
+
+    transaction.on_commit(settle)
+
+
+def _clean_up_after(change: Change, user: Any) -> None:
+    """Withdraw what is meaningless, and must not revive, once ``user`` has no place here."""
+    if Membership.objects.filter(account=change.account, user=user).exists():
+        return
+    person = {"user": str(user.pk), "person": label_of(user), "because": "left the account"}
+    for row in user.team_memberships.filter(team__account=change.account).select_related("team"):
+        team = row.team
+        row.delete()
+        change.record("team.left", team, **person)
+    for obj, permission in grants.withdraw_all(user=user, root=change.account):
+        change.record("guest.withdrawn", obj, permissions=[permission], **person)
+    withdraw_of(change, user)
+
+
+@service
+def suspend_member(*, actor: Any, membership: Membership) -> Membership:
+    """Switch a membership off, keeping it as it is. Raises Refused; Invalid if it is off."""
+    stored = stored_membership(membership)
+    act = f"suspend {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = stored_membership(membership)
+        gate_membership(change, stored, act)
+        return suspend(change, stored)
+
+
+@service
+def reactivate_member(*, actor: Any, membership: Membership) -> Membership:
+    """Switch a suspended membership on again: a grant of all it holds, judged as one."""
+    stored = stored_membership(membership)
+    act = f"reactivate {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = stored_membership(membership)
+        chosen = choose_role(
+            change, stored.custom_role or stored.role, account_level=stored.is_account_level
+        )
+        gate_membership(change, stored, act, chosen)
+        return _set_status(change, stored, Membership.Status.ACTIVE, "member.reactivated")
+
+
+def suspend(change: Change, membership: Membership) -> Membership:
+    """Switch off; whoever has nothing else is signed out everywhere."""
+    end_sessions_unless_placed(membership.user)
+    return _set_status(change, membership, Membership.Status.SUSPENDED, "member.suspended")
+
+
+def _set_status(change: Change, membership: Membership, status: str, action: str) -> Membership:
+    if membership.status == status:
+        raise Invalid(f"{label_of(membership.user)} is {status} already.", code="ALREADY_SO")
+    before = membership.status
+    membership.status = status
+    membership.save(update_fields=["status"])
+    change.record(action, membership, before=before, after=status, **about(membership))
+    return membership

@@ -1,0 +1,142 @@
+"""The mail of an invitation, and the links that lead to it.
+
+A link is the invitation's key and nonce under the project's signature. Two kinds are signed apart:
+a *mailed* link has gone to the address and nowhere else, so whoever has it reads that mail; a
+*copied* one was shown to the inviter and shows nothing about who has it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core import signing
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from permissions.audit import label_of
+from permissions.errors import NotFound
+from teams.background import task
+from teams.editions import EDITIONS
+from teams.models import Invitation
+from teams.services.posting import Fate, mailer, post
+
+MAILED = "teams.invitation.mailed"
+COPIED = "teams.invitation.copied"
+TOKEN_LIMIT = 400
+NAME_LIMIT = 80
+#: what mail programs make a link of: an address of a page, or anything with a dot inside
+_LINKED = re.compile(r"[:/\\@<>\[\]]+|(?<=\S)\.(?=\S)")
+
+
+def token_of(invitation: Invitation, *, mailed: bool) -> str:
+    """Return what stands in a link: key and nonce, signed."""
+    return signing.dumps([invitation.pk, invitation.nonce], salt=MAILED if mailed else COPIED)
+
+
+def read(token: str) -> tuple[int, str]:
+    """Return key and nonce of a link of either kind. Raises NotFound for anything else."""
+    if len(token) <= TOKEN_LIMIT:
+        for salt in (MAILED, COPIED):
+            try:
+                key, nonce = signing.loads(token, salt=salt)
+            except (signing.BadSignature, ValueError, TypeError):
+                continue
+            return int(key), str(nonce)
+    raise NotFound("This link opens no invitation. Look whether all of it was copied.")
+
+
+def is_mailed(token: str) -> bool:
+    """Say whether ``token`` was in a mail: whoever has it reads what is sent to the address."""
+    try:
+        signing.loads(token, salt=MAILED)
+    except signing.BadSignature:
+        return False
+    return True
+
+
+def link_of(invitation: Invitation, *, mailed: bool = False) -> str:
+    """Return the address that opens ``invitation``, below the configured origin.
+
+    Raises ImproperlyConfigured if the project has no origin or does not include our addresses.
+    """
+    origin = getattr(settings, "CONSOLE_ORIGIN", "")
+    parts = urlsplit(origin)
+    if not (parts.scheme and parts.netloc):
+        raise ImproperlyConfigured(
+            "CONSOLE_ORIGIN must say where people reach the console, such as "
+            "https://console.example.com: links in mail begin with it."
+        )
+    try:
+        path = reverse("teams:invitation", args=[token_of(invitation, mailed=mailed)])
+    except NoReverseMatch:
+        raise ImproperlyConfigured(
+            'Add path("", include("teams.urls")) to the addresses: invitations lead there.'
+        ) from None
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def plain_name(text: object) -> str:
+    """Return a name that somebody chose for a mail to others: one short line that no mail program
+    makes a link of."""
+    line = "".join(char if char.isprintable() else " " for char in str(text))
+    return " ".join(_LINKED.sub(" ", line).split())[:NAME_LIMIT] or "somebody"
+
+
+def message_of(invitation: Invitation) -> EmailMultiAlternatives:
+    """Return the mail of ``invitation``."""
+    account = plain_name(invitation.account.name)
+    edition = EDITIONS[invitation.account.edition]
+    spec = edition.find_role(invitation.role)
+    role = spec.label if spec else plain_name(invitation.custom_role)
+    place = account if invitation.subaccount is None else plain_name(invitation.subaccount.name)
+    words: dict[str, Any] = {
+        "account": account,
+        "inviter": plain_name(label_of(invitation.invited_by)) if invitation.invited_by else "",
+        "role": role,
+        "place": place,
+        "ends_at": invitation.ends_at,
+        "expires_at": invitation.expires_at,
+        "link": link_of(invitation, mailed=True),
+    }
+    subject = " ".join(render_to_string("teams/mail/invitation_subject.txt", words).split())
+    message = EmailMultiAlternatives(
+        subject, render_to_string("teams/mail/invitation.txt", words), to=[invitation.address]
+    )
+    message.attach_alternative(render_to_string("teams/mail/invitation.html", words), "text/html")
+    # answering is for people: no out-of-office note is wanted
+    message.extra_headers["Auto-Submitted"] = "auto-generated"
+    return message
+
+
+def enqueue(invitation: Invitation) -> None:
+    """Have the mail sent by a worker, once the transaction is over: within it, so neither is
+    without the other."""
+    post_invitation.enqueue(invitation.pk, invitation.nonce)
+
+
+@task()
+def post_invitation(key: int, nonce: str) -> None:
+    """Send the mail, unless the invitation is settled or was sent anew; say so if it cannot be.
+
+    The list of pending invitations shows one that could not be sent.
+    """
+    rows = Invitation.objects.select_related("account", "subaccount", "custom_role", "invited_by")
+    invitation = rows.filter(pk=key, nonce=nonce, expires_at__gt=timezone.now()).first()
+    if invitation is None or invitation.status != Invitation.Status.PENDING:
+        return
+    connection = mailer()
+    try:
+        connection.open()
+        fate, _note = post(connection, message_of(invitation))
+    except OSError:
+        fate = Fate.LATER
+    finally:
+        connection.close()
+    if fate is not Fate.SENT:
+        Invitation.objects.filter(pk=key, nonce=nonce).update(sent_at=None)

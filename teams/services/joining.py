@@ -1,0 +1,218 @@
+"""Coming: what somebody does with the link of an invitation.
+
+What was offered is given by the services that give it to people who are here already, with whoever
+offered it as the actor, who may have lost the right since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from permissions import audit
+from permissions.audit import label_of
+from permissions.errors import Invalid, NotFound, Refused
+from teams import logins
+from teams.models import Account, Invitation, Membership
+from teams.services import invitation_mail
+from teams.services.base import root_key, service
+from teams.services.inputs import clean_text, expect_user
+from teams.services.invitations import described, settle, space_out
+from teams.services.people import add_member
+from teams.services.sharing import add_to_team
+from teams.services.toggles import toggle_permission
+
+NAME_LIMIT = 60
+
+
+class _Lost(Exception):
+    """Whoever offered it could not offer it any more."""
+
+
+@contextmanager
+def _voided() -> Iterator[None]:
+    """Mark an invitation whose inviter lost the right as void, after everything was taken back."""
+    try:
+        yield
+    except _Lost as lost:
+        void(lost.args[0])
+        raise Invalid(
+            "This invitation no longer counts: whoever sent it may not give this role any more. "
+            "Ask for a new one.",
+            code="VOID",
+        ) from None
+
+
+def accept_invitation(*, actor: Any, token: str) -> Membership:
+    """Take what the link ``token`` offers, as the login ``actor``.
+
+    Only the login whose confirmed address it was sent to may, once and in time; and only what the
+    inviter could still give. Raises Refused (ADDRESSEE), NotFound for a link that opens nothing,
+    or Invalid (EXPIRED, SETTLED, VOID, ALREADY_USED, ARCHIVED, LIMIT_REACHED, …).
+    """
+    with _voided():
+        return _accept(actor=actor, token=token)
+
+
+@service
+def _accept(*, actor: Any, token: str) -> Membership:
+    user = expect_user(actor, "The person")
+    invitation = _locked(token)
+    if not logins.current().owns(user, invitation.address):
+        refusal = Refused(
+            "This invitation was sent to another address. Sign in with the login that has it, or "
+            "ask to be invited at yours.",
+            code="ADDRESSEE",
+        )
+        refusal.account = invitation.account
+        raise refusal
+    return _take(user, invitation)
+
+
+def join(*, token: str, first_name: str, last_name: str, password: str) -> Membership:
+    """Create the login of whoever a *mailed* link was sent to, and take what it offers.
+
+    Having the link shows that the mail was read, so the address is confirmed; a copied link shows
+    no such thing. Raises as ``accept_invitation``; Invalid (COPIED, LOGIN_EXISTS, WEAK_PASSWORD).
+    """
+    names = (
+        clean_text(first_name, "The first name", limit=NAME_LIMIT),
+        clean_text(last_name, "The last name", limit=NAME_LIMIT),
+    )
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), code="WEAK_PASSWORD") from None
+    if not invitation_mail.is_mailed(token):
+        raise Invalid(
+            "This link was copied. Ask for the mail first: it shows that the address is yours.",
+            code="COPIED",
+        )
+    with _voided(), transaction.atomic():
+        invitation = _locked(token)
+        known = logins.current()
+        if known.find(invitation.address) is not None:
+            raise Invalid(
+                "There is a login with this address. Sign in to accept.", code="LOGIN_EXISTS"
+            )
+        user = known.create(
+            address=invitation.address,
+            username=_free_username(invitation.address),
+            password=password,
+            names=names,
+        )
+        return _take(user, invitation)
+
+
+def open_invitation(token: str) -> Invitation:
+    """Return the invitation that ``token`` opens now. Raises NotFound, or Invalid (EXPIRED,
+    SETTLED) for one that it opened once."""
+    key, nonce = invitation_mail.read(token)
+    found = (
+        Invitation.objects.select_related(
+            "account", "subaccount", "custom_role", "invited_by", "accepted_by"
+        )
+        .filter(pk=key, nonce=nonce)
+        .first()
+    )
+    if found is None:
+        raise NotFound("This link opens no invitation. A newer one may have been sent since.")
+    if found.status != Invitation.Status.PENDING:
+        said = {
+            Invitation.Status.ACCEPTED: "has been accepted already. Sign in",
+            Invitation.Status.WITHDRAWN: "was withdrawn. Ask for a new one",
+        }.get(Invitation.Status(found.status), "no longer counts. Ask for a new one")
+        raise Invalid(f"This invitation {said}.", code="SETTLED")
+    if not found.is_open:
+        raise Invalid("This invitation has expired. Ask for a new one.", code="EXPIRED")
+    return found
+
+
+def mail_again(*, token: str) -> None:
+    """Send the mail to the address that a *copied* link names: only the mail shows whose it is.
+
+    The links stay the same. Raises as ``open_invitation``; Invalid (TOO_MANY).
+    """
+    with transaction.atomic():
+        invitation = _locked(token)
+        space_out(invitation)
+        invitation.sent_at = timezone.now()
+        invitation.save(update_fields=["sent_at"])
+        invitation_mail.enqueue(invitation)
+
+
+@transaction.atomic
+def void(key: int) -> None:
+    """Mark an invitation that lost the right behind it, and record it."""
+    account = Account.objects.select_for_update(no_key=True).get(invitations=key)
+    invitation = Invitation.objects.get(pk=key)
+    if invitation.status == Invitation.Status.PENDING:
+        settle(invitation, Invitation.Status.VOID)
+        audit.record(
+            root=root_key(account),
+            actor=None,
+            action="invitation.voided",
+            subject=invitation,
+            data=described(invitation),
+        )
+
+
+def _locked(token: str) -> Invitation:
+    """Return what ``token`` opens, with its account locked: nobody else settles it meanwhile."""
+    found = open_invitation(token)
+    Account.objects.select_for_update(no_key=True).get(pk=found.account_id)
+    return open_invitation(token)
+
+
+def _take(user: Any, invitation: Invitation) -> Membership:
+    """Give what was offered, in the name of whoever offered it, who may have lost the right."""
+    inviter, account = invitation.invited_by, invitation.account
+    if inviter is None or not inviter.is_active or inviter.is_staff or inviter.is_superuser:
+        raise _Lost(invitation.pk)
+    try:
+        membership = add_member(
+            actor=inviter,
+            account=account,
+            user=user,
+            consented=True,
+            role=invitation.custom_role or invitation.role,
+            subaccount=invitation.subaccount,
+            managed=list(invitation.managed.all()),
+            all_subaccounts=invitation.all_subaccounts,
+            ends_at=invitation.ends_at,
+        )
+        for toggle in invitation.toggles:
+            toggle_permission(actor=inviter, membership=membership, toggle=toggle, on=True)
+        for team in invitation.teams.all():
+            if not team.memberships.filter(user=user).exists():
+                add_to_team(actor=inviter, team=team, user=user, ends_at=invitation.ends_at)
+    except (Refused, NotFound):  # not found: the inviter has no place here any more
+        raise _Lost(invitation.pk) from None
+    settle(invitation, Invitation.Status.ACCEPTED, by=user)
+    audit.record(
+        root=root_key(account),
+        actor=user,
+        action="invitation.accepted",
+        subject=invitation,
+        data=described(invitation) | {"user": str(user.pk), "person": label_of(user)},
+    )
+    return membership
+
+
+def _free_username(address: str) -> str:
+    """Return a user name that is free: the address, or one made from it."""
+    model: Any = get_user_model()
+    field = model._meta.get_field(model.USERNAME_FIELD)
+    base = name = address[: field.max_length - 6]
+    n = 1
+    while model._default_manager.filter(**{f"{field.name}__iexact": name}).exists():
+        n += 1
+        name = f"{base}-{n}"
+    return name
