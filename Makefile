@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load hostile lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -164,6 +164,12 @@ ROWS ?= 100000
 load: $(DEV_INSTALLED) ## Carry 100,000 contacts in and out inside 512 MB, and say how long it took
 	env -u DATABASE_URL $(PY) -m tests.load $(ROWS)
 	$(PY) tests/postgres.py -- $(PY) -m tests.load $(ROWS)
+
+# How often each is asked, e.g. make timing ROUNDS=1000
+ROUNDS ?= 200
+
+timing: $(DEV_INSTALLED) ## Compare how long known and unknown addresses take to be refused
+	env -u DATABASE_URL $(PY) -m tests.timing $(ROUNDS)
 
 shots: $(DEV_INSTALLED) ## Take screenshots of the main pages
 	$(PY) -m tests.shots
