@@ -1,5 +1,6 @@
 """What every test shares: Hypothesis's profile, and the system's Chromium for browser tests."""
 
+import gc
 import os
 import shutil
 from typing import Any
@@ -40,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     meet a second connection there, and SQLite's lock. xdist hands tests out in this order.
     """
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays to the end, and look at the rest less often.
+
+    All modules, models and tests are loaded by now; to go over them again and again, for rows and
+    forms that hardly ever form cycles, is what a collection is made of.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

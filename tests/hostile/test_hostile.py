@@ -54,6 +54,19 @@ def test_there_is_something_that_could_leak(arena: Arena) -> None:
         assert VEIL in str(vars(trio.hidden)) or model is Account  # there is no second one
 
 
+@pytest.mark.parametrize("arena", INSIDE, indirect=True)
+def test_the_checksum_sees_every_row_of_the_rival(arena: Arena) -> None:
+    before = arena.digest()
+    for row in arena.foreign.values():
+        words = ("name", "first_name", "label", "original_name", "problem", "status")
+        rows = type(row)._default_manager.filter(pk=row.pk)
+        word = next(word for word in words if hasattr(row, word))
+        assert rows.update(**{word: "suspended"}) == 1
+        assert arena.digest() != before, row
+        rows.update(**{word: getattr(row, word)})
+        assert arena.digest() == before
+
+
 @pytest.mark.parametrize(
     ("shared_arena", "who", "site", "model"), TRIALS, indirect=["shared_arena"]
 )

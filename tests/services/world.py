@@ -128,12 +128,25 @@ def world(edition: str, **extra: Any) -> World:
 
 def stored() -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table a service writes to: what a refusal must leave alone."""
+    if connection.vendor == "postgresql":
+        return _stored_at_once()
     found = {}
     with connection.cursor() as cursor:
         for name in _tables():
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(name)}")
             found[name] = sorted(cursor.fetchall(), key=repr)
     return found
+
+
+def _stored_at_once() -> dict[str, list[tuple[Any, ...]]]:
+    """Return the same, each row as text, on one way to the server and back instead of forty."""
+    found: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _tables()}
+    parts = (f"SELECT '{n}', t::text FROM {connection.ops.quote_name(n)} AS t" for n in found)
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts))
+        for name, row in cursor.fetchall():
+            found[name].append((row,))
+    return {name: sorted(rows) for name, rows in found.items()}
 
 
 @cache
