@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.forms import AddEmailForm, LoginForm
+from allauth.mfa.adapter import get_adapter as factors
+from allauth.mfa.webauthn import forms as passkeys
 from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +20,10 @@ class AddressField(forms.EmailField):
 
     Lower case alone would make another person's address of one with a letter that only looks alike.
     """
+
+    default_error_messages = {
+        "invalid": _("This is not an address to which mail can be sent. Write it like ana@x.com.")
+    }
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", _("E-mail address"))
@@ -63,3 +69,41 @@ class ForgottenPassword(forms.Form):
         address: str = self.cleaned_data["email"]
         send_password_link.enqueue(address)
         return address
+
+
+#: what a credential that is not whole raises deep inside, where allauth does not look for it
+BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+class NewPasskey(passkeys.AddWebAuthnForm):
+    """A passkey, which somebody may have made up."""
+
+    def clean(self) -> Any:
+        """Take a passkey that is whole, and refuse any other with a sentence."""
+        try:
+            return super().clean()
+        except BROKEN:
+            raise factors().validation_error("incorrect_code") from None
+
+
+class WholePasskey:
+    """Refuses with a sentence what is no answer of a passkey."""
+
+    def clean_credential(self) -> Any:
+        """Return whose passkey answered."""
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except BROKEN:
+            raise factors().validation_error("incorrect_code") from None
+
+
+class PasskeySignIn(WholePasskey, passkeys.LoginWebAuthnForm):
+    """A passkey instead of name and password."""
+
+
+class PasskeyFactor(WholePasskey, passkeys.AuthenticateWebAuthnForm):
+    """A passkey after the password."""
+
+
+class PasskeyAgain(WholePasskey, passkeys.ReauthenticateWebAuthnForm):
+    """A passkey that says once more who one is."""

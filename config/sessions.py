@@ -12,6 +12,7 @@ from allauth.account.signals import email_changed, password_changed, password_re
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
+from axes.handlers.proxy import AxesProxyHandler
 from django.http import HttpRequest
 
 CHANGES = (
@@ -29,6 +30,13 @@ def watch() -> None:
     """End sessions at every change from now on."""
     for change in CHANGES:
         change.connect(on_change, dispatch_uid="config.sessions")
+    password_reset.connect(on_reset, dispatch_uid="config.lockout")
+
+
+def on_reset(sender: Any, *, user: Any, **_: Any) -> None:
+    """End the lock on a login whose owner has just shown that its mail is theirs."""
+    for name in (user.get_username(), user.email):
+        AxesProxyHandler.reset_attempts(username=name.lower())
 
 
 def on_change(sender: Any, *, request: HttpRequest, user: Any, **_: Any) -> None:

@@ -28,7 +28,7 @@ class Logins:
         return None
 
     def owns(self, user: Any, address: str) -> bool:
-        """Say whether ``address``, as ``clean_address`` writes it, is confirmed to be of ``user``."""
+        """Say whether ``user`` has confirmed ``address``, as ``clean_address`` writes it."""
         return bool(user.is_active) and same_address(getattr(user, "email", ""), address)
 
     def find(self, address: str) -> Any:

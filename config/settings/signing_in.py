@@ -60,6 +60,12 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,50/h/key"}
 # Second factors
 
 MFA_ADAPTER = "config.adapters.FactorAdapter"
+MFA_FORMS = {
+    "add_webauthn": "config.forms.NewPasskey",
+    "login_webauthn": "config.forms.PasskeySignIn",
+    "authenticate_webauthn": "config.forms.PasskeyFactor",
+    "reauthenticate_webauthn": "config.forms.PasskeyAgain",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Whoever has a factor may change their address too: the old one stays until the new is confirmed.

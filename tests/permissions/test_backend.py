@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import authenticate
-from django.http import HttpRequest
 from django.contrib.auth.models import AnonymousUser, Permission
+from django.http import HttpRequest
 
 from permissions import access
 from permissions.backend import PermissionBackend
