@@ -10,6 +10,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
 from django.contrib import messages
@@ -162,6 +163,10 @@ class FactorAdapter(DefaultMFAAdapter):
         whole = super().build_totp_svg(url)
         # made of the modules of the code, so nothing of the address is in it
         return mark_safe(whole[whole.index("<svg") :])  # noqa: S308
+
+    def generate_authenticator_name(self, user: Any, type: str) -> str:
+        """Return what a passkey is called until its owner knows better."""
+        return f"Passkey {Authenticator.objects.filter(user=user, type=type).count() + 1}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Return whom a passkey is for."""

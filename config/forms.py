@@ -78,6 +78,12 @@ BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 class NewPasskey(passkeys.AddWebAuthnForm):
     """A passkey, which somebody may have made up."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        alone = self.fields["passwordless"]
+        alone.label = _("Sign in with it alone, without user name and password")
+        alone.help_text = ""
+
     def clean(self) -> Any:
         """Take a passkey that is whole, and refuse any other with a sentence."""
         try:
