@@ -28,8 +28,9 @@ from teams.factories import (
     MessageTemplateFactory,
     SavedRowFactory,
     SubaccountFactory,
-    UserFactory,
+    hashed,
 )
+from teams.logins import current
 from teams.models import Account, MailingList, Membership, Subaccount
 from teams.models.account import TeamMode
 
@@ -110,12 +111,18 @@ def _person(edition: Edition, role: str, number: int) -> Any:
     if found is not None:
         return found
     first, last = PEOPLE[number % len(PEOPLE)]
-    return UserFactory(
-        username=username,
-        first_name=first,
-        last_name=last,
-        email=f"{username}@{edition.codename.replace('_', '-')}.example",
-    )
+    return _new_login(username, edition.codename.replace("_", "-"), (first, last))
+
+
+def _new_login(username: str, domain: str, names: tuple[str, str], **flags: bool) -> Any:
+    """Create a login with a confirmed address and the demo password, which is hashed once."""
+    address = f"{username}@{domain}.example"
+    user = current().create(address=address, username=username, password=None, names=names)
+    user.password = hashed(PASSWORD)
+    for flag, value in flags.items():
+        setattr(user, flag, value)
+    user.save(update_fields=["password", *flags])
+    return user
 
 
 def _create_account(edition: Edition, slug: str, *, rival: bool) -> None:
@@ -259,13 +266,7 @@ def _login(user: Any, account: Account, role: str) -> Login:
 def _operator() -> None:
     """Create the platform's own demo login."""
     if not get_user_model()._default_manager.filter(username="operator").exists():
-        UserFactory(
-            username="operator",
-            first_name="Olga",
-            last_name="Petrov",
-            email="operator@platform.example",
-            is_staff=True,
-        )
+        _new_login("operator", "platform", ("Olga", "Petrov"), is_staff=True)
 
 
 __all__ = ["PASSWORD", "Login", "seed"]

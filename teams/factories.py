@@ -50,12 +50,12 @@ class UserFactory(DjangoModelFactory[Any]):
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
-        kwargs["password"] = _hashed(kwargs.get("password", PASSWORD))
+        kwargs["password"] = hashed(kwargs.get("password", PASSWORD))
         return super()._create(model_class, *args, **kwargs)
 
 
 @cache
-def _hashed(password: str) -> str:
+def hashed(password: str) -> str:
     """Return the hash of a demo password, made once: hashing is slow on purpose."""
     return make_password(password)
 

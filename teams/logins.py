@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model, login
-from django.db.models import Expression
+from django.db.models import Exists
 from django.http import HttpRequest, HttpResponse
 
 
@@ -18,7 +19,7 @@ class Logins:
     """A project with Django's own logins: ``email`` is whose address it says, there is no second
     factor, and nobody is asked to sign in again."""
 
-    def having_factor(self) -> Expression | None:
+    def having_factor(self) -> Exists | None:
         """Return the expression on the login model that says whether somebody has set up a second
         factor; None where there is none, so that no account can require it.
 
@@ -27,7 +28,7 @@ class Logins:
         return None
 
     def owns(self, user: Any, address: str) -> bool:
-        """Say whether ``address`` is confirmed to be that of ``user``."""
+        """Say whether ``user`` has confirmed ``address``, as ``clean_address`` writes it."""
         return bool(user.is_active) and same_address(getattr(user, "email", ""), address)
 
     def find(self, address: str) -> Any:
@@ -57,7 +58,23 @@ class Logins:
         """End every session of ``user``, who has lost their last place in any account."""
 
     def ask_again(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the page that asks to sign in again, if that was not recent; else None."""
+        """Return the page that asks to sign in again, if that was not recent; else None.
+
+        It leads back to this address by GET; ask before a form is shown, and again when it comes
+        in.
+        """
+        return None
+
+    def at_the_door(self, request: HttpRequest, site: AdminSite) -> HttpResponse | None:
+        """Answer somebody at the login page of ``site``; None where Django's own form does.
+
+        Somebody who is signed in and may not enter is told so, not led around in a circle.
+        """
+        return None
+
+    def own_page(self) -> str | None:
+        """Return the address where people look after their login; None where Django's own form
+        to change the password is all there is."""
         return None
 
 

@@ -232,7 +232,7 @@ def served() -> Iterator[str]:
 def _wait_for(address: str) -> None:
     for _ in range(100):
         try:
-            with urllib.request.urlopen(f"{address}/login/"):
+            with urllib.request.urlopen(f"{address}/sign-in/login/"):
                 return
         except urllib.error.URLError:
             time.sleep(0.2)
@@ -241,10 +241,10 @@ def _wait_for(address: str) -> None:
 
 def sign_in(page: Page, address: str, login: str) -> None:
     """Sign ``login`` in, at the site it belongs to."""
-    page.goto(f"{address}/{'operator/' if login == 'operator' else ''}login/")
-    page.fill("#id_username", login)
+    page.goto(f"{address}/sign-in/login/")
+    page.fill("#id_login", login)
     page.fill("#id_password", "demo")
-    page.click("[type=submit]")
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 class Studio:

@@ -4,16 +4,19 @@ from config.environment import BASE_DIR, env
 from config.settings.databases import database
 from config.settings.mail import mail_settings
 from config.settings.security import CSP_DIRECTIVES, CSP_MIDDLEWARE
+from config.settings.signing_in import *
 from config.settings.tasks import TASK_APPS
 
 # Applications. Ours come first, so that their templates and commands win.
 
 INSTALLED_APPS = [
+    "config",
     "billing",
     "teams",
     "permissions",
     "guardian",
     *TASK_APPS,
+    *SIGN_IN_APPS,
     # Without autodiscovery: the console and the operator site register what they show.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -34,6 +37,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *SIGN_IN_MIDDLEWARE,
+    *LOCK_OUT_MIDDLEWARE,
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -82,18 +87,12 @@ FILE_UPLOAD_HANDLERS = [
 globals().update(mail_settings(env.email_url("EMAIL_URL", default="consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "console@localhost")
 
-# People and what they may do. Our backend answers first and finally; Django's signs in.
+# People and what they may do. How they sign in is in signing_in.
 
-AUTHENTICATION_BACKENDS = [
-    "permissions.backend.PermissionBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
 # Nobody is not a person who could be given something.
 ANONYMOUS_USER_NAME = None
 # guardian.W001 asks for guardian's own backend; ours reads its grants instead.
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
-LOGIN_URL = "console:login"
-LOGIN_REDIRECT_URL = "console:index"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{validator}"}

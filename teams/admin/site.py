@@ -10,11 +10,13 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from permissions.access import profile_of
 from permissions.admin import site_page
+from teams import logins
 from teams.admin.desk import desk_of
 from teams.admin.menu import as_app_list
 from teams.admin.refusal import refusal_context
@@ -47,7 +49,21 @@ class ConsoleSignIn(AuthenticationForm):
             )
 
 
-class ConsoleSite(AdminSite):
+class OurSite(AdminSite):
+    """An admin site that leaves signing in to the project, where that has pages of its own."""
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Lead to the project's sign-in, or show Django's form."""
+        answer = logins.current().at_the_door(request, self)
+        return answer or super().login(request, extra_context)
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Lead to where people look after their login, or show Django's form."""
+        page = logins.current().own_page()
+        return redirect(page) if page else super().password_change(request, extra_context)
+
+
+class ConsoleSite(OurSite):
     """For tenants: people who own an account or have an active membership, and nobody else."""
 
     faces_tenants = True
@@ -130,7 +146,7 @@ class ConsoleSite(AdminSite):
         return site_page(self, request, template, choices(request))
 
 
-class OperatorSite(AdminSite):
+class OperatorSite(OurSite):
     """For the platform's own staff. It can give nobody access inside a tenant."""
 
     site_title = _("Operator")

@@ -103,8 +103,8 @@ def reach(page: Any, name: str, *, role: str, presses: int = 90) -> None:
 
 def test_the_same_by_keyboard_alone(world: World, live_server: Any, page: Any) -> None:
     press = page.keyboard.press
-    page.goto(f"{live_server.url}/login/")
-    reach(page, "Username", role="textbox")
+    page.goto(f"{live_server.url}/sign-in/login/")
+    reach(page, "User name or e-mail address", role="textbox")
     page.keyboard.type(world.people["owner"].username)
     press("Tab")
     page.keyboard.type("demo")

@@ -51,7 +51,6 @@ PAGES = {
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",
         "/teams/mailinglist/{list}/change/?permission=export_contacts#access",
-        "/password_change/",
         "/teams/mailinglist/act/create/{north}/",
         "/teams/contactimport/",
         "/teams/contactimport/act/upload/{north}/",
@@ -174,10 +173,10 @@ def moved(world: Any) -> dict[str, int]:
 
 
 def sign_in(page: Any, address: str, login: str) -> None:
-    page.goto(f"{address}/login/")
-    page.fill("#id_username", login)
+    page.goto(f"{address}/sign-in/login/")
+    page.fill("#id_login", login)
     page.fill("#id_password", "demo")
-    page.click("[type=submit]")
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def open_page(browser: Any) -> tuple[Any, list[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.db import transaction
+from django.http import HttpRequest
 
 from permissions import access, audit
 from teams.catalogue import CATALOGUE
@@ -70,7 +71,7 @@ def test_it_creates_the_logins_everybody_expects(seeded: Done) -> None:
     assert user("operator").is_staff
     assert not User._default_manager.filter(is_superuser=True).exists()
     for name in ("emma_hq.author", "sailthru.rival_owner", "operator"):
-        assert authenticate(username=name, password="demo") == user(name)
+        assert authenticate(HttpRequest(), username=name, password="demo") == user(name)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)

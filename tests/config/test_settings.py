@@ -222,7 +222,7 @@ def test_every_setting_of_the_example_is_commented_out() -> None:
 
 @pytest.mark.django_db
 def test_first_page_carries_the_security_headers(client: Any) -> None:
-    response = client.get("/login/")
+    response = client.get("/sign-in/login/")
 
     assert response.status_code == 200
     assert response["X-Frame-Options"] == "DENY"

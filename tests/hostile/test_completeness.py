@@ -21,6 +21,10 @@ ELSEWHERE = {
     "operator:": "the operators' site, see tests/console/test_entry.py",
     "healthz": "says only that the server runs",
     "theme": "a style sheet made of its own address, see tests/console/test_account.py",
+    "account_": "one's own login, see tests/signin",
+    "mfa_": "its second factors, see tests/signin/test_factors.py",
+    "usersessions_": "its sessions, see tests/signin/test_sessions.py",
+    "your_login": "the page that leads to these",
     "teams:unsubscribe": "for contacts, by a signed link, see tests/services/test_sending.py",
 }
 

@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import AnonymousUser, Permission
+from django.http import HttpRequest
 
 from permissions import access
 from permissions.backend import PermissionBackend
@@ -119,6 +120,6 @@ def test_ahas_perm_agrees() -> None:
 def test_backend_signs_nobody_in() -> None:
     user = UserFactory()
     assert PermissionBackend().authenticate(None, username=user.username, password="demo") is None
-    found = authenticate(username=user.username, password="demo")
+    found = authenticate(HttpRequest(), username=user.username, password="demo")
     assert found is not None
-    assert found.backend == "django.contrib.auth.backends.ModelBackend"  # type: ignore[attr-defined]
+    assert found.backend == "config.backends.SignInBackend"  # type: ignore[attr-defined]

@@ -1,0 +1,89 @@
+"""One's login in a real browser: axe, the content security policy, passkeys, 390 pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.test_pages import faults, open_page
+from tests.signin.people import PASSWORD, login
+
+pytestmark = pytest.mark.browser
+
+OUTSIDE = (
+    "login/",
+    "password/reset/",
+    "password/reset/done/",
+    "password/reset/key/1-x/",
+    "signup/",
+)
+INSIDE = ("", "email/", "password/change/", "sessions/", "2fa/", "2fa/totp/activate/", "logout/")
+SURE = ("2fa/totp/activate/", "2fa/webauthn/add/", "2fa/webauthn/")
+
+
+@pytest.fixture
+def ana(transactional_db: Any, settings: Any, live_server: Any) -> Any:
+    """Return a login without a place, and the server under the name that passkeys allow."""
+    settings.CONSOLE_ORIGIN = live_server.url.replace("127.0.0.1", "localhost")
+    return login("ana")
+
+
+def sign_in(page: Any, address: str) -> None:
+    page.goto(f"{address}/sign-in/login/")
+    page.fill("#id_login", "ana")
+    page.fill("#id_password", PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def walk(page: Any, said: list[str], address: str, paths: tuple[str, ...]) -> list[Any]:
+    """Return what is wrong with each of the pages."""
+    wrong: list[Any] = []
+    for path in paths:
+        page.goto(f"{address}/sign-in/{path}")
+        wrong += [(path, fault) for fault in faults(page, said)]
+    return wrong
+
+
+def test_pages_are_accessible_silent_and_fit_and_a_passkey_signs_in(
+    ana: Any, settings: Any, browser: Any
+) -> None:
+    address = settings.CONSOLE_ORIGIN
+    page, said = open_page(browser)
+    wrong = walk(page, said, address, OUTSIDE)
+    sign_in(page, address)
+    assert page.get_by_role("heading", name="Nothing here for this login").is_visible()
+    wrong += [("no place", fault) for fault in faults(page, said)]
+    wrong += walk(page, said, address, INSIDE)
+    page.goto(f"{address}/sign-in/2fa/webauthn/add/")
+    page.fill("#id_password", PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    wrong += walk(page, said, address, SURE)
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    page.goto(f"{address}/sign-in/2fa/webauthn/add/")
+    page.check("#id_passwordless")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.wait_for_url("**/recovery-codes/")
+    wrong += [("recovery codes", fault) for fault in faults(page, said)]
+
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, address)
+    wrong += [("second factor", fault) for fault in faults(page, said)]
+    page.get_by_role("button", name="Use a passkey").click()
+    page.get_by_role("heading", name="Nothing here for this login").wait_for()
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.get_by_role("heading", name="Nothing here for this login").wait_for()
+    page.context.close()
+    assert wrong == []
