@@ -99,6 +99,11 @@ class Desk:
         """Say whether the person owns the account."""
         return self.tenant.standing.is_owner
 
+    @property
+    def acts_as_owner(self) -> bool:
+        """Say whether the person owns the account and their rights as such do not sleep."""
+        return self.tenant.standing.acts_as_owner
+
     @cached_property
     def place(self) -> Place | None:
         """Return the one subaccount to which the person narrowed every list, or None for all."""
