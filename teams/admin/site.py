@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from permissions.access import profile_of
 from permissions.admin import site_page
+from teams import logins
 from teams.admin.desk import desk_of
 from teams.admin.menu import as_app_list
 from teams.admin.refusal import refusal_context
@@ -98,6 +99,10 @@ class ConsoleSite(AdminSite):
         """Return the page of a refusal."""
         context = refusal_context(desk_of(request), refusal)
         return site_page(self, request, "teams/console/refused.html", context, status=403)
+
+    def ask_again(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the page that asks to sign in again before a grave act; None if it was recent."""
+        return logins.current().ask_again(request)
 
     # pages of the site itself
 

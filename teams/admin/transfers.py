@@ -201,8 +201,11 @@ class ContactExportAdmin(TransferAdmin):
         return [route, *super().get_urls()]
 
     def download_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Hand the file out to who asked for it, while they may have it."""
+        """Hand the file out to who asked for it, while they may have it; one with addresses after
+        a recent sign-in only."""
         obj = self.object_or_404(request, object_id)
+        if not obj.is_hashed and (asked := console.ask_again(request)):
+            return asked
         try:
             file = services.open_export(actor=request.user, contact_export=obj)
         except NotFound:
