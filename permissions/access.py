@@ -249,7 +249,8 @@ def _guest_branches(resource: Resource, profile: Profile, permission: str, prefi
         return []
     live = Q()
     for root, tenant in profile.tenants.items():
-        if permission in tenant.root.levels and permission not in tenant.root.withheld:
+        asleep = tenant.root.withheld.keys() | tenant.standing.sleeping
+        if permission in tenant.root.levels and permission not in asleep:
             live |= within(
                 resource, root, Scope(everywhere=True, places=tenant.root.archived), prefix
             )

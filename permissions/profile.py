@@ -126,6 +126,15 @@ class Profile:
             if label == resource.label and permission in given
         )
 
+    def is_guest(self, root: Hashable, permission: str, label: str = "") -> bool:
+        """Say whether the person was given ``permission`` on single objects, of the model
+        ``label`` or any, that does not sleep in ``root``."""
+        tenant = self.tenants.get(root)
+        if tenant is None or permission in tenant.standing.sleeping:
+            return False
+        given_on = self.guests.items()
+        return any(permission in given and label in ("", kind) for (kind, _pk), given in given_on)
+
     def decide(self, permission: str, resource: Resource, obj: Any) -> Outcome:
         """Say whether the person holds ``permission`` on ``obj``, and from where."""
         root_key, place = resource.locate(obj)
@@ -133,8 +142,10 @@ class Profile:
         if tenant is None:
             return Outcome(denial=Denial.STRANGER)
         outcome = decide(tenant.standing, tenant.root, permission, place)
-        if outcome.denial in (None, Denial.NOT_HELD, Denial.CONDITION):
+        if outcome.denial in (None, Denial.NOT_HELD, Denial.CONDITION, Denial.SECOND_FACTOR):
             given = self.given_on(resource, obj, permission)
+            if given and permission in tenant.standing.sleeping:
+                return Outcome(denial=Denial.SECOND_FACTOR)
             if given:
                 return Outcome(sources=(*outcome.sources, *given))
         if outcome.allowed and not self.sees(resource, obj, root_key, place):

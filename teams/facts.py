@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import connections, models, router
 from django.db.models import (
     BigIntegerField,
+    Case,
     Count,
     F,
     OuterRef,
@@ -22,6 +23,7 @@ from django.db.models import (
     QuerySet,
     TextField,
     Value,
+    When,
 )
 from django.db.models.functions import Cast, JSONObject
 
@@ -30,6 +32,7 @@ from permissions.lookups import InArray, any_of, array_of
 from permissions.resources import registry
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL_SUBACCOUNTS
+from teams.logins import Logins, current
 from teams.models import (
     Account,
     AccountUserGrant,
@@ -60,7 +63,8 @@ _COLUMNS: dict[str, type[models.Field[Any, Any]]] = {
 class Row(NamedTuple):
     """One fact. What it says beyond its keys depends on ``kind`` and stands in ``more`` as JSON.
 
-    ``root``, ``place`` and ``ref`` are keys, None where the kind has none. ``person`` is the key
+    ``root``, ``place`` and ``ref`` are keys, None where the kind has none; ``ref`` of a login is 1
+    with a second factor. ``person`` is the key
     of whom it is about; None for what is true of an account, whoever asks. ``label`` is the name
     of the place, or of a guest's object the key as text.
     """
@@ -93,13 +97,26 @@ def _branch(queryset: QuerySet[Any], kind: str, person: str = "", **given: Any) 
     return queryset.order_by().values_list(Value(kind, TextField()), whom, *columns)
 
 
-def _more(**facts: str) -> Cast:
+def _more(**facts: str | Cast) -> Cast:
     """Return the JSON object of these fields as text: databases differ in what else they return."""
-    return Cast(JSONObject(**{name: F(path) for name, path in facts.items()}), TextField())
+    found = {name: F(path) if isinstance(path, str) else path for name, path in facts.items()}
+    return Cast(JSONObject(**found), TextField())
 
 
-def _details(path: str = "") -> dict[str, str]:
-    return {name: f"{path}{name}" for name in DETAILS}
+def _details(path: str = "", *, factors: bool) -> dict[str, str | Cast]:
+    """Return what is read of an account; with ``factors``, of whom a second factor is asked."""
+    found: dict[str, str | Cast] = {name: f"{path}{name}" for name in DETAILS}
+    if factors:
+        found["second_factor"] = Cast(F(f"{path}second_factor"), TextField())
+    return found
+
+
+def factor_flag() -> Case | None:
+    """Return 1 for logins with a second factor and 0 for others; None where there is none."""
+    expression = current().having_factor()
+    if expression is None:
+        return None
+    return Case(When(expression, then=Value(1)), default=Value(0), output_field=BigIntegerField())
 
 
 def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
@@ -118,8 +135,13 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
         mine = mine.filter(status=Membership.Status.ACTIVE)
     accounts = owned.values("pk").union(mine.values("account_id"), all=True)
     types = {name: Cast(Value(None), output()) for name, output in _COLUMNS.items()}
+    # what is recorded sleeps for nobody, so nobody is asked for a second factor
+    flag = None if recorded else factor_flag()
+    if flag is not None:
+        types["ref"] = Cast(flag, BigIntegerField())
+    factors = flag is not None
     branches = [
-        _branch(owned, "owned", "owner_id", root="pk", more=_more(**_details())),
+        _branch(owned, "owned", "owner_id", root="pk", more=_more(**_details(factors=factors))),
         _branch(
             mine.annotate(ticks=Cast(_TICKS, TextField())),
             "membership",
@@ -134,7 +156,7 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
                 ticks="ticks",
                 all="all_subaccounts",
                 contact="is_primary_contact",
-                **_details("account__"),
+                **_details("account__", factors=factors),
             ),
         ),
         _branch(
@@ -252,11 +274,14 @@ def _each(people: Collection[Any]) -> Whose:
 
 
 @cache
-def _statement(using: str, recorded: bool, many: bool) -> tuple[str, tuple[Any, ...]]:
+def _statement(
+    using: str, recorded: bool, many: bool, _logins: Logins
+) -> tuple[str, tuple[Any, ...]]:
     """Return the statement that loads profiles, and its parameters with the stand-ins in.
 
     Composing it from a dozen querysets takes thirty times as long as running it; it is the same
-    for everybody, so it is composed once per database.
+    for everybody, so it is composed once per database, and for what answers for the project's
+    sign-in, which says how a second factor is found.
     """
     person = any_person(get_user_model()._meta.pk)
     whose = _each([person]) if many else _one(person)
@@ -274,7 +299,7 @@ def _filled(
     using: str, now: datetime, *, recorded: bool, many: bool, stand_in: Any, whom: Any
 ) -> list[Row]:
     """Run the composed statement with ``now`` and ``whom`` in the places of the stand-ins."""
-    sql, params = _statement(using, recorded, many)
+    sql, params = _statement(using, recorded, many, current())
     connection, moment = connections[using], models.DateTimeField()
     any_time = moment.get_db_prep_value(_ANY_TIME, connection)
     time = moment.get_db_prep_value(now, connection)

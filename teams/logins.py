@@ -27,6 +27,10 @@ class Logins:
         """
         return None
 
+    def factor_url(self) -> str:
+        """Return the address of the page where one sets up a second factor; empty for none."""
+        return ""
+
     def owns(self, user: Any, address: str) -> bool:
         """Say whether ``user`` has confirmed ``address``, as ``clean_address`` writes it."""
         return bool(user.is_active) and same_address(getattr(user, "email", ""), address)

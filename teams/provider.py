@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -20,6 +20,7 @@ from permissions.profile import Profile, Tenant
 from permissions.resources import registry
 from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Edition
+from teams.factors import FactorClass, demand_of, put_to_sleep
 from teams.facts import Row, rows_about, rows_of
 from teams.models import (
     Account,
@@ -58,11 +59,14 @@ _LIMITS = {
 class _Sorted:
     """The rows of one person, by what they are about; what stands in ``Row.more`` beside each.
 
+    ``asked`` is of whom a second factor is to be taken as asked, by account, whatever is stored.
     ``places``, ``sizes`` (how many subaccounts there are, where it matters) and ``roots`` are
     about accounts: the same for all who are asked about.
     """
 
     is_known: bool = False
+    has_factor: bool = False
+    asked: Mapping[Any, FactorClass | None] = field(default_factory=dict)
     owned: set[int] = field(default_factory=set)
     accounts: dict[int, Facts] = field(default_factory=dict)
     memberships: dict[int, list[Fact]] = field(default_factory=lambda: defaultdict(list))
@@ -92,6 +96,7 @@ def _sort(rows: Iterable[Row]) -> _Sorted:
                 found.sizes[row.root] = more["places"] or 0
             case "login":
                 found.is_known = True
+                found.has_factor = found.has_factor or bool(row.ref)
             case "owned":
                 found.owned.add(row.root)
                 found.accounts[row.root] = more
@@ -113,15 +118,23 @@ def load_profile(user: Any, *, recorded: bool = False) -> Profile:
     """Return everything the rules need to know about ``user``, with one query.
 
     ``recorded`` leaves out what suspends a grant: a suspended or ended membership, an end date
-    that has passed, a login that is switched off. A change of rights is judged by that too, for
-    what sleeps now may wake.
+    that has passed, a login that is switched off, a second factor that is missing. A change of
+    rights is judged by that too, for what sleeps now may wake.
     """
     rows = rows_of(user, timezone.now(), recorded=recorded)
     return _profile(user.pk, _sort(rows), load_shared)
 
 
-def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[Any, Profile]:
+def load_profiles(
+    people: Collection[Any],
+    *,
+    recorded: bool = False,
+    asked: Mapping[Any, FactorClass | None] | None = None,
+) -> dict[Any, Profile]:
     """Return what ``load_profile`` says of each of these keys of people, with one query.
+
+    ``asked`` is of whom a second factor is to be taken as asked in some accounts (keys), None
+    meaning nobody.
 
     What teams share is read for all of them at once too, when the first of them is asked.
     """
@@ -135,6 +148,7 @@ def load_profiles(people: Collection[Any], *, recorded: bool = False) -> dict[An
     sharing = Sharing()
     for key, about in rows.items():
         found = _sort(about)
+        found.asked = asked or {}
         found.places, found.sizes, found.roots = common.places, common.sizes, common.roots
         sharing.profiles[key] = _profile(key, found, sharing.load)
     return sharing.profiles
@@ -204,13 +218,26 @@ def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
     if holdings:
         holdings += [_guest_holding(row, more) for row, more in found.guests.get(key, ())]
     limits = _LIMITS[account["team_mode"]] if edition.has_teams else frozenset[str]()
+    standing = Standing(person, tuple(holdings), is_owner=is_owner)
+    if not found.has_factor:
+        asked = found.asked.get(key, demand_of(account.get("second_factor", "[]")))
+        if asked is not None:
+            standing = put_to_sleep(standing, asked, root)
     return Tenant(
         root=root,
-        standing=Standing(person, tuple(holdings), is_owner=is_owner),
+        standing=standing,
         limits=limits,
-        details={name: account[name] for name in SHOWN},
+        details=_shown(account),
         labels=found.labels,
     )
+
+
+def _shown(account: Facts) -> dict[str, Any]:
+    """Return the details of ``account`` that pages show."""
+    found = {name: account[name] for name in SHOWN}
+    if "second_factor" in account:
+        found["second_factor"] = json.loads(account["second_factor"])
+    return found
 
 
 def _membership_holdings(

@@ -94,7 +94,7 @@ def sees_account_people(profile: Profile, key: Any) -> bool:
     edition_level = {str(p) for p in (MANAGE_MANAGERS, VIEW_PARENT_USERS)}
     everywhere = profile.scope(key, MANAGE_MEMBERS).everywhere
     held = any(profile.scope(key, permission).top for permission in edition_level)
-    return tenant.standing.is_owner or held or everywhere
+    return tenant.standing.acts_as_owner or held or everywhere
 
 
 def works_in(place: Any) -> Q:
@@ -131,7 +131,7 @@ def _managers_seen(profile: Profile, key: Any) -> Any:
     """
     every = Q()
     if (
-        profile.tenants[key].standing.is_owner
+        profile.tenants[key].standing.acts_as_owner
         or profile.scope(key, MANAGE_MANAGERS).top
         or profile.scope(key, MANAGE_MEMBERS).everywhere
     ):
@@ -287,6 +287,8 @@ def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
             return f"Is asked of {where}, not here"
         case Denial.ARCHIVED:
             return "The subaccount is archived"
+        case Denial.SECOND_FACTOR:
+            return "Sleeps until a second factor is set up"
         case Denial.CONDITION:
             return _CONDITIONS.get(outcome.detail, outcome.detail)
         case Denial.NOT_VISIBLE:

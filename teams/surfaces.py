@@ -102,7 +102,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ),
     CREATE_SEGMENTS: ("service create_segment", "service edit_segment"),
     USE_AUDIENCE_BUILDER: ("console audience builder",),
-    MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking",),
+    MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking", "service set_second_factor"),
     EXPORT_PII: (
         "addresses on pages, where the account masks them",
         "addresses in exports, asked again when a file is fetched",

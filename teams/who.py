@@ -117,6 +117,7 @@ class _Answers:
         alike = (
             tuple((id(h.rights), self.place in h.reach, h.met) for h in holdings),
             tuple(given),
+            profile.tenants[self.root].standing.sleeping,
             profile.sees(self.resource, self.obj, self.root, self.place),
         )
         if alike not in self.known:

@@ -22,7 +22,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from permissions.admin.rows import rows_of
-from permissions.admin.verbs import Verb, VerbForm, render
+from permissions.admin.verbs import Verb, VerbForm, asked_again, render
 from permissions.errors import Invalid, Refused, ServiceError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def opener(kind: type[BulkVerb]) -> Any:
             )
             return None
         verb = kind(model_admin, request, find_rows(model_admin, request, keys))
-        return page(verb, verb.form_class(verb))
+        return asked_again(verb) or page(verb, verb.form_class(verb))
 
     action.__name__ = kind.name
     return action
@@ -167,6 +167,8 @@ def confirm(model_admin: ScopedModelAdmin, request: HttpRequest, name: str) -> H
         too_many(request)
         return HttpResponseRedirect(verb.list_url())
     verb.rows = find_rows(model_admin, request, keys)
+    if asked := asked_again(verb):
+        return asked
     confirmed = "confirm" in request.POST
     if not confirmed and (reason := verb.refusal()):
         raise Refused(reason)

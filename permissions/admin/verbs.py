@@ -43,6 +43,8 @@ class Verb(ABC):
 
     ``is_part`` says that the verb concerns a part of the object, of ``part_type``, such as one
     membership of a person; ``choose`` that the part must be chosen first on a page of its own.
+    ``needs_recent`` says that a recent sign-in is asked for (``wants_recent``): what a site's
+    ``ask_again`` answers is shown instead of the verb, and nothing is done.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Verb(ABC):
     choose = False
     is_danger = False
     is_primary = False
+    needs_recent = False
     template = "permissions/verb.html"
 
     def __init__(
@@ -104,6 +107,10 @@ class Verb(ABC):
     def refusal(self) -> str:
         """Return why the verb is not offered; empty if it is."""
         return ""
+
+    def wants_recent(self) -> bool:
+        """Say whether a recent sign-in is asked for: of this object, of this person."""
+        return self.needs_recent
 
     @abstractmethod
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
@@ -161,7 +168,9 @@ def act(
     if not posted:
         if reason := verb.refusal():
             raise Refused(reason)
-        return render(verb, verb.form_class(verb))
+        return asked_again(verb) or render(verb, verb.form_class(verb))
+    if page := asked_again(verb):
+        return page
     form = verb.form_class(verb, request.POST, request.FILES)
     if form.is_valid():
         try:
@@ -174,6 +183,16 @@ def act(
             messages.success(request, done)
             return HttpResponseRedirect(verb.next_url())
     return render(verb, form)
+
+
+def asked_again(verb: Verb) -> HttpResponse | None:
+    """Return the page on which the site asks for a recent sign-in before ``verb``; None if it need
+    not, and on sites that never do."""
+    ask = getattr(verb.admin.admin_site, "ask_again", None)
+    if ask is None or not verb.wants_recent():
+        return None
+    page: HttpResponse | None = ask(verb.request)
+    return page
 
 
 def _find(

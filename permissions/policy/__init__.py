@@ -15,6 +15,7 @@ from permissions.policy.delegate import (
     may_manage,
     rank_at,
 )
+from permissions.policy.sleep import part
 from permissions.policy.terms import (
     FUTURE,
     TOP,
@@ -49,6 +50,7 @@ __all__ = [
     "held_at",
     "may_grant",
     "may_manage",
+    "part",
     "rank_at",
     "sources_at",
 ]

@@ -17,6 +17,7 @@ class Denial(StrEnum):
     WITHHELD = "withheld"
     WRONG_LEVEL = "wrong_level"
     ARCHIVED = "archived"
+    SECOND_FACTOR = "second_factor_missing"
     CONDITION = "condition_not_met"
     NOT_HELD = "not_held"
     NOT_VISIBLE = "not_visible_to_teams"
@@ -103,7 +104,8 @@ def sources_at(
 def decide(standing: Standing, root: Root, permission: str, place: PlaceId) -> Outcome:
     """Say whether this person holds ``permission`` at ``place`` (``TOP`` for the root itself).
 
-    A ceiling takes away from everybody; otherwise one holding is enough, and none means no.
+    A ceiling takes away from everybody; otherwise one holding is enough, and none means no. What
+    sleeps gives nothing, it is only named as the reason.
     """
     if not standing.holdings:
         return Outcome(denial=Denial.STRANGER)
@@ -113,7 +115,10 @@ def decide(standing: Standing, root: Root, permission: str, place: PlaceId) -> O
     sources = sources_at(standing, root, permission, place)
     if sources:
         return Outcome(sources=sources)
-    unmet = (_condition(h, root, permission, place) for h in standing.holdings)
+    if any(_gives(h, root, permission, place) for h in standing.asleep):
+        return Outcome(denial=Denial.SECOND_FACTOR)
+    everything = (*standing.holdings, *standing.asleep)
+    unmet = (_condition(h, root, permission, place) for h in everything)
     condition = next((c for c in unmet if c), "")
     if condition:
         return Outcome(denial=Denial.CONDITION, detail=condition)

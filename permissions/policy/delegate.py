@@ -110,13 +110,14 @@ def may_manage(
     Nobody touches the owner and nobody their own rights. With ranks, the actor's must be above
     ``rank`` (the higher of what the target has there and of the role at stake), or equal where
     ``peer`` says that the actor holds the permission to manage equals. Without ranks the actor
-    must hold everything the target holds at these places.
+    must hold everything the target holds at these places. An owner whose rights sleep is nobody's
+    superior and still the owner.
     """
     if actor.person == target.person:
         return Refusal(Code.OWN_RIGHTS, {})
     if target.is_owner:
         return Refusal(Code.OWNER_REQUIRED, {})
-    if actor.is_owner:
+    if actor.acts_as_owner:
         return None
     if not ranked:
         theirs = atoms(target.holdings, root, universe)

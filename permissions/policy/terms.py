@@ -97,8 +97,22 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What one person has in one root: all their active holdings there."""
+    """What one person has in one root: all their active holdings there.
+
+    ``asleep`` is what they would hold besides, once they have set up a second factor: it counts
+    for nothing until then. ``sleeping`` are the permissions that sleep whatever gives them, guest
+    access to one object included. ``owner_sleeps`` says that the owner has none of an owner's
+    rights now; they are the owner all the same, and nobody touches them.
+    """
 
     person: Hashable
     holdings: tuple[Holding, ...] = ()
     is_owner: bool = False
+    asleep: tuple[Holding, ...] = ()
+    sleeping: frozenset[str] = frozenset()
+    owner_sleeps: bool = False
+
+    @property
+    def acts_as_owner(self) -> bool:
+        """Say whether this is the owner, with an owner's rights."""
+        return self.is_owner and not self.owner_sleeps

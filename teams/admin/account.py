@@ -20,14 +20,20 @@ from teams import services
 from teams.admin import words
 from teams.admin.base import ConsoleAdmin, ConsoleVerb
 from teams.admin.desk import desk_of
+from teams.admin.forms import OfferedSet, offer
+from teams.admin.persons import open_people
 from teams.admin.site import console
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_THEME
 from teams.colours import LEGIBLE, WHITE, as_hex, contrast, parse, stylesheet, tokens
+from teams.factors import CLASSES, has_factors
 from teams.models import Account
+from teams.sleepers import Sleeper, preview
 
 #: what --brand is in console.css
 STANDARD = "#0c5f73"
 WEEK = 7 * 24 * 3600
+#: people named of those who would lose something; the others are counted
+NAMED = 5
 
 
 class ColourForm(VerbForm):
@@ -171,6 +177,78 @@ class MaskAddresses(ConsoleVerb):
         return f"Addresses are {'masked' if made.masks_addresses else 'shown'} on pages."
 
 
+class FactorForm(VerbForm):
+    """A box for each class."""
+
+    classes = OfferedSet(
+        label="Ask a second factor of",
+        required=False,
+        help_text="Without one, what stands here sleeps. It wakes as soon as it is set up.",
+    )
+
+    def prepare(self, verb: Any) -> None:
+        """Offer the classes, and begin with those it asks."""
+        offer(self, "classes", [(one.codename, str(one.label)) for one in CLASSES.values()])
+        self.fields["classes"].initial = verb.obj.second_factor
+
+
+class AskSecondFactor(ConsoleVerb):
+    """Choose of whom a second factor is asked."""
+
+    name = "second-factor"
+    label = _("Change…")
+    form_class = FactorForm
+    obj: Account
+
+    def refusal(self) -> str:
+        """Refuse where there is none to have, and without the right to."""
+        if not has_factors():
+            return "You cannot ask a second factor of anybody: nobody can set one up here."
+        if self.desk.holds(MANAGE_ACCOUNT_SETTINGS):
+            return ""
+        return (
+            f"You cannot change whom {self.obj.name} asks a second factor of: it needs Change "
+            "account settings, which you do not hold."
+        )
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Second factor in {self.obj.name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say, for each class, who would lose what until they enrol, by name as far as the actor
+        sees people."""
+        found = preview(self.obj)
+        named = open_people(self.desk, {s.person.pk for rows in found.values() for s in rows})
+        return [self._line(str(CLASSES[name].label), found[name], named) for name in found]
+
+    @staticmethod
+    def _line(label: str, rows: Sequence[Sleeper], named: set[Any]) -> str:
+        what = label.partition(":")[0]
+        if not rows:
+            return f"{what}: nobody would lose anything."
+        known = [row for row in rows if row.person.pk in named][:NAMED]
+        shown = [f"{label_of(row.person)} ({row.count} permissions)" for row in known]
+        if more := len(rows) - len(known):
+            shown.append(f"{more} more")
+        lost = "loses" if len(rows) == 1 else "lose"
+        return f"{what}: {words.listed(shown)} {lost} it until a second factor is set up."
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save setting"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Set it."""
+        made = services.set_second_factor(
+            actor=self.actor, account=self.obj, classes=data["classes"]
+        )
+        count = len(made.second_factor)
+        if not count:
+            return f"{made.name} asks a second factor of nobody."
+        return f"{made.name} asks a second factor of {count} of {len(CLASSES)} groups."
+
+
 @admin.register(Account, site=console)
 class AccountSettingsAdmin(ConsoleAdmin):
     """The chosen account, to whoever may change its settings; there is a page and no list."""
@@ -180,7 +258,7 @@ class AccountSettingsAdmin(ConsoleAdmin):
     menu_label = "Account settings"
     page_template = "teams/console/account.html"
     ordering = ("name",)
-    verbs = (ChangeColour, StandardColour, MaskAddresses)
+    verbs = (ChangeColour, StandardColour, MaskAddresses, AskSecondFactor)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the chosen account."""
@@ -218,6 +296,9 @@ class AccountSettingsAdmin(ConsoleAdmin):
             "is_standard": not obj.accent,
             "verbs": [verb for verb in offered if isinstance(verb, ColourVerb)],
             "mask_verbs": [verb for verb in offered if isinstance(verb, MaskAddresses)],
+            "has_factors": has_factors(),
+            "asked": [str(one.label) for n, one in CLASSES.items() if n in obj.second_factor],
+            "factor_verbs": [verb for verb in offered if isinstance(verb, AskSecondFactor)],
         }
         return self.page(request, obj, context)
 

@@ -71,7 +71,7 @@ def activity(desk: Desk, person: Any, memberships: Iterable[Membership]) -> list
     )
     by = Q(actor_ref=ref_of(person))
     events = timeline(root_key(desk.account)).filter(by | about)
-    if not desk.is_owner:
+    if not desk.acts_as_owner:
         events = events.exclude(action=REFUSED)
     found = [event for event in events[:LOOKED_AT] if is_known(desk, event)]
     return entries(desk, found[:SHOWN])
@@ -79,16 +79,16 @@ def activity(desk: Desk, person: Any, memberships: Iterable[Membership]) -> list
 
 def recent(desk: Desk, limit: int) -> list[Entry]:
     """Return the newest events that the reader may know, to whoever runs the account."""
-    if not desk.is_owner and not (desk.works_at_account and sees_people(desk)):
+    if not desk.acts_as_owner and not (desk.works_at_account and sees_people(desk)):
         return []
-    looked_at = limit if desk.is_owner else 2 * LOOKED_AT
+    looked_at = limit if desk.acts_as_owner else 2 * LOOKED_AT
     events = timeline(root_key(desk.account))[:looked_at]
     return entries(desk, [event for event in events if is_known(desk, event)][:limit])
 
 
 def is_known(desk: Desk, event: AuditEvent) -> bool:
     """Say whether the reader may know of ``event``."""
-    if desk.is_owner:
+    if desk.acts_as_owner:
         return True
     own = str(desk.user.pk)
     if event.action in ABOUT_ROLES:

@@ -109,6 +109,7 @@ class PurgeItem(WorkVerb):
     permission = PURGE_ARCHIVED
     on_archived = True
     is_danger = True
+    needs_recent = True
     form_class = PurgeForm
 
     def obstacle(self) -> str:

@@ -59,7 +59,7 @@ def restore_lines(desk: Desk, place: Subaccount) -> list[str]:
 
 def _shows_people(desk: Desk, place: Subaccount) -> bool:
     scope = selectors.people_places(desk.profile, desk.account.pk)
-    return desk.is_owner or place.pk in scope
+    return desk.acts_as_owner or place.pk in scope
 
 
 def _crew(desk: Desk, place: Subaccount) -> str:
@@ -74,7 +74,7 @@ def _crew(desk: Desk, place: Subaccount) -> str:
         user__is_active=True,
     )
     seen = working
-    if not desk.is_owner:  # who may see everybody, also where it is archived
+    if not desk.acts_as_owner:  # who may see everybody, also where it is archived
         seen = seen_memberships(desk).filter(pk__in=working.values("pk"))
     named: dict[Any, str] = {}
     for row in seen.select_related("user", "custom_role").order_by(*words.by_name("user__")):

@@ -26,8 +26,7 @@ YES_NO = (("", "Not set"), ("yes", "Yes"), ("no", "No"))
 def is_list_guest(desk: Desk, permission: str) -> bool:
     """Say whether the person is a guest of some list with ``permission``."""
     label = MailingList._meta.label_lower
-    guests = desk.profile.guests.items()
-    return any(kind == label and permission in given for (kind, _key), given in guests)
+    return desk.profile.is_guest(desk.account.pk, permission, label)
 
 
 def open_lists(desk: Desk, place: Any) -> QuerySet[MailingList]:

@@ -16,7 +16,7 @@ from permissions import access
 from permissions.audit import label_of
 from permissions.policy import TOP, Holding, PlaceId
 from permissions.profile import Profile, Tenant
-from teams import selectors
+from teams import logins, selectors
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account
@@ -98,6 +98,26 @@ class Desk:
     def is_owner(self) -> bool:
         """Say whether the person owns the account."""
         return self.tenant.standing.is_owner
+
+    @property
+    def acts_as_owner(self) -> bool:
+        """Say whether the person owns the account and their rights as such do not sleep."""
+        return self.tenant.standing.acts_as_owner
+
+    @cached_property
+    def asleep(self) -> frozenset[str]:
+        """Return the permissions of which something sleeps, here, for want of a second factor."""
+        return frozenset(
+            permission
+            for holding in self.tenant.standing.asleep
+            for given in holding.rights.values()
+            for permission in given
+        )
+
+    @property
+    def factor_url(self) -> str:
+        """Return where the project lets one set up a second factor; empty for nowhere."""
+        return logins.current().factor_url()
 
     @cached_property
     def place(self) -> Place | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,10 +40,25 @@ class _Exporting(ConsoleVerb):
     """What exporting has in common, whatever is exported."""
 
     made: ContactExport
+    needs_recent = True
 
-    def lines(self, place: Any) -> list[str]:
+    @abstractmethod
+    def place(self) -> Any:
+        """Return the subaccount whose contacts are taken out."""
+
+    @property
+    def holds_addresses(self) -> bool:
+        """Say whether the file would hold addresses, and no hashes in their place."""
+        return self.desk.holds(EXPORT_PII, self.place().pk)
+
+    def wants_recent(self) -> bool:
+        """A file of hashes is nothing to sign in for again."""
+        return super().wants_recent() and self.holds_addresses
+
+    def lines(self) -> list[str]:
         """Say what the file holds and how one gets it."""
-        if self.desk.holds(EXPORT_PII, place.pk):
+        place = self.place()
+        if self.holds_addresses:
             who = "The file holds addresses. Keep it where nobody else can read it."
         else:
             who = (
@@ -98,6 +114,10 @@ class ExportHere(_Exporting, CreateWork):
     noun = "export"
     form_class = ExportForm
 
+    def place(self) -> Any:
+        """Return the subaccount that was chosen."""
+        return self.part
+
     def lists(self) -> QuerySet[MailingList]:
         """Return the lists that may be exported."""
         return lists_for(self, EXPORT_CONTACTS, self.part)
@@ -119,7 +139,7 @@ class ExportHere(_Exporting, CreateWork):
 
     def consequence(self) -> Sequence[str]:
         """Say what the file holds."""
-        return self.lines(self.part)
+        return self.lines()
 
     def run(self, data: Mapping[str, Any]) -> Any:
         """Export."""
@@ -148,13 +168,17 @@ class ExportList(_Exporting, WorkVerb):
     act = "export the contacts of"
     permission = EXPORT_CONTACTS
 
+    def place(self) -> Any:
+        """Return the subaccount of the list."""
+        return self.obj.subaccount
+
     def title(self) -> str:
         """Return the heading."""
         return f"Export the contacts of {self.obj}"
 
     def consequence(self) -> Sequence[str]:
         """Say what the file holds."""
-        return self.lines(self.obj.subaccount)
+        return self.lines()
 
     def run(self, data: Mapping[str, Any]) -> Any:
         """Export."""

@@ -71,6 +71,7 @@ SENTENCES = {
     "contact.listed": "put {subject} on a list.",
     "contact.unlisted": "took {subject} off a list.",
     "account.themed": "changed the colour of {subject}.",
+    "second_factor.changed": "changed of whom {subject} asks a second factor.",
     "team.created": "created the team {subject}.",
     "team.joined": "put {person} into {subject}.",
     "team.left": "took {person} out of {subject}.",
@@ -139,7 +140,7 @@ def _login(label: str) -> str:
 def _subject(desk: Desk, event: AuditEvent) -> str:
     """Return what the event was about; a subaccount by name only if the reader may know it."""
     kind, _, key = event.subject_ref.partition(":")
-    if kind != Subaccount._meta.label_lower or desk.is_owner:
+    if kind != Subaccount._meta.label_lower or desk.acts_as_owner:
         return event.subject_label
     return desk.place_names.get(int(key), "a subaccount") if key.isdecimal() else "a subaccount"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,10 @@ from permissions import grants
 from permissions.admin import ScopedFilter
 from teams import selectors
 from teams.admin.desk import desk_of
-from teams.admin.persons import seen_memberships
+from teams.admin.persons import people_in, seen_memberships
+from teams.factors import has_factors
 from teams.models import Membership, Role
+from teams.sleepers import asleep_among
 
 CUSTOM = "custom:"
 
@@ -165,4 +168,30 @@ class SignInFilter(PeopleFilter):
         return Q(last_login__gte=now - timedelta(days=30))
 
 
-PEOPLE_FILTERS = (PlaceFilter, RoleFilter, StatusFilter, EndFilter, SignInFilter)
+class FactorFilter(PeopleFilter):
+    """By a second factor that is asked of them and missing; only where the account asks one."""
+
+    title = "second factor"
+    parameter_name = "second_factor"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer those whose rights sleep, where any can."""
+        asks = has_factors() and desk_of(request).account.second_factor
+        return [("missing", "Missing")] if asks else []
+
+    def people(self, request: HttpRequest, value: str) -> Q:
+        """Return of whom the reader sees that something sleeps."""
+        desk = desk_of(request)
+        return Q(pk__in=asleep_among(desk.account, people_in(desk)))
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Offer it without a number: to count them, all that everybody may do is loaded."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": str(choice["display"]).removesuffix(" (-)")}
+
+    def get_facet_queryset(self, changelist: Any) -> dict[str, int]:
+        """Count nothing."""
+        return {}
+
+
+PEOPLE_FILTERS = (PlaceFilter, RoleFilter, StatusFilter, EndFilter, SignInFilter, FactorFilter)

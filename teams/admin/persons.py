@@ -253,6 +253,12 @@ def team_rows(desk: Desk, person: Any) -> list[TeamMembership]:
     return list(rows.select_related("team").order_by("team__name"))
 
 
+def sleeps_here(desk: Desk, person: Any) -> bool:
+    """Say whether something of ``person`` sleeps in the account for want of a second factor."""
+    tenant = access.profile_of(person).tenants.get(desk.account.pk)
+    return tenant is not None and bool(tenant.standing.asleep)
+
+
 # effective permissions
 
 

@@ -27,13 +27,14 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
     missing = refusal.missing if isinstance(refusal, Refused) else ()
     code = refusal.code if isinstance(refusal, Refused) else "REFUSED"
     what, _, why = (message or "You cannot do this.").partition(": ")
+    sleeps = bool(missing) and all(line.permission in desk.asleep for line in missing)
     return {
         "title": what.rstrip("."),
         "subtitle": "Nothing was changed.",
         "why": why[:1].upper() + why[1:],
         "missing": missing,
         "code": code,
-        "helpers": helpers(desk, missing),
+        "helpers": [] if sleeps else helpers(desk, missing),  # they can help themselves
     }
 
 

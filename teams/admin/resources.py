@@ -104,12 +104,9 @@ class ResourceAdmin(ConsoleAdmin):
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader may see any of it in the chosen account."""
         desk = desk_of(request)
-        if desk.holds(self.view_permission):
-            return True
         label = registry.of(self.model).label
-        return any(
-            kind == label and self.view_permission in given
-            for (kind, _pk), given in desk.profile.guests.items()
+        return desk.holds(self.view_permission) or desk.profile.is_guest(
+            desk.account.pk, self.view_permission, label
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -115,6 +115,10 @@ class ConsoleSite(OurSite):
         context = refusal_context(desk_of(request), refusal)
         return site_page(self, request, "teams/console/refused.html", context, status=403)
 
+    def ask_again(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the page that asks to sign in again before a grave act; None if it was recent."""
+        return logins.current().ask_again(request)
+
     # pages of the site itself
 
     def add_page(self, route: str, view: Callable[..., HttpResponse], *, name: str) -> None:

@@ -76,7 +76,7 @@ def counted(queryset: QuerySet[Subaccount], desk: Desk) -> QuerySet[Any]:
     """
     key, place = desk.account.pk, registry.of(Subaccount)
     people = access.within(place, key, selectors.people_places(desk.profile, key))
-    if desk.is_owner:  # archived ones too
+    if desk.acts_as_owner:  # archived ones too
         people = Q(account=key)
     lists = access.within(place, key, desk.profile.scope(key, ACCESS_AUDIENCE))
     seen = access.visible_q(
@@ -228,7 +228,7 @@ def limit_sentence(desk: Desk) -> str:
     """Return how many active subaccounts there are, and how many there may be."""
     own = [place for place in desk.active if not place.is_home]
     limit = desk.edition.max_active_subaccounts
-    if limit is not None and desk.is_owner:
+    if limit is not None and desk.acts_as_owner:
         return f"{len(own)} of {limit} active subaccounts. Archived ones do not count."
     noun = "subaccount" if len(own) == 1 else "subaccounts"
     return f"{len(own)} active {noun} in {desk.account.name}."

@@ -30,6 +30,7 @@ from teams.services.exports import (
     export_contacts,
     open_export,
 )
+from teams.services.factors import set_second_factor
 from teams.services.guests import give_guest_access, withdraw_guest_access
 from teams.services.imports import (
     start_import,
@@ -139,6 +140,7 @@ __all__ = [
     "set_end",
     "set_manager_reach",
     "set_primary_contact",
+    "set_second_factor",
     "set_subscription",
     "set_toggles",
     "share_campaign",

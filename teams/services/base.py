@@ -11,7 +11,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -202,7 +202,8 @@ class Change:
         tenant = profile.tenants.get(self.account.pk)
         # the owner is the owner even while their login is switched off
         is_owner = self.account.owner_id == key
-        return Standing(key, tenant.standing.holdings if tenant else (), is_owner=is_owner)
+        standing = tenant.standing if tenant else Standing(key)
+        return replace(standing, person=key, is_owner=is_owner)
 
     # what is judged afterwards
 
@@ -279,12 +280,20 @@ class Change:
                     f"You cannot {act}: {who} is not below you there.{rest}", missing=missing
                 )
             case _:
+                lack = "which you do not hold there"
+                if self.sleeps(refusal.missing):
+                    lack = "which sleeps until you set up a second factor"
                 error = OutOfScope(
-                    f"You cannot {act}: it needs {_listed(missing)}, which you do not hold there.",
-                    missing=missing,
+                    f"You cannot {act}: it needs {_listed(missing)}, {lack}.", missing=missing
                 )
         error.account = self.account
         raise error
+
+    def sleeps(self, lacking: Atoms) -> bool:
+        """Say whether the actor would hold all of ``lacking`` if nothing of theirs slept."""
+        standing = self.standing
+        everything = atoms((*standing.holdings, *standing.asleep), self.root, self.universe)
+        return bool(standing.asleep) and not covers(everything, lacking)
 
     def missing(self, lacking: Atoms) -> list[Missing]:
         """Return ``lacking`` with labels and names of places, one line per permission and place.

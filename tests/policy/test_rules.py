@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from permissions.policy import (
     held_at,
     may_grant,
     may_manage,
+    part,
     rank_at,
 )
 from permissions.policy.delegate import Code
@@ -296,3 +299,74 @@ def test_without_ranks_one_manages_whose_rights_there_one_holds() -> None:
     refusal = ask(holder(1, "read"), holder(2, "read", "send"))
     assert refusal is not None
     assert refusal.missing == {("send", ""): frozenset({1})}  # type: ignore[attr-defined]
+
+
+# sleep: what of a holding counts while some permissions sleep
+
+
+def _sleeper(standing: Standing, sleeping: frozenset[str] | None) -> Standing:
+    """Return ``standing`` while ``sleeping`` sleeps of each of its holdings; None for all."""
+    parts = [part(holding, sleeping) for holding in standing.holdings]
+    asleep = tuple(sleeps for _awake, sleeps in parts if sleeps is not None)
+    return replace(standing, holdings=tuple(awake for awake, _sleeps in parts), asleep=asleep)
+
+
+@given(
+    standings,
+    roots,
+    permissions,
+    st.sampled_from((TOP, *sorted(PLACES))),
+    st.none() | st.frozensets(st.sampled_from(PERMISSIONS)),
+)
+def test_what_sleeps_is_denied_and_named_and_nothing_else_changes(
+    standing: Standing,
+    root: Root,
+    permission: str,
+    place: int | str,
+    sleeping: frozenset[str] | None,
+) -> None:
+    before = decide(standing, root, permission, place)
+    sleeper = _sleeper(standing, sleeping)
+    now = decide(sleeper, root, permission, place)
+    if before.allowed and (sleeping is None or permission in sleeping):
+        assert now.denial == Denial.SECOND_FACTOR
+        assert not now.sources
+    else:
+        assert now == before
+    assert now.allowed is (place in held_at(sleeper, root, permission))
+
+
+@given(standings, roots, st.none() | st.frozensets(st.sampled_from(PERMISSIONS)))
+def test_the_parts_are_the_whole(
+    standing: Standing, root: Root, sleeping: frozenset[str] | None
+) -> None:
+    sleeper = _sleeper(standing, sleeping)
+    awake = atoms(sleeper.holdings, root, PLACES)
+    asleep = atoms(sleeper.asleep, root, PLACES)
+    whole = atoms(standing.holdings, root, PLACES)
+    assert not awake.keys() & asleep.keys()
+    assert {**awake, **asleep} == whole
+    assert [h.reach for h in sleeper.holdings] == [h.reach for h in standing.holdings]
+    if sleeping is None:
+        assert not awake
+        assert rank_at(sleeper.holdings, (TOP, *PLACES)) == 0
+    else:
+        assert rank_at(sleeper.holdings, PLACES) == rank_at(standing.holdings, PLACES)
+
+
+@given(standings, roots, place_sets, st.booleans())
+def test_an_owner_whose_rights_sleep_manages_nobody_and_is_touched_by_nobody(
+    target: Standing, root: Root, places: frozenset[int], ranked: bool
+) -> None:
+    owner = Standing(7, is_owner=True, owner_sleeps=True)
+    asked = {"places": places, "root": root, "universe": PLACES, "ranked": ranked, "peer": False}
+    everything = Standing(8, is_owner=True)
+    assert may_manage(everything, target, rank=9, **asked) is None or target.is_owner
+    refusal = may_manage(owner, target, rank=9, **asked)
+    held = atoms(target.holdings, root, PLACES)
+    if ranked or any(there & places for there in held.values()):
+        assert refusal is not None
+        assert refusal.code == Code.RANK_TOO_HIGH
+    touched = may_manage(everything, owner, rank=0, **asked)
+    assert touched is not None
+    assert touched.code == Code.OWNER_REQUIRED

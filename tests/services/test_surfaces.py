@@ -149,6 +149,9 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "set_address_masking": lambda s: services.set_address_masking(
         actor=s.actor, account=s.w.account, on=True
     ),
+    "set_second_factor": lambda s: services.set_second_factor(
+        actor=s.actor, account=s.w.account, classes=["managers"]
+    ),
     "create_list": lambda s: services.create_list(
         actor=s.actor, subaccount=s.w.north, name="Mine", kind="secondary"
     ),
