@@ -24,6 +24,19 @@ REFUSED = "write.refused"
 _LABEL = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Impersonal:
+    """What acts without being anybody's login: how the audit names it, and what people read."""
+
+    ref: str
+    label: str
+    pk: None = None
+
+
+SYSTEM = Impersonal("system", "System")
+PLATFORM = Impersonal("platform", "Platform")
+
+
 def _plain(text: object) -> str:
     """Return ``text`` on one line, without control characters, and bounded."""
     return "".join(c if c.isprintable() else "�" for c in str(text))[:_LABEL]
@@ -61,20 +74,23 @@ def _digest(event: AuditEvent) -> str:
 def record(
     *, root: str, actor: Any, action: str, subject: Any, data: dict[str, Any] | None = None
 ) -> AuditEvent:
-    """Append an event to the chain of ``root``; ``actor`` None means the system itself.
+    """Append an event to the chain of ``root``; ``actor`` is a login, ``PLATFORM``, or None for
+    the system itself.
 
     Must be called inside the transaction of the change. ``data`` holds before and after as plain
     JSON values; secrets and contacts' addresses have no place in it. A subject that has an
     ``audit_label`` is called that, any other what people call it.
     """
+    who = SYSTEM if actor is None else actor
+    nobody = isinstance(who, Impersonal)
     AuditHead.objects.get_or_create(root=root)
     head = AuditHead.objects.select_for_update().get(root=root)
     event = AuditEvent(
         root=root,
         sequence=head.sequence + 1,
         at=timezone.now(),
-        actor_ref=ref_of(actor) if actor is not None else "system",
-        actor_label=label_of(actor) if actor is not None else "System",
+        actor_ref=who.ref if nobody else ref_of(who),
+        actor_label=who.label if nobody else label_of(who),
         action=action,
         subject_ref=ref_of(subject),
         # what outlives its subject must not say more of it than it may: see Contact

@@ -134,7 +134,7 @@ def _reach(membership: Membership, account: Account) -> str:
     return f"{account.name}, {', '.join(names) or 'no subaccount yet'}"
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Say whether a database takes ``text``: no NUL, no byte that the shell's encoding lacks."""
     return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
@@ -142,7 +142,7 @@ def _is_text(text: str) -> bool:
 def find_user(username: str) -> Any:
     """Return the login ``username``. Raises NotFound."""
     model = get_user_model()
-    if not _is_text(username):
+    if not is_text(username):
         raise Invalid(f"{username!r} is no user name.", code="NOT_TEXT")
     people: Any = model._default_manager  # Django asks it of any manager of logins
     try:
@@ -158,7 +158,7 @@ def find_object(text: str) -> models.Model:
     ``teams.campaign:emma-hq/north/welcome``. Raises Invalid or NotFound.
     """
     label, separator, key = text.partition(":")
-    if not separator or not key or label.count(".") != 1 or not _is_text(text):
+    if not separator or not key or label.count(".") != 1 or not is_text(text):
         raise Invalid(
             f"{text!r} names no object. Write app.model:pk, teams.account:<slug>, "
             "teams.subaccount:<account>/<slug> or teams.campaign:<account>/<subaccount>/<slug>.",

@@ -45,10 +45,13 @@ def _names(events: Iterable[AuditEvent]) -> dict[str, str]:
 
 def entry(desk: Desk, event: AuditEvent, names: dict[str, str]) -> Entry:
     """Return one event in words."""
+    text = sentence(desk, event, names)
+    if event.data.get("as_platform"):
+        text = f"{text} Reason: {event.data.get('reason')}"
     return Entry(
         actor=event.actor_label,
         initials=initials(event.actor_label),
-        text=sentence(desk, event, names),
+        text=text,
         when=words.when(event.at),
         is_refusal=event.action == REFUSED,
     )
@@ -56,6 +59,7 @@ def entry(desk: Desk, event: AuditEvent, names: dict[str, str]) -> Entry:
 
 #: what was done, to follow the actor's name: actions that one sentence tells
 SENTENCES = {
+    "account.created": "opened the account {subject}.",
     "member.suspended": "suspended {person}.",
     "member.reactivated": "reactivated {person}.",
     "contact.changed": "changed the primary contact of {subject}.",

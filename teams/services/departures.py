@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound, OwnerRequired
+from permissions.policy import FUTURE
 from teams import logins
 from teams.models import Account, Membership
 from teams.services.base import Change, changing, service
@@ -122,6 +124,77 @@ def reactivate_member(*, actor: Any, membership: Membership) -> Membership:
         )
         gate_membership(change, stored, act, chosen)
         return _set_status(change, stored, Membership.Status.ACTIVE, "member.reactivated")
+
+
+@service
+def suspend_in_account(*, actor: Any, account: Account, user: Any) -> list[Membership]:
+    """Switch off every role ``user`` has in ``account``, all or none; return those that were on.
+
+    Only for who manages people everywhere, so that nobody learns of a role they do not see. Raises
+    Refused, or Invalid (NOT_FOUND, ALREADY_SO, …).
+    """
+    user = expect(user, get_user_model(), "The person")
+    act = f"suspend {label_of(user)} everywhere"
+    with changing(actor, account, user, act=act) as change:
+        rows = _all_of(change, user, act)
+        active = [row for row in rows if row.status == Membership.Status.ACTIVE]
+        for row in rows:
+            gate_membership(change, row, act)
+        if not active:
+            raise Invalid(f"{label_of(user)} is suspended everywhere already.", code="ALREADY_SO")
+        return [suspend(change, row) for row in active]
+
+
+@service
+def reactivate_in_account(*, actor: Any, account: Account, user: Any) -> list[Membership]:
+    """Switch every suspended role of ``user`` in ``account`` on again, all or none; as above."""
+    user = expect(user, get_user_model(), "The person")
+    act = f"reactivate {label_of(user)} everywhere"
+    with changing(actor, account, user, act=act) as change:
+        rows = _all_of(change, user, act)
+        asleep = [row for row in rows if row.status == Membership.Status.SUSPENDED]
+        for row in asleep:
+            role = row.custom_role or row.role
+            chosen = choose_role(change, role, account_level=row.is_account_level)
+            gate_membership(change, row, act, chosen)
+        if not asleep:
+            raise Invalid(f"{label_of(user)} is active everywhere already.", code="ALREADY_SO")
+        return [
+            _set_status(change, row, Membership.Status.ACTIVE, "member.reactivated")
+            for row in asleep
+        ]
+
+
+@service
+def remove_from_account(*, actor: Any, account: Account, user: Any) -> None:
+    """Take every role of ``user`` in ``account`` away, and all that goes with the last; as above.
+
+    Repeating it is an error (NOT_FOUND).
+    """
+    user = expect(user, get_user_model(), "The person")
+    act = f"remove {label_of(user)} from the whole account"
+    with changing(actor, account, user, act=act) as change:
+        rows = _all_of(change, user, act)
+        for row in rows:
+            gate_membership(change, row, act)
+        for row in rows:
+            change.record("member.removed", row, before=described(row))
+            take_away(change, row)
+
+
+def _all_of(change: Change, user: Any, act: str) -> list[Membership]:
+    """Return every role ``user`` has in the account, to who may know of all of them."""
+    for permission in sorted(change.edition.changes_subaccount):
+        change.require(permission, frozenset({FUTURE}), act)
+    if change.account.owner_id == user.pk:
+        error = OwnerRequired(f"You cannot {act}: nobody touches the owner's rights.")
+        error.account = change.account
+        raise error
+    rows = Membership.objects.filter(account=change.account, user=user).order_by("pk")
+    found = [stored_membership(row) for row in rows]
+    if not found:
+        raise NotFound(f"{label_of(user)} has no place in {change.account.name}.")
+    return found
 
 
 def suspend(change: Change, membership: Membership) -> Membership:

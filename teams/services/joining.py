@@ -104,7 +104,7 @@ def join(*, token: str, first_name: str, last_name: str, password: str) -> Membe
             )
         user = known.create(
             address=invitation.address,
-            username=_free_username(invitation.address),
+            username=free_username(invitation.address),
             password=password,
             names=names,
         )
@@ -206,7 +206,7 @@ def _take(user: Any, invitation: Invitation) -> Membership:
     return membership
 
 
-def _free_username(address: str) -> str:
+def free_username(address: str) -> str:
     """Return a user name that is free: the address, or one made from it."""
     model: Any = get_user_model()
     field = model._meta.get_field(model.USERNAME_FIELD)

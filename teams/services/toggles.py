@@ -67,17 +67,12 @@ def _switch(
 ) -> None:
     spec, label = admitted(change, membership.role, membership.custom_role, toggle)
     act = f"switch {label} {'on' if on else 'off'} for {label_of(membership.user)}"
-    table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
-    rows = table._default_manager.filter(
-        membership=membership, permission__codename__in=spec.optional[toggle]
-    )
-    before = rows.exists()
     gate_membership(change, membership, act)
     if on:
         if membership.subaccount is not None:
             refuse_archived(membership.subaccount)
         require_named(change, place_of(membership), spec, act)
-    rows.delete()
+    before = switch_off(membership, toggle, spec)
     for permission in sorted(spec.optional[toggle]) if on else ():
         grants.give(
             permission=permission,
@@ -87,12 +82,36 @@ def _switch(
             granted_by=change.actor,
             ends_at=ends_at,
         )
+    record_switch(change, membership, toggle, before=before, after=on, ends_at=ends_at)
+
+
+def switch_off(membership: Membership, toggle: str, spec: RoleSpec) -> bool:
+    """Take away what ``toggle`` gave, and say whether it was on."""
+    table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
+    rows = table._default_manager.filter(
+        membership=membership, permission__codename__in=spec.optional[toggle]
+    )
+    was_on = rows.exists()
+    rows.delete()
+    return was_on
+
+
+def record_switch(
+    change: Change,
+    membership: Membership,
+    toggle: str,
+    *,
+    before: bool,
+    after: bool,
+    ends_at: datetime | None = None,
+) -> None:
+    """Record that ``toggle`` was switched for ``membership``."""
     change.record(
         "permission.toggled",
         membership,
         toggle=toggle,
         before=before,
-        after=on,
+        after=after,
         ends_at=ends_at,
         **about(membership),
     )

@@ -28,6 +28,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import Membership
+from teams.services import platform
 from tests.console.conftest import MARKER, build
 
 PEOPLE = "/auth/user/"
@@ -471,6 +472,12 @@ def test_activity_is_in_words_and_names_people(world: Any) -> None:
     assert feed(world.client("administrator"), person) == lines
     assert feed(world.client("full"), None) == lines
     assert set(lines) <= set(feed(world.client("owner"), None))
+
+
+def test_activity_of_the_platform_says_why(world: Any) -> None:
+    platform.suspend_as_platform(membership=world.seats["full"], reason="Abuse reported")
+    lines = feed(world.client("owner"), world.people["full"])
+    assert lines == ["Platform suspended Full One. Reason: Abuse reported"]
 
 
 def test_activity_recorded_by_login_alone_names_the_person(world: Any) -> None:

@@ -10,11 +10,11 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from permissions.management.base import PROBLEM, OurCommand, UsageError
 from teams import services
 from teams.explain import find_object, find_user
+from teams.management.acts import moment
 from teams.models import Campaign, Delivery
 from teams.services import delivery
 
@@ -66,7 +66,7 @@ class Command(OurCommand):
             return
         if campaign is None or not options["actor"]:
             raise UsageError("Name --actor, --account and --campaign, or say --resume.")
-        at = _moment(options["at"]) if options["at"] else None
+        at = moment(options["at"]) if options["at"] else None
         actor = find_user(options["actor"])
 
         def settle() -> Campaign:
@@ -112,18 +112,8 @@ def _find(account: str, campaign: str) -> Campaign:
     return cast(Campaign, find_object(f"teams.campaign:{account}/{campaign}"))
 
 
-def _moment(text: str) -> datetime:
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise UsageError(f"{text!r} is no time. Write it like 2026-11-23T09:00.")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found
-
-
-def _said(moment: datetime | None) -> str:
-    return "" if moment is None else f"{timezone.localtime(moment):%d %b %Y %H:%M %Z}"
+def _said(when: datetime | None) -> str:
+    return "" if when is None else f"{timezone.localtime(when):%d %b %Y %H:%M %Z}"
 
 
 def _waiting(campaign: Campaign) -> int:
