@@ -61,6 +61,7 @@ def add_member(
     ARCHIVED, LIMIT_REACHED, …).
     """
     user = expect_user(user, "The person")
+    consented = clean_flag(consented, "consented")
     with changing(actor, account, user, act=f"add {label_of(user)}") as change:
         seat = find_seat(
             change,
