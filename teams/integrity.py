@@ -18,6 +18,7 @@ from django.db.models import Count, F, Q
 from permissions import audit, grants
 from permissions.constraints import CompositeForeignKey
 from permissions.resources import registry
+from teams.addresses import in_ascii
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL, AT_HOME, SOME
@@ -25,6 +26,7 @@ from teams.models import (
     Account,
     AccountUserGrant,
     Campaign,
+    Invitation,
     Membership,
     Role,
     Subaccount,
@@ -210,6 +212,56 @@ def _team_groups_are_empty() -> Found:
         yield team, "its group is not named team:<uuid>"
 
 
+def _invitations() -> Any:
+    """Return those that may still be accepted."""
+    rows = Invitation.objects.select_related("account", "subaccount").prefetch_related("reach")
+    return rows.filter(status=Invitation.Status.PENDING, account__edition__in=EDITIONS)
+
+
+def _invited_to_what_the_edition_has() -> Found:
+    for row in _invitations():
+        edition = get(row.account.edition)
+        spec = edition.find_role(row.role)
+        if row.exclusive == edition.roles_add_up:
+            yield row, "marked otherwise than the edition combines roles"
+        if not row.role:
+            if edition.custom_roles is None:
+                yield row, f"{edition.codename} has no custom roles"
+        elif spec is None:
+            yield row, f"{edition.codename} has no role {row.role!r}"
+        elif not (spec.account_level if row.is_account_level else spec.subaccount_level):
+            yield row, f"{row.role} cannot be held at this level"
+        if row.reach_keys and (row.all_subaccounts or not row.is_account_level):
+            yield row, "names subaccounts besides the place it is for"
+        if not isinstance(row.toggles, list):
+            yield row, "no list of toggles"
+            continue
+        for toggle in row.toggles:
+            if spec is None or not isinstance(toggle, str) or toggle not in spec.optional:
+                yield row, f"{row.role} does not admit {toggle}"
+
+
+def _invitations_are_settled_once() -> Found:
+    settled = ~Q(status=Invitation.Status.PENDING)
+    for row in Invitation.objects.filter(
+        Q(settled & Q(settled_at=None)) | Q(~settled & Q(settled_at__isnull=False))
+    ):
+        yield row, f"is {row.status}, which is not what its date says"
+    taken = Invitation.objects.exclude(accepted_by=None)
+    for row in taken.exclude(status=Invitation.Status.ACCEPTED):
+        yield row, f"is {row.status} and has been accepted by somebody"
+
+
+def _invited_addresses_are_in_small_letters() -> Found:
+    for row in Invitation.objects.all():
+        try:
+            written = in_ascii(row.address).lower()
+        except UnicodeError:
+            written = ""
+        if row.address != written or not row.address.isascii():
+            yield row, "its address is not written as mail is sent to it"
+
+
 def _nobody_holds_model_permissions() -> Found:
     held = Q(user_permissions__content_type__app_label=CATALOGUE.app_label) | Q(
         groups__permissions__content_type__app_label=CATALOGUE.app_label
@@ -267,6 +319,9 @@ _CHECKS: tuple[Callable[[], Found], ...] = (
     _teams_only_where_the_edition_has_them,
     _team_members_belong_to_the_account,
     _team_groups_are_empty,
+    _invited_to_what_the_edition_has,
+    _invitations_are_settled_once,
+    _invited_addresses_are_in_small_letters,
     _nobody_holds_model_permissions,
     _tenants_are_not_mixed,
     _segments_fit_their_campaign,

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model, login
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import Exists
 from django.http import HttpRequest, HttpResponse
 
@@ -32,14 +33,13 @@ class Logins:
         return ""
 
     def owns(self, user: Any, address: str) -> bool:
-        """Say whether ``user`` has confirmed ``address``, as ``clean_address`` writes it."""
-        return bool(user.is_active) and same_address(getattr(user, "email", ""), address)
+        """Say whether ``address`` is confirmed to be that of ``user``."""
+        return bool(user.is_active) and same_address(address_of(user), address)
 
     def find(self, address: str) -> Any:
-        """Return the active login whose confirmed address this is, or None."""
-        people = get_user_model()._default_manager
-        rows = people.filter(is_active=True, email__iexact=address).order_by("pk")[:2]
-        found = [user for user in rows if same_address(user.email, address)]
+        """Return the active login whose confirmed address this is, or None if that is nobody's, or
+        of several."""
+        found = [user for user in having(address) if user.is_active]
         return found[0] if len(found) == 1 else None
 
     def create(
@@ -48,11 +48,18 @@ class Logins:
         """Create a login for whoever has shown that ``address`` is theirs.
 
         ``names`` are first and last name; without ``password`` nobody can sign in until they have
-        set one by way of a mail. Both have been validated.
+        set one by way of a mail. Both have been validated. A model that needs more than this calls
+        for a subclass.
         """
-        people: Any = get_user_model()._default_manager
-        first, last = names
-        return people.create_user(username, address, password, first_name=first, last_name=last)
+        model: Any = get_user_model()
+        known = {field.name for field in model._meta.fields}
+        named = {"first_name": names[0], "last_name": names[1]}
+        asked = {name: value for name, value in named.items() if name in known}
+        # of two with one name the address counts: a host's people may sign in by it
+        user = model(**asked | {model.USERNAME_FIELD: username} | {email_field(): address})
+        user.set_password(password)
+        user.save(force_insert=True)
+        return user
 
     def sign_in(self, request: HttpRequest, user: Any) -> None:
         """Sign ``user`` in, who has just created the login."""
@@ -80,6 +87,38 @@ class Logins:
         """Return the address where people look after their login; None where Django's own form
         to change the password is all there is."""
         return None
+
+
+def email_field() -> str:
+    """Return the name of the field that holds the address of a login.
+
+    Raises ImproperlyConfigured where there is none: then only a subclass of ``Logins`` can tell.
+    """
+    model = get_user_model()
+    name = model.get_email_field_name()
+    try:
+        model._meta.get_field(name)
+    except FieldDoesNotExist:
+        raise ImproperlyConfigured(
+            f"{model._meta.label} has no field {name!r} for an address. Name one (EMAIL_FIELD), or "
+            "hand over a subclass of teams.logins.Logins that knows whose an address is."
+        ) from None
+    return name
+
+
+def address_of(user: Any) -> str:
+    """Return the address that the login ``user`` says it has."""
+    return str(getattr(user, email_field()) or "")
+
+
+def having(address: str) -> list[Any]:
+    """Return the logins, switched off or not, that say this is their address.
+
+    The database folds more letters than ASCII's, so it has only the first word.
+    """
+    people = get_user_model()._default_manager
+    rows = people.filter(**{f"{email_field()}__iexact": address}).order_by("pk")
+    return [user for user in rows if same_address(address_of(user), address)]
 
 
 def same_address(one: str, other: str) -> bool:

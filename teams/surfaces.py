@@ -61,6 +61,8 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service create_team",
         "service add_to_team",
         "service remove_from_team",
+        "service invite_member",
+        "service resend_invitation",
         "console people",
     ),
     ASSIGN_TEAM_RESOURCES: (
@@ -165,6 +167,10 @@ _MEMBERSHIPS = (
     "service change_role",
     "service toggle_permission",
     "service set_toggles",
+    "service set_end",
+    "service invite_member",
+    "service resend_invitation",
+    "service withdraw_invitation",
 )
 
 
@@ -188,7 +194,14 @@ def enforced_by() -> dict[str, list[str]]:
             )
         for permission in edition.gives_roles:
             found[permission].update(
-                ("service add_member", "service change_role", "service reactivate_member")
+                (
+                    "service add_member",
+                    "service change_role",
+                    "service reactivate_member",
+                    "service set_end",
+                    "service invite_member",
+                    "service resend_invitation",
+                )
             )
         for role in edition.roles:
             if role.peer is not None:

@@ -230,7 +230,7 @@ class Change:
             refusal = may_grant(self.standing, gained, root=self.root, universe=self.universe)
             if refusal is not None:
                 self.refuse(refusal, act)
-            self._judge_sight(person, gained, act)
+            self.judge_sight(person, gained, act)
 
     def is_limited(self, resource: Resource, place: PlaceId) -> bool:
         """Say whether teams limit what the actor sees there, ceilings aside: an archived
@@ -241,7 +241,7 @@ class Change:
         )
         return resource.limited in limits and not free
 
-    def _judge_sight(self, person: Any, gained: Atoms, act: str) -> None:
+    def judge_sight(self, person: Any, gained: Atoms, act: str) -> None:
         """Refuse if what was gained counts on lists or templates that teams hide from the actor."""
         places = {place for places in gained.values() for place in places}
         for resource in registry:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 
 from permissions import grants
 from permissions.audit import label_of
@@ -79,7 +80,9 @@ def end_sessions_unless_placed(user: Any) -> None:
     """Sign ``user`` out everywhere, after the transaction, if no account is left to them."""
 
     def settle() -> None:
-        works = Membership.objects.filter(user=user, status=Membership.Status.ACTIVE)
+        works = Membership.objects.filter(
+            grants.active(timezone.now()), user=user, status=Membership.Status.ACTIVE
+        )
         owns = Account.objects.filter(owner=user)
         if not works.exists() and not owns.exists():
             logins.current().end_sessions(user)

@@ -144,17 +144,17 @@ def check_reach(
     return list(found.values())
 
 
-def clean_list(subaccounts: Any) -> list[Any]:
-    """Return the subaccounts somebody named as a list. Raises Invalid if it is none."""
-    if isinstance(subaccounts, str | type) or not isinstance(subaccounts, Iterable):
-        raise Invalid("Name the subaccounts as a list.", code="WRONG_TYPE")
-    return list(subaccounts)
+def clean_list(asked: Any, what: str = "subaccounts") -> list[Any]:
+    """Return the ``what`` that somebody named as a list. Raises Invalid if it is none."""
+    if isinstance(asked, str | type) or not isinstance(asked, Iterable):
+        raise Invalid(f"Name the {what} as a list.", code="WRONG_TYPE")
+    return list(asked)
 
 
-def clean_flag(value: Any) -> bool:
+def clean_flag(value: Any, what: str = "all_subaccounts") -> bool:
     """Return ``value`` if it is true or false. Raises Invalid for anything like it."""
     if not isinstance(value, bool):
-        raise Invalid("all_subaccounts must be true or false.", code="WRONG_TYPE")
+        raise Invalid(f"{what} must be true or false.", code="WRONG_TYPE")
     return value
 
 

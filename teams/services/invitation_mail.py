@@ -41,23 +41,25 @@ def token_of(invitation: Invitation, *, mailed: bool) -> str:
 
 def read(token: str) -> tuple[int, str]:
     """Return key and nonce of a link of either kind. Raises NotFound for anything else."""
-    if len(token) <= TOKEN_LIMIT:
-        for salt in (MAILED, COPIED):
-            try:
-                key, nonce = signing.loads(token, salt=salt)
-            except (signing.BadSignature, ValueError, TypeError):
-                continue
-            return int(key), str(nonce)
-    raise NotFound("This link opens no invitation. Look whether all of it was copied.")
+    found = _signed(token, MAILED) or _signed(token, COPIED)
+    if found is None:
+        raise NotFound("This link opens no invitation. Look whether all of it was copied.")
+    return found
 
 
 def is_mailed(token: str) -> bool:
     """Say whether ``token`` was in a mail: whoever has it reads what is sent to the address."""
+    return _signed(token, MAILED) is not None
+
+
+def _signed(token: Any, salt: str) -> tuple[int, str] | None:
+    if not isinstance(token, str) or len(token) > TOKEN_LIMIT:
+        return None
     try:
-        signing.loads(token, salt=MAILED)
-    except signing.BadSignature:
-        return False
-    return True
+        key, nonce = signing.loads(token, salt=salt)
+    except (signing.BadSignature, ValueError):
+        return None
+    return int(key), str(nonce)
 
 
 def link_of(invitation: Invitation, *, mailed: bool = False) -> str:

@@ -14,11 +14,12 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from permissions import audit
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound
 from permissions.policy import TOP, Holding, Source, atoms
 from permissions.policy.delegate import Code, Refusal
-from teams import selectors
+from teams import logins, selectors
 from teams.catalogue import MANAGE_TEAMS
 from teams.models import (
     Account,
@@ -31,7 +32,7 @@ from teams.models import (
 from teams.models.invitation import new_nonce
 from teams.rights import toggle_bundle
 from teams.services import invitation_mail
-from teams.services.base import Change, changing, service
+from teams.services.base import Change, changing, root_key, service
 from teams.services.gates import RoleLike, clean_end, clean_list, gate, places_of
 from teams.services.inputs import expect
 from teams.services.seating import Seat, check_seats, find_seat
@@ -39,16 +40,24 @@ from teams.services.senders import clean_address
 from teams.services.sharing import require_teams, shown_to_team
 from teams.services.toggles import admitted, require_named
 
-#: how many invitations an account sends within an hour, how many of them to one address, and how
-#: long until one is sent again
+#: how many mails with invitations an account sends within an hour, how many of them to one
+#: address, and how long until one is sent again
 PER_HOUR = 200
 PER_ADDRESS = 10
 PAUSE = timedelta(minutes=2)
+#: the events that come with a mail
+MAILED = ("invitation.sent", "invitation.resent", "invitation.mailed")
 
 
 def valid_for() -> timedelta:
     """Return how long an invitation can be accepted: the setting INVITATION_DAYS, or 15 days."""
     return timedelta(days=getattr(settings, "INVITATION_DAYS", 15))
+
+
+def _expiry(ends_at: datetime | None) -> datetime:
+    """Return when an invitation sent now expires: not after the access that it offers."""
+    expires = timezone.now() + valid_for()
+    return expires if ends_at is None else min(expires, ends_at)
 
 
 @service
@@ -90,7 +99,7 @@ def invite_member(
         _judge_offer(change, seat, switched, into, act)
         _make_room(change, address, seat)
         check_seats(change.account, address=address)
-        _throttle(change, address)
+        throttle(change.account, address)
         invitation = Invitation.objects.create(
             account=change.account,
             address=address,
@@ -102,7 +111,7 @@ def invite_member(
             ends_at=ends_at,
             exclusive=not change.edition.roles_add_up,
             invited_by=change.actor,
-            expires_at=timezone.now() + valid_for(),
+            expires_at=_expiry(ends_at),
             sent_at=timezone.now(),
         )
         own = {"invitation": invitation, "account": change.account}
@@ -132,10 +141,10 @@ def resend_invitation(*, actor: Any, invitation: Invitation) -> Invitation:
         clean_end(stored.ends_at)
         check_seats(change.account, address=stored.address)
         space_out(stored)
-        _throttle(change, stored.address)
+        throttle(change.account, stored.address)
         stored.nonce, stored.invited_by = new_nonce(), change.actor
         stored.sent_at = timezone.now()
-        stored.expires_at = timezone.now() + valid_for()
+        stored.expires_at = _expiry(stored.ends_at)
         stored.save(update_fields=["nonce", "invited_by", "sent_at", "expires_at"])
         change.record("invitation.resent", stored, **described(stored))
         invitation_mail.enqueue(stored)
@@ -265,16 +274,16 @@ def _judge_team(change: Change, seat: Seat, team: Team, act: str) -> None:
 
 def _refuse_known(change: Change, address: str, seat: Seat) -> None:
     """Refuse, to an actor who sees them, somebody who has a role there already."""
+    person = logins.current().find(address)
     seen = selectors.memberships_of(change.actor).filter(
-        account=change.account, subaccount=seat.subaccount, user__email__iexact=address
+        account=change.account, subaccount=seat.subaccount, user=person
     )
     if change.edition.roles_add_up:
         seen = seen.filter(role=seat.chosen.codename, custom_role=seat.chosen.custom)
-    known = seen.select_related("user").first()
-    if known is not None:
+    if person is not None and seen.exists():
         place = seat.subaccount.name if seat.subaccount else change.account.name
         raise AlreadyUsed(
-            f"{label_of(known.user)} has a role in {place} already. Change that one instead."
+            f"{label_of(person)} has a role in {place} already. Change that one instead."
         )
 
 
@@ -298,22 +307,36 @@ def _make_room(change: Change, address: str, seat: Seat) -> None:
         change.record("invitation.withdrawn", row, **described(row), because="it had expired")
 
 
-def _throttle(change: Change, address: str) -> None:
-    """Refuse more mail than people send by hand, from an account or to one address."""
+def throttle(account: Account, address: str) -> None:
+    """Refuse more mail than people send by hand, from an account or to one address.
+
+    Mails are counted in the audit, which nobody empties: an invitation says only when it was sent
+    last. Raises Invalid (TOO_MANY).
+    """
     limit = getattr(settings, "INVITATIONS_PER_HOUR", PER_HOUR)
-    rows = Invitation.objects.filter(
-        account=change.account, sent_at__gt=timezone.now() - timedelta(hours=1)
-    )
-    if rows.count() >= limit:
+    sent = _mailed_since(account, timezone.now() - timedelta(hours=1))
+    if len(sent) >= limit:
         raise Invalid(
-            f"{change.account.name} has sent {limit} invitations within an hour. Go on in an hour.",
+            f"{account.name} has sent {limit} invitations within an hour. Go on in an hour.",
             code="TOO_MANY",
         )
-    if rows.filter(address=address).count() >= PER_ADDRESS:
+    if sent.count(address) >= PER_ADDRESS:
         raise Invalid(
             f"{address} has had {PER_ADDRESS} invitations within an hour. Go on in an hour.",
             code="TOO_MANY",
         )
+
+
+def _mailed_since(account: Account, since: datetime) -> list[str]:
+    """Return the addresses that got invitations of ``account``, one for each mail."""
+    found = []
+    events = audit.timeline(root_key(account)).values_list("action", "at", "data")
+    for action, at, data in events.iterator(chunk_size=500):
+        if at <= since:  # events are in order: all others are older
+            break
+        if action in MAILED:
+            found.append(data["address"])
+    return found
 
 
 def space_out(invitation: Invitation) -> None:
@@ -326,14 +349,14 @@ def space_out(invitation: Invitation) -> None:
 
 
 def _clean_toggles(toggles: Any) -> list[str]:
-    found = clean_list(toggles)
+    found = clean_list(toggles, "toggles")
     if not all(isinstance(toggle, str) for toggle in found) or len(set(found)) != len(found):
         raise Invalid("Name each toggle once, by its codename.", code="WRONG_TYPE")
     return sorted(found)
 
 
 def _own_teams(change: Change, teams: Any) -> list[Team]:
-    found = [expect(team, Team, "A team") for team in clean_list(teams)]
+    found = [expect(team, Team, "A team") for team in clean_list(teams, "teams")]
     if any(team.account_id != change.account.pk for team in found):
         raise NotFound("There is no such team in this account.")
     return list({team.pk: team for team in found}.values())

@@ -6,17 +6,17 @@ offered it as the actor, who may have lost the right since.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from permissions import audit
+from permissions import access, audit
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound, Refused
 from teams import logins
@@ -24,7 +24,7 @@ from teams.models import Account, Invitation, Membership
 from teams.services import invitation_mail
 from teams.services.base import root_key, service
 from teams.services.inputs import clean_text, expect_user
-from teams.services.invitations import described, settle, space_out
+from teams.services.invitations import described, settle, space_out, throttle
 from teams.services.people import add_member
 from teams.services.sharing import add_to_team
 from teams.services.toggles import toggle_permission
@@ -36,20 +36,27 @@ class _Lost(Exception):
     """Whoever offered it could not offer it any more."""
 
 
-@contextmanager
-def _voided() -> Iterator[None]:
+def _voiding(function: Callable[..., Membership]) -> Callable[..., Membership]:
     """Mark an invitation whose inviter lost the right as void, after everything was taken back."""
-    try:
-        yield
-    except _Lost as lost:
-        void(lost.args[0])
-        raise Invalid(
-            "This invitation no longer counts: whoever sent it may not give this role any more. "
-            "Ask for a new one.",
-            code="VOID",
-        ) from None
+
+    @functools.wraps(function)
+    def run(**asked: Any) -> Membership:
+        try:
+            return function(**asked)
+        except _Lost as lost:
+            access.forget()
+            void(lost.args[0])
+            raise Invalid(
+                "This invitation no longer counts: whoever sent it may not give this role any "
+                "more. Ask for a new one.",
+                code="VOID",
+            ) from None
+
+    return run
 
 
+@_voiding
+@service
 def accept_invitation(*, actor: Any, token: str) -> Membership:
     """Take what the link ``token`` offers, as the login ``actor``.
 
@@ -57,12 +64,6 @@ def accept_invitation(*, actor: Any, token: str) -> Membership:
     inviter could still give. Raises Refused (ADDRESSEE), NotFound for a link that opens nothing,
     or Invalid (EXPIRED, SETTLED, VOID, ALREADY_USED, ARCHIVED, LIMIT_REACHED, …).
     """
-    with _voided():
-        return _accept(actor=actor, token=token)
-
-
-@service
-def _accept(*, actor: Any, token: str) -> Membership:
     user = expect_user(actor, "The person")
     invitation = _locked(token)
     if not logins.current().owns(user, invitation.address):
@@ -76,39 +77,58 @@ def _accept(*, actor: Any, token: str) -> Membership:
     return _take(user, invitation)
 
 
+@_voiding
 def join(*, token: str, first_name: str, last_name: str, password: str) -> Membership:
     """Create the login of whoever a *mailed* link was sent to, and take what it offers.
 
     Having the link shows that the mail was read, so the address is confirmed; a copied link shows
-    no such thing. Raises as ``accept_invitation``; Invalid (COPIED, LOGIN_EXISTS, WEAK_PASSWORD).
+    no such thing. Raises as ``accept_invitation``; Invalid (COPIED, LOGIN_EXISTS, LOGIN_OFF,
+    WEAK_PASSWORD).
     """
     names = (
         clean_text(first_name, "The first name", limit=NAME_LIMIT),
         clean_text(last_name, "The last name", limit=NAME_LIMIT),
     )
-    try:
-        validate_password(password)
-    except ValidationError as error:
-        raise Invalid(" ".join(error.messages), code="WEAK_PASSWORD") from None
+    if not isinstance(password, str):
+        raise Invalid("The password must be text.", code="WRONG_TYPE")
     if not invitation_mail.is_mailed(token):
         raise Invalid(
             "This link was copied. Ask for the mail first: it shows that the address is yours.",
             code="COPIED",
         )
-    with _voided(), transaction.atomic():
+    with transaction.atomic():
         invitation = _locked(token)
-        known = logins.current()
-        if known.find(invitation.address) is not None:
-            raise Invalid(
-                "There is a login with this address. Sign in to accept.", code="LOGIN_EXISTS"
-            )
-        user = known.create(
-            address=invitation.address,
-            username=free_username(invitation.address),
-            password=password,
-            names=names,
+        return _take(_created(invitation.address, names, password), invitation)
+
+
+def _created(address: str, names: tuple[str, str], password: str) -> Any:
+    """Create the login of whoever reads the mail of ``address``, if that has none."""
+    known = logins.current()
+    if known.find(address) is not None:
+        raise _login_exists()
+    if any(not user.is_active for user in logins.having(address)):
+        raise Invalid(
+            "The login with this address is switched off. Ask those who run this site.",
+            code="LOGIN_OFF",
         )
-        return _take(user, invitation)
+    model: Any = get_user_model()
+    to_be = model(**{logins.email_field(): address})
+    to_be.first_name, to_be.last_name = names
+    try:
+        validate_password(password, to_be)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), code="WEAK_PASSWORD") from None
+    try:
+        with transaction.atomic():
+            return known.create(
+                address=address, username=free_username(address), password=password, names=names
+            )
+    except IntegrityError:  # somebody says that the address is theirs, or just joined elsewhere
+        raise _login_exists() from None
+
+
+def _login_exists() -> Invalid:
+    return Invalid("There is a login with this address. Sign in to accept.", code="LOGIN_EXISTS")
 
 
 def open_invitation(token: str) -> Invitation:
@@ -143,17 +163,29 @@ def mail_again(*, token: str) -> None:
     with transaction.atomic():
         invitation = _locked(token)
         space_out(invitation)
+        throttle(invitation.account, invitation.address)
         invitation.sent_at = timezone.now()
         invitation.save(update_fields=["sent_at"])
+        audit.record(
+            root=root_key(invitation.account),
+            actor=None,
+            action="invitation.mailed",
+            subject=invitation,
+            data={"invitation": invitation.pk, "address": invitation.address},
+        )
         invitation_mail.enqueue(invitation)
 
 
 @transaction.atomic
-def void(key: int) -> None:
-    """Mark an invitation that lost the right behind it, and record it."""
-    account = Account.objects.select_for_update(no_key=True).get(invitations=key)
-    invitation = Invitation.objects.get(pk=key)
-    if invitation.status == Invitation.Status.PENDING:
+def void(lost: Invitation) -> None:
+    """Mark an invitation that lost the right behind it, and record it.
+
+    Not one that was sent again since: somebody else answers for that.
+    """
+    account = Account.objects.select_for_update(no_key=True).get(pk=lost.account_id)
+    rows = Invitation.objects.filter(pk=lost.pk, nonce=lost.nonce)
+    invitation = rows.filter(status=Invitation.Status.PENDING).first()
+    if invitation is not None:
         settle(invitation, Invitation.Status.VOID)
         audit.record(
             root=root_key(account),
@@ -175,7 +207,7 @@ def _take(user: Any, invitation: Invitation) -> Membership:
     """Give what was offered, in the name of whoever offered it, who may have lost the right."""
     inviter, account = invitation.invited_by, invitation.account
     if inviter is None or not inviter.is_active or inviter.is_staff or inviter.is_superuser:
-        raise _Lost(invitation.pk)
+        raise _Lost(invitation)
     try:
         membership = add_member(
             actor=inviter,
@@ -194,7 +226,7 @@ def _take(user: Any, invitation: Invitation) -> Membership:
             if not team.memberships.filter(user=user).exists():
                 add_to_team(actor=inviter, team=team, user=user, ends_at=invitation.ends_at)
     except (Refused, NotFound):  # not found: the inviter has no place here any more
-        raise _Lost(invitation.pk) from None
+        raise _Lost(invitation) from None
     settle(invitation, Invitation.Status.ACCEPTED, by=user)
     audit.record(
         root=root_key(account),
@@ -209,8 +241,10 @@ def _take(user: Any, invitation: Invitation) -> Membership:
 def free_username(address: str) -> str:
     """Return a user name that is free: the address, or one made from it."""
     model: Any = get_user_model()
+    if logins.email_field() == model.USERNAME_FIELD:
+        return address
     field = model._meta.get_field(model.USERNAME_FIELD)
-    base = name = address[: field.max_length - 6]
+    base = name = address[: (field.max_length or len(address) + 6) - 6]
     n = 1
     while model._default_manager.filter(**{f"{field.name}__iexact": name}).exists():
         n += 1

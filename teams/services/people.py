@@ -61,6 +61,7 @@ def add_member(
     ARCHIVED, LIMIT_REACHED, …).
     """
     user = expect_user(user, "The person")
+    consented = clean_flag(consented, "consented")
     with changing(actor, account, user, act=f"add {label_of(user)}") as change:
         seat = find_seat(
             change,
@@ -211,7 +212,9 @@ def set_end(*, actor: Any, membership: Membership, ends_at: datetime | None) -> 
             )
         gate_membership(change, stored, act, chosen)
         if is_longer:
-            change.judge_atoms(atoms_of(change, stored), act)
+            lasting = atoms_of(change, stored)
+            change.judge_atoms(lasting, act)
+            change.judge_sight(stored.user, lasting, act)
             check_seats(change.account, user=stored.user)
         stored.ends_at = ends_at
         stored.save(update_fields=["ends_at"])

@@ -7,12 +7,12 @@ nobody is invited to what they could not be given.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.contrib.auth import get_user_model
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -21,6 +21,7 @@ from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, LimitReached
 from permissions.policy import Holding, PlaceId, Reach, Source
 from permissions.resources import registry
+from teams import logins
 from teams.models import Account, Invitation, ManagedSubaccount, Membership, Subaccount
 from teams.rights import custom_bundle, role_bundle
 from teams.services.base import Change
@@ -200,17 +201,22 @@ def seated(account: Account) -> set[Any]:
     return {account.owner_id, *roles.values_list("user_id", flat=True)}
 
 
-def pending_addresses(account: Account, *, but: Collection[str] = ()) -> set[str]:
-    """Return the addresses that are invited and take a seat: of nobody who has one already."""
+def pending_addresses(account: Account) -> set[str]:
+    """Return the addresses that are invited and take a seat: of nobody known to have one already.
+
+    A seated person's address counts as theirs once it is confirmed.
+    """
     waiting = Invitation.objects.filter(
         account=account, status=Invitation.Status.PENDING, expires_at__gt=timezone.now()
     )
-    waiting = waiting.exclude(address__in=but)
     asked = set(waiting.values_list("address", flat=True))
-    here = Q(memberships__account=account) | Q(owned_accounts=account)
-    users = Membership._meta.get_field("user").remote_field.model._default_manager
-    named = users.filter(here).annotate(small=Lower("email")).filter(small__in=asked)
-    return asked - set(named.values_list("small", flat=True))
+    known = logins.current()
+    users = get_user_model()._default_manager.annotate(small=Lower(logins.email_field()))
+    for user in users.filter(small__in=asked, pk__in=seated(account)):
+        address = logins.address_of(user).lower()
+        if known.owns(user, address):  # the database takes other letters for ASCII's as well
+            asked.discard(address)
+    return asked
 
 
 def check_seats(account: Account, *, user: Any = None, address: str = "") -> None:
@@ -224,8 +230,11 @@ def check_seats(account: Account, *, user: Any = None, address: str = "") -> Non
     people = seated(account)
     if user is not None and user.pk in people:
         return
-    own = {address or str(getattr(user, "email", "")).lower()}
-    if len(people) + len(pending_addresses(account, but=own)) >= limit:
+    waiting = pending_addresses(account) - {address}
+    if user is not None and len(people) + len(waiting) >= limit:
+        known = logins.current()
+        waiting = {other for other in waiting if not known.owns(user, other)}
+    if len(people) + len(waiting) >= limit:
         raise LimitReached(
             f"{account.name} has {limit} seats, pending invitations counted, and none is free. "
             "Remove somebody or withdraw an invitation first."

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection, transaction
+from django.utils import timezone
 
 from permissions import audit, grants
 from permissions.models import AuditEvent
@@ -28,6 +29,7 @@ from teams.models import (
     Account,
     Campaign,
     Contact,
+    Invitation,
     ListMembership,
     MailingList,
     ManagedSubaccount,
@@ -72,6 +74,16 @@ class Cast:
             obj=self.hq.south,
             permissions=["access_audience"],
         )
+        self.pending = self.invite(self.hq, role="full", toggles=["export_contacts"])
+        self.above = self.invite(self.hq, role="manager", subaccount=None, managed=[self.hq.north])
+        self.withdrawn = self.invite(self.hq, address="bea@new.example")
+        services.withdraw_invitation(actor=self.hq.owner, invitation=self.withdrawn)
+        self.offer = self.invite(self.sailthru, role=self.role, teams=[self.team])
+
+    @staticmethod
+    def invite(w: World, **asked: Any) -> Invitation:
+        asked = {"address": "ana@new.example", "role": "full", "subaccount": w.north} | asked
+        return services.invite_member(actor=w.owner, account=w.account, **asked)
 
 
 @pytest.fixture
@@ -181,6 +193,31 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "filled": lambda c: c.custom.user.groups.add(c.team.group),
         "renamed": lambda c: set_(c.team.group, name="friends"),
     },
+    "invited_to_what_the_edition_has": {
+        "unknown": lambda c: set_(c.pending, role="janitor", toggles=[]),
+        "level": lambda c: set_(c.pending, role="manager", toggles=[]),
+        "not admitted": lambda c: set_(c.pending, toggles=["billing_reports"]),
+        "nested": lambda c: set_(c.pending, toggles=[["export_contacts"]]),
+        "no list": lambda c: set_(c.pending, toggles="export_contacts"),
+        "custom": lambda c: set_(c.pending, role="", custom_role=c.hq.custom(), toggles=[]),
+        "toggle of a custom role": lambda c: set_(c.offer, toggles=["export_contacts"]),
+        "turned": lambda c: set_(c.pending, exclusive=False),
+        "all and some": lambda c: set_(c.above, all_subaccounts=True),
+        "inside and some": lambda c: c.pending.reach.create(
+            account=c.hq.account, subaccount=c.hq.south
+        ),
+    },
+    "invitations_are_settled_once": {
+        "pending and settled": lambda c: set_(c.pending, settled_at=timezone.now()),
+        "settled at no time": lambda c: set_(c.withdrawn, settled_at=None),
+        "withdrawn and accepted": lambda c: set_(c.withdrawn, accepted_by=UserFactory()),
+        "pending and accepted": lambda c: set_(c.pending, accepted_by=UserFactory()),
+    },
+    "invited_addresses_are_in_small_letters": {
+        "large": lambda c: set_(c.pending, address="Ana@new.example"),
+        "of another alphabet": lambda c: set_(c.pending, address="mıke@new.example"),
+        "of another host": lambda c: set_(c.pending, address="ana@münchen.example"),
+    },
     "nobody_holds_model_permissions": {
         "person": lambda c: c.full.user.user_permissions.add(
             *Permission.objects.filter(codename="access_campaigns")[:1]
@@ -211,6 +248,10 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "member": lambda c: set_(
             Membership.objects.get(pk=c.hq.member("author").pk), subaccount=elsewhere(c.hq)
         ),
+        "invitation": lambda c: set_(c.withdrawn, subaccount=elsewhere(c.hq)),
+        "invitation to a role": lambda c: set_(c.offer, custom_role=world("sailthru").custom()),
+        "invitation to places": lambda c: c.above.reach.update(subaccount=elsewhere(c.hq)),
+        "invitation to a team": lambda c: c.offer.into.update(team=world("sailthru").team()),
         "custom role": lambda c: set_(c.custom, custom_role=world("sailthru").custom()),
         "manager": lambda c: ManagedSubaccount.objects.filter(membership=c.manager).update(
             subaccount=elsewhere(c.hq)

@@ -33,6 +33,7 @@ from teams.models import (
     ContactExport,
     ContactImport,
     CustomField,
+    Invitation,
     ListMembership,
     MailingList,
     Membership,
@@ -84,6 +85,21 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "add_member": lambda s: services.add_member(
         consented=True, actor=s.actor, account=s.w.account, user=s.spare, role=s.role, **s.place
     ),
+    "invite_member": lambda s: services.invite_member(
+        actor=s.actor,
+        account=s.w.account,
+        address="ana@new.example",
+        role=s.role,
+        teams=[s.team] if s.w.edition.has_teams else (),
+        **s.place,
+    ),
+    "resend_invitation": lambda s: services.resend_invitation(
+        actor=s.actor, invitation=_invitation(s)
+    ),
+    "withdraw_invitation": lambda s: services.withdraw_invitation(
+        actor=s.actor, invitation=_invitation(s)
+    ),
+    "set_end": lambda s: services.set_end(actor=s.actor, membership=s.target, ends_at=None),
     "remove_member": lambda s: services.remove_member(actor=s.actor, membership=s.target),
     "suspend_member": lambda s: services.suspend_member(actor=s.actor, membership=s.target),
     "reactivate_member": lambda s: services.reactivate_member(actor=s.actor, membership=s.target),
@@ -267,6 +283,10 @@ def _campaign(s: Scene) -> Campaign:
     return Campaign.objects.get(subaccount=s.w.north, slug="tried")
 
 
+def _invitation(s: Scene) -> Invitation:
+    return Invitation.objects.get(account=s.w.account)
+
+
 def _contact(s: Scene) -> Contact:
     return Contact.objects.get(subaccount=s.w.north)
 
@@ -321,6 +341,19 @@ def _without_the_tab(w: World, permission: str, service: str, mailing_list: Mail
     return guest
 
 
+def _prepare(w: World, service: str, role: str, place: dict[str, Any], team: Team) -> None:
+    """Let the owner offer what is sent again or withdrawn."""
+    if service in ("resend_invitation", "withdraw_invitation"):
+        services.invite_member(
+            actor=w.owner,
+            account=w.account,
+            address="ana@new.example",
+            role=role,
+            teams=[team] if w.edition.has_teams else (),
+            **place,
+        )
+
+
 def scene(permission: str, service: str) -> Scene:
     """Return somebody who holds as much as they can without ``permission``."""
     w = world(edition_for(permission, service))
@@ -350,6 +383,11 @@ def scene(permission: str, service: str) -> Scene:
         target = w.member("editor")
     else:
         target = w.member(role)
+    team = w.team()
+    _prepare(w, service, role, place, team)
+    ends_at = timezone.now() + timedelta(days=1) if service == "set_end" else None
+    status = "suspended" if service == "reactivate_member" else "active"
+    Membership.objects.filter(pk=target.pk).update(status=status, ends_at=ends_at)
     CustomFieldFactory(subaccount=w.north)
     SegmentFactory(subaccount=w.north)
     contact = ContactFactory(subaccount=w.north)
@@ -363,15 +401,13 @@ def scene(permission: str, service: str) -> Scene:
         model.objects.create(
             account=w.account, subaccount=w.north, created_by=actor.user, status="done"
         )
-    if service == "reactivate_member":
-        Membership.objects.filter(pk=target.pk).update(status="suspended")
     return Scene(
         w=w,
         actor=actor.user,
         target=target,
         spare=UserFactory(),
         guest=w.member(role, w.south).user if "managed" not in place else UserFactory(),
-        team=w.team(),
+        team=team,
         mailing_list=mailing_list,
         place=place,
         role=role,
@@ -385,8 +421,12 @@ def scene(permission: str, service: str) -> Scene:
     )
 
 
+#: what asks for no permission: the link is the right, or the role that one gives up
+OWN_AFFAIRS = {"accept_invitation", "join", "leave", "leave_account"}
+
+
 def test_every_service_is_called_here() -> None:
-    assert set(CALLS) == set(services.__all__)
+    assert set(CALLS) == set(services.__all__) - OWN_AFFAIRS
     assert {service for _, service in LINES} == set(CALLS)
 
 
