@@ -99,6 +99,10 @@ class ConsoleLogins(Logins):
         places = {"in_console": is_tenant(request.user), "in_operator": request.user.is_staff}
         return render(request, "account/no_place.html", places, status=403)
 
+    def factor_url(self) -> str:
+        """Return the page where one sets up an authenticator app or a passkey."""
+        return reverse("mfa_index")
+
     def own_page(self) -> str:
         """Return the page of one's login."""
         return reverse("your_login")

@@ -8,7 +8,7 @@ account gives is its owner's, and it is empty. Each act stands in the tenant's o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +24,7 @@ from permissions.policy import Standing
 from permissions.profile import Profile
 from teams import logins, provider
 from teams.editions import EDITIONS
+from teams.factors import starting_classes
 from teams.models import Account, Membership, Subaccount
 from teams.services import departures
 from teams.services.base import Change, root_key
@@ -79,7 +80,6 @@ def create_account(
     edition: str,
     owner: Any,
     seat_limit: int | None = None,
-    second_factor: Iterable[str] = (),
     operator: Any = None,
 ) -> Account:
     """Open an empty account, with the edition's own workspace if it has one.
@@ -95,7 +95,7 @@ def create_account(
         raise Invalid(
             f"There is no edition {edition!r}; choose one of {known}.", code="UNKNOWN_EDITION"
         )
-    seats, asked = _clean_seats(seat_limit), _clean_names(second_factor)
+    seats = _clean_seats(seat_limit)
     taken = AlreadyUsed(f"The short name {slug} is taken. Choose another one.")
     if Account.objects.filter(slug=slug).exists():
         raise taken
@@ -110,7 +110,7 @@ def create_account(
                     edition=edition,
                     owner=person,
                     seat_limit=seats,
-                    second_factor=asked,
+                    second_factor=starting_classes(),
                 )
         except IntegrityError:
             raise taken from None
@@ -264,13 +264,6 @@ def _clean_seats(value: Any) -> int | None:
     return value
 
 
-def _clean_names(value: Any) -> list[str]:
-    found = [] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-    if (value and not found) or not all(isinstance(name, str) for name in found):
-        raise Invalid("Name whom a second factor is asked of as a list.", code="WRONG_TYPE")
-    return sorted(set(found))
-
-
 def _new_login(owner: NewOwner) -> Any:
     """Create the login: the address is the platform's word, and shown to be theirs by the mail
     without which nobody can sign in."""
@@ -283,8 +276,7 @@ def _new_login(owner: NewOwner) -> Any:
         last = clean_text(last, "The owner's last name", limit=PERSON_LIMIT)
     known = logins.current()
     # also of a login that is switched off, or whose address is not confirmed: one login each
-    users = get_user_model()._default_manager
-    if known.find(address) is not None or users.filter(email__iexact=address).exists():
+    if known.find(address) is not None or logins.having(address):
         raise Invalid(
             f"There is a login with the address {address}. Name that one as the owner.",
             code="LOGIN_EXISTS",
