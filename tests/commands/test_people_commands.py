@@ -425,6 +425,28 @@ def test_whom_the_actor_does_not_see_is_not_added(stage: Stage) -> None:
     assert everything() == before
 
 
+def test_role_the_actor_does_not_see_looks_like_missing(stage: Stage) -> None:
+    administrator = stage.w.member("administrator").user
+    stage.w.member("author", stage.w.south, user=UserFactory(username="sue"))
+    before = everything()
+    for command, more in (
+        ("suspend_member", ("--account-level",)),
+        ("suspend_member", ("--whole-account",)),
+        ("remove_member", ("--account-level",)),
+        ("remove_member", ("--whole-account",)),
+        ("change_role", ("manager",)),
+        ("toggle_permission", ("subaccounts", "on")),
+        ("set_manager_reach", ("--none",)),
+    ):
+        for name in ("tom", "sue", "stranger", "no-one"):
+            done = stage.call(command, name, *more, actor=administrator)
+            assert (done.code in (1, 2), done.out) == (True, "")
+            assert done.error == (
+                f"NOT_FOUND: Nobody called '{name}' has a place in Harbor, or not any more."
+            )
+    assert everything() == before
+
+
 def test_what_fails_half_way_leaves_nothing(stage: Stage, settings: Any) -> None:
     settings.CONSOLE_ORIGIN = ""
     before = everything()
