@@ -404,6 +404,60 @@ def test_nobody_is_added_who_has_not_come_by_themselves(stage: Stage) -> None:
     assert done.error == "NOT_A_MEMBER: Ana Ruiz has no place in Harbor yet. Invite them."
 
 
+def test_whom_the_actor_does_not_see_is_not_added(stage: Stage) -> None:
+    stage.w.member("author", stage.w.south, user=UserFactory(username="sue", first_name="Sue"))
+    administrator = stage.w.member("administrator").user
+    before = everything()
+
+    answers = [
+        stage.call(
+            "add_member", name, "--role", "author", "--subaccount", "north", actor=administrator
+        )
+        for name in ("sue", "stranger", "no-one")
+    ]
+
+    assert {done.code for done in answers} == {2}
+    assert [done.error for done in answers] == [
+        f"NOT_FOUND: You see nobody called '{name}'. Whoever has no place yet is invited: see "
+        "invite_member."
+        for name in ("sue", "stranger", "no-one")
+    ]
+    assert everything() == before
+
+
+def test_role_the_actor_does_not_see_looks_like_missing(stage: Stage) -> None:
+    administrator = stage.w.member("administrator").user
+    stage.w.member("author", stage.w.south, user=UserFactory(username="sue"))
+    before = everything()
+    for command, more in (
+        ("suspend_member", ("--account-level",)),
+        ("suspend_member", ("--whole-account",)),
+        ("remove_member", ("--account-level",)),
+        ("remove_member", ("--whole-account",)),
+        ("change_role", ("manager",)),
+        ("toggle_permission", ("subaccounts", "on")),
+        ("set_manager_reach", ("--none",)),
+    ):
+        for name in ("tom", "sue", "stranger", "no-one"):
+            done = stage.call(command, name, *more, actor=administrator)
+            assert (done.code in (1, 2), done.out) == (True, "")
+            assert done.error == (
+                f"NOT_FOUND: Nobody called '{name}' has a place in Harbor, or not any more."
+            )
+    assert everything() == before
+
+
+def test_what_fails_half_way_leaves_nothing(stage: Stage, settings: Any) -> None:
+    settings.CONSOLE_ORIGIN = ""
+    before = everything()
+
+    done = stage.call("invite_member", *CALLS["invite_member"][0], "--print-link")
+
+    assert (done.code, done.out) == (2, "")
+    assert "CONSOLE_ORIGIN must say where people reach the console" in done.error
+    assert everything() == before
+
+
 def test_person_is_named_by_user_name_or_confirmed_address(stage: Stage) -> None:
     ana, place = stage.people["ana"], ("--subaccount", "north")
     stage.w.member("author", user=UserFactory(username="ana@people.example", email="mal@x.example"))
