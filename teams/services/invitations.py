@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from permissions.audit import label_of
@@ -70,48 +71,73 @@ def invite_member(
     The mail goes out by itself. As ``add_member``, ``toggle_permission`` and ``add_to_team``, it
     raises Refused, or Invalid (NOT_AN_ADDRESS, ALREADY_USED, LIMIT_REACHED, TOO_MANY, …).
     """
-    act = "invite this person"
-    with changing(actor, account, act=act) as change:
-        address = clean_address(address, "The address").lower()
-        if not address:
-            raise Invalid("Say whom you invite: the address is empty.", code="EMPTY")
-        act = f"invite {address}"
-        seat = find_seat(
+    with changing(actor, account, act="invite this person") as change:
+        return offer(
             change,
+            address=address,
             role=role,
             subaccount=subaccount,
             managed=managed,
             all_subaccounts=all_subaccounts,
-        )
-        switched, into = _clean_toggles(toggles), _own_teams(change, teams)
-        ends_at = clean_end(ends_at)
-        _gate_seat(change, seat, act)
-        _refuse_known(change, address, seat)
-        _judge_offer(change, seat, switched, into, act)
-        _make_room(change, address, seat)
-        check_seats(change.account, address=address)
-        _throttle(change, address)
-        invitation = Invitation.objects.create(
-            account=change.account,
-            address=address,
-            subaccount=seat.subaccount,
-            role=seat.chosen.codename,
-            custom_role=seat.chosen.custom,
-            all_subaccounts=seat.all_subaccounts,
-            toggles=switched,
+            toggles=toggles,
+            teams=teams,
             ends_at=ends_at,
-            exclusive=not change.edition.roles_add_up,
-            invited_by=change.actor,
-            expires_at=timezone.now() + valid_for(),
-            sent_at=timezone.now(),
         )
-        own = {"invitation": invitation, "account": change.account}
-        InvitedSubaccount.objects.bulk_create(
-            InvitedSubaccount(subaccount=place, **own) for place in seat.reach
-        )
-        InvitedTeam.objects.bulk_create(InvitedTeam(team=team, **own) for team in into)
-        change.record("invitation.sent", invitation, **described(invitation))
-        invitation_mail.enqueue(invitation)
+
+
+def offer(
+    change: Change,
+    *,
+    address: str,
+    role: RoleLike,
+    subaccount: Subaccount | None,
+    managed: Iterable[Subaccount],
+    all_subaccounts: bool,
+    toggles: Iterable[str],
+    teams: Iterable[Team],
+    ends_at: datetime | None,
+) -> Invitation:
+    """Do what ``invite_member`` does, as a part of ``change``."""
+    address = clean_address(address, "The address").lower()
+    if not address:
+        raise Invalid("Say whom you invite: the address is empty.", code="EMPTY")
+    act = f"invite {address}"
+    seat = find_seat(
+        change,
+        role=role,
+        subaccount=subaccount,
+        managed=managed,
+        all_subaccounts=all_subaccounts,
+    )
+    switched, into = _clean_toggles(toggles), _own_teams(change, teams)
+    ends_at = clean_end(ends_at)
+    _gate_seat(change, seat, act)
+    _refuse_known(change, address, seat)
+    _judge_offer(change, seat, switched, into, act)
+    _make_room(change, address, seat)
+    check_seats(change.account, address=address)
+    _throttle(change, address)
+    invitation = Invitation.objects.create(
+        account=change.account,
+        address=address,
+        subaccount=seat.subaccount,
+        role=seat.chosen.codename,
+        custom_role=seat.chosen.custom,
+        all_subaccounts=seat.all_subaccounts,
+        toggles=switched,
+        ends_at=ends_at,
+        exclusive=not change.edition.roles_add_up,
+        invited_by=change.actor,
+        expires_at=timezone.now() + valid_for(),
+        sent_at=timezone.now(),
+    )
+    own = {"invitation": invitation, "account": change.account}
+    InvitedSubaccount.objects.bulk_create(
+        InvitedSubaccount(subaccount=place, **own) for place in seat.reach
+    )
+    InvitedTeam.objects.bulk_create(InvitedTeam(team=team, **own) for team in into)
+    change.record("invitation.sent", invitation, **described(invitation))
+    invitation_mail.enqueue(invitation)
     return invitation
 
 
@@ -298,18 +324,29 @@ def _make_room(change: Change, address: str, seat: Seat) -> None:
         change.record("invitation.withdrawn", row, **described(row), because="it had expired")
 
 
+def left_this_hour(account: Account) -> int:
+    """Return how many invitations ``account`` may still send within this hour."""
+    return max(0, _per_hour() - _sent(account).count())
+
+
+def _per_hour() -> int:
+    return int(getattr(settings, "INVITATIONS_PER_HOUR", PER_HOUR))
+
+
+def _sent(account: Account) -> QuerySet[Invitation]:
+    since = timezone.now() - timedelta(hours=1)
+    return Invitation.objects.filter(account=account, sent_at__gt=since)
+
+
 def _throttle(change: Change, address: str) -> None:
     """Refuse more mail than people send by hand, from an account or to one address."""
-    limit = getattr(settings, "INVITATIONS_PER_HOUR", PER_HOUR)
-    rows = Invitation.objects.filter(
-        account=change.account, sent_at__gt=timezone.now() - timedelta(hours=1)
-    )
-    if rows.count() >= limit:
+    if not left_this_hour(change.account):
         raise Invalid(
-            f"{change.account.name} has sent {limit} invitations within an hour. Go on in an hour.",
+            f"{change.account.name} has sent {_per_hour()} invitations within an hour. Go on in an "
+            "hour.",
             code="TOO_MANY",
         )
-    if rows.filter(address=address).count() >= PER_ADDRESS:
+    if _sent(change.account).filter(address=address).count() >= PER_ADDRESS:
         raise Invalid(
             f"{address} has had {PER_ADDRESS} invitations within an hour. Go on in an hour.",
             code="TOO_MANY",
