@@ -118,10 +118,10 @@ def listed(names: Iterable[object]) -> str:
     return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
 
 
-def shown(text: str) -> str:
+def shown(text: str, limit: int = SHOWN) -> str:
     """Return what a file says in a form that may stand in a sentence: printable, and short."""
     plain = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}…"
+    return plain if len(plain) <= limit else f"{plain[:limit]}…"
 
 
 def parts(text: str) -> list[str]:
@@ -273,9 +273,9 @@ class Intake:
                 code="AMBIGUOUS",
             )
         known = ", ".join(spec.codename for spec in self.edition.roles)
+        own = ", or a role of your own by its name" if self.edition.custom_roles else ""
         raise Invalid(
-            f"There is no role “{shown(name)}” in {self.account.name}. Choose one of {known}, or "
-            "a role of your own by its name.",
+            f"There is no role “{shown(name)}” in {self.account.name}. Choose one of {known}{own}.",
             code="UNKNOWN_ROLE",
         )
 

@@ -22,6 +22,7 @@ from permissions import access
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, Missing, Refused, ServiceError
 from teams.models import Invitation, Membership, Team, TeamMembership
+from teams.models.invitation import ADDRESS_LIMIT
 from teams.services import invitation_mail
 from teams.services.base import record_refused
 from teams.services.invitations import left_this_hour, offer
@@ -191,7 +192,7 @@ def _go_through(
 
 def _carry_out(intake: Intake, row: Row) -> tuple[Result, ServiceError | None]:
     """Carry out one row, or none of it."""
-    address = shown(row.address)
+    address = shown(row.address, ADDRESS_LIMIT)
     try:
         with transaction.atomic():
             intake.change.asked = frozenset()  # a row speaks of the places it names itself
