@@ -280,10 +280,11 @@ class InviteFile(ConsoleVerb):
 def _done(results: Sequence[Result]) -> str:
     """Say what was done, in figures."""
     counts = Counter(result.kind for result in results)
-    said = [
-        f"{_people(counts[Kind.INVITED])} invited",
-        f"{_people(counts[Kind.ADDED])} given what they lacked",
-    ]
+    said = []
+    if invited := counts[Kind.INVITED]:
+        said.append(f"{_people(invited)} invited")
+    if added := counts[Kind.ADDED]:
+        said.append(f"{_people(added)} given what they lacked")
     if same := counts[Kind.UNCHANGED]:
         said.append(f"{same:,} {'row was' if same == 1 else 'rows were'} done already")
     if left := counts[Kind.REFUSED]:
