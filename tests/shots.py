@@ -97,6 +97,8 @@ SHOTS = (
     Shot("02-remove-blocked", ADMINISTRATOR, PEOPLE, chosen=MIXED, action="remove"),
     Shot("02-add-person", OWNER, f"{PEOPLE}act/add-person/"),
     Shot("02-add-person-form", OWNER, f"{PEOPLE}act/add-person/", ("Southbank Theatre",)),
+    Shot("02-invite-file", OWNER, f"{PEOPLE}act/invite-file/"),
+    Shot("02-invite-file-390", OWNER, f"{PEOPLE}act/invite-file/", width=NARROW),
     Shot("03-person-locked", "emma_corporate.manager", PEOPLE, ("Ana Ruiz",)),
     Shot("03-person", MANAGER, PEOPLE, ("Ana Ruiz",)),
     Shot("03-person-dark", MANAGER, PEOPLE, ("Ana Ruiz",), dark=True),

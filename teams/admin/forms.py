@@ -12,10 +12,17 @@ from django.utils import timezone
 from permissions.admin import VerbForm, row_of, rows_of
 from permissions.catalogue import Label
 from permissions.errors import NotFound
+from teams.csv_files import WESTERN
 from teams.models import Account, Role
 from teams.services.gates import LAST_YEAR
 
 Choices = Iterable[tuple[str, Any]]
+
+#: how a file may be written
+ENCODINGS: list[tuple[str, str]] = [
+    ("", "UTF-8, or what the file says itself"),
+    (WESTERN, "Western European (Windows-1252), from older spreadsheets"),
+]
 
 
 class OfferedField(forms.ChoiceField):

@@ -18,11 +18,11 @@ from teams import services
 from teams.admin import words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Place
-from teams.admin.forms import OfferedField, chosen_from, offer
+from teams.admin.forms import ENCODINGS, OfferedField, chosen_from, offer
 from teams.admin.transfer_verbs import Continue, lists_for
 from teams.admin.work import CreateWork, WorkVerb
 from teams.catalogue import ADD_CONTACTS
-from teams.csv_files import BYTES_LIMIT, MEGABYTE, WESTERN, unguarded
+from teams.csv_files import BYTES_LIMIT, MEGABYTE, unguarded
 from teams.models import ContactImport, MailingList
 from teams.services import imports
 from teams.services.import_rows import guess, targets
@@ -30,10 +30,6 @@ from teams.services.imports import Preview, preview, undoable_until
 from teams.services.masking import masks
 from teams.services.transfers import KEPT
 
-_ENCODINGS = [
-    ("", "UTF-8, or what the file says itself"),
-    (WESTERN, "Western European (Windows-1252), from older spreadsheets"),
-]
 _TOO_LARGE = f"Choose a CSV file of at most {BYTES_LIMIT // MEGABYTE} MB."
 
 
@@ -51,7 +47,7 @@ class UploadForm(VerbForm):
     def prepare(self, verb: Any) -> None:
         """Offer encodings."""
         self.fields["file"].widget.attrs["accept"] = ".csv,text/csv"
-        offer(self, "encoding", _ENCODINGS)
+        offer(self, "encoding", ENCODINGS)
 
 
 class UploadSomewhereForm(UploadForm):

@@ -21,6 +21,7 @@ from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
 from teams.admin.member_verbs import MEMBER_VERBS
+from teams.admin.newcomer_verbs import NEWCOMER_VERBS
 from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
@@ -56,7 +57,7 @@ class PersonAdmin(ConsoleAdmin):
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"
     ordering = words.by_name()
-    verbs = (*PLACE_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
+    verbs = (*PLACE_VERBS, *NEWCOMER_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
     bulk_verbs = PEOPLE_VERBS
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:

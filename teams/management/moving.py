@@ -1,14 +1,17 @@
-"""What the commands that carry contacts in and out share."""
+"""What the commands that carry contacts and people in and out share."""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO
 
 from django.core.management.base import CommandParser
 
-from permissions.management.base import OurCommand
+from permissions.management.base import OurCommand, UsageError
+from teams.csv_files import BYTES_LIMIT, MEGABYTE
 from teams.explain import find_object
 
 
@@ -37,3 +40,24 @@ def bar(command: OurCommand, name: str) -> Iterator[Callable[[Any], None]]:
     """Show how far a job is; yields what is told the job after each batch."""
     with command.progress(name) as tell:
         yield lambda job: tell(job.rows_done, total=job.rows_total)
+
+
+@contextmanager
+def opened_file(path: str) -> Iterator[Any]:
+    """Open the file; what cannot seek, such as a pipe, is copied as far as the limit."""
+    try:
+        with ExitStack() as stack:
+            raw: BinaryIO = (
+                sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
+            )
+            yield raw if raw.seekable() else stack.enter_context(_copied(raw))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _copied(raw: BinaryIO) -> Iterator[Any]:
+    with tempfile.TemporaryFile() as copy:
+        while copy.tell() <= BYTES_LIMIT and (chunk := raw.read(MEGABYTE)):
+            copy.write(chunk)
+        yield copy

@@ -8,6 +8,9 @@ a *mailed* link has gone to the address and nowhere else, so whoever has it read
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +35,7 @@ TOKEN_LIMIT = 400
 NAME_LIMIT = 80
 #: what mail programs make a link of: an address of a page, or anything with a dot inside
 _LINKED = re.compile(r"[:/\\@<>\[\]]+|(?<=\S)\.(?=\S)")
+_held: ContextVar[list[Invitation] | None] = ContextVar("teams_held_mails", default=None)
 
 
 def token_of(invitation: Invitation, *, mailed: bool) -> str:
@@ -116,9 +120,27 @@ def message_of(invitation: Invitation) -> EmailMultiAlternatives:
     return message
 
 
+@contextmanager
+def held_back() -> Iterator[list[Invitation]]:
+    """Keep back the mails of the block, which may yet be taken back; yields whose they are.
+
+    No task is left behind, whatever the project's task backend does with one.
+    """
+    waiting: list[Invitation] = []
+    token = _held.set(waiting)
+    try:
+        yield waiting
+    finally:
+        _held.reset(token)
+
+
 def enqueue(invitation: Invitation) -> None:
     """Have the mail sent by a worker, once the transaction is over: within it, so neither is
     without the other."""
+    waiting = _held.get()
+    if waiting is not None:
+        waiting.append(invitation)
+        return
     post_invitation.enqueue(invitation.pk, invitation.nonce)
 
 

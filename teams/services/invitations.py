@@ -79,48 +79,73 @@ def invite_member(
     The mail goes out by itself. As ``add_member``, ``toggle_permission`` and ``add_to_team``, it
     raises Refused, or Invalid (NOT_AN_ADDRESS, ALREADY_USED, LIMIT_REACHED, TOO_MANY, …).
     """
-    act = "invite this person"
-    with changing(actor, account, act=act) as change:
-        address = clean_address(address, "The address").lower()
-        if not address:
-            raise Invalid("Say whom you invite: the address is empty.", code="EMPTY")
-        act = f"invite {address}"
-        seat = find_seat(
+    with changing(actor, account, act="invite this person") as change:
+        return offer(
             change,
+            address=address,
             role=role,
             subaccount=subaccount,
             managed=managed,
             all_subaccounts=all_subaccounts,
-        )
-        switched, into = _clean_toggles(toggles), _own_teams(change, teams)
-        ends_at = clean_end(ends_at)
-        _gate_seat(change, seat, act)
-        _refuse_known(change, address, seat)
-        _judge_offer(change, seat, switched, into, act)
-        _make_room(change, address, seat)
-        check_seats(change.account, address=address)
-        throttle(change.account, address)
-        invitation = Invitation.objects.create(
-            account=change.account,
-            address=address,
-            subaccount=seat.subaccount,
-            role=seat.chosen.codename,
-            custom_role=seat.chosen.custom,
-            all_subaccounts=seat.all_subaccounts,
-            toggles=switched,
+            toggles=toggles,
+            teams=teams,
             ends_at=ends_at,
-            exclusive=not change.edition.roles_add_up,
-            invited_by=change.actor,
-            expires_at=_expiry(ends_at),
-            sent_at=timezone.now(),
         )
-        own = {"invitation": invitation, "account": change.account}
-        InvitedSubaccount.objects.bulk_create(
-            InvitedSubaccount(subaccount=place, **own) for place in seat.reach
-        )
-        InvitedTeam.objects.bulk_create(InvitedTeam(team=team, **own) for team in into)
-        change.record("invitation.sent", invitation, **described(invitation))
-        invitation_mail.enqueue(invitation)
+
+
+def offer(
+    change: Change,
+    *,
+    address: str,
+    role: RoleLike,
+    subaccount: Subaccount | None,
+    managed: Iterable[Subaccount],
+    all_subaccounts: bool,
+    toggles: Iterable[str],
+    teams: Iterable[Team],
+    ends_at: datetime | None,
+) -> Invitation:
+    """Do what ``invite_member`` does, as a part of ``change``."""
+    address = clean_address(address, "The address").lower()
+    if not address:
+        raise Invalid("Say whom you invite: the address is empty.", code="EMPTY")
+    act = f"invite {address}"
+    seat = find_seat(
+        change,
+        role=role,
+        subaccount=subaccount,
+        managed=managed,
+        all_subaccounts=all_subaccounts,
+    )
+    switched, into = _clean_toggles(toggles), _own_teams(change, teams)
+    ends_at = clean_end(ends_at)
+    _gate_seat(change, seat, act)
+    _refuse_known(change, address, seat)
+    _judge_offer(change, seat, switched, into, act)
+    _make_room(change, address, seat)
+    check_seats(change.account, address=address)
+    throttle(change.account, address)
+    invitation = Invitation.objects.create(
+        account=change.account,
+        address=address,
+        subaccount=seat.subaccount,
+        role=seat.chosen.codename,
+        custom_role=seat.chosen.custom,
+        all_subaccounts=seat.all_subaccounts,
+        toggles=switched,
+        ends_at=ends_at,
+        exclusive=not change.edition.roles_add_up,
+        invited_by=change.actor,
+        expires_at=_expiry(ends_at),
+        sent_at=timezone.now(),
+    )
+    own = {"invitation": invitation, "account": change.account}
+    InvitedSubaccount.objects.bulk_create(
+        InvitedSubaccount(subaccount=place, **own) for place in seat.reach
+    )
+    InvitedTeam.objects.bulk_create(InvitedTeam(team=team, **own) for team in into)
+    change.record("invitation.sent", invitation, **described(invitation))
+    invitation_mail.enqueue(invitation)
     return invitation
 
 
@@ -307,17 +332,25 @@ def _make_room(change: Change, address: str, seat: Seat) -> None:
         change.record("invitation.withdrawn", row, **described(row), because="it had expired")
 
 
+def left_this_hour(account: Account) -> int:
+    """Return how many invitations ``account`` may still send within this hour."""
+    return max(0, _per_hour() - len(_mailed_this_hour(account)))
+
+
+def _per_hour() -> int:
+    return int(getattr(settings, "INVITATIONS_PER_HOUR", PER_HOUR))
+
+
 def throttle(account: Account, address: str) -> None:
     """Refuse more mail than people send by hand, from an account or to one address.
 
     Mails are counted in the audit, which nobody empties: an invitation says only when it was sent
     last. Raises Invalid (TOO_MANY).
     """
-    limit = getattr(settings, "INVITATIONS_PER_HOUR", PER_HOUR)
-    sent = _mailed_since(account, timezone.now() - timedelta(hours=1))
-    if len(sent) >= limit:
+    sent = _mailed_this_hour(account)
+    if len(sent) >= _per_hour():
         raise Invalid(
-            f"{account.name} has sent {limit} invitations within an hour. Go on in an hour.",
+            f"{account.name} has sent {_per_hour()} invitations within an hour. Go on in an hour.",
             code="TOO_MANY",
         )
     if sent.count(address) >= PER_ADDRESS:
@@ -327,16 +360,11 @@ def throttle(account: Account, address: str) -> None:
         )
 
 
-def _mailed_since(account: Account, since: datetime) -> list[str]:
-    """Return the addresses that got invitations of ``account``, one for each mail."""
-    found = []
-    events = audit.timeline(root_key(account)).values_list("action", "at", "data")
-    for action, at, data in events.iterator(chunk_size=500):
-        if at <= since:  # events are in order: all others are older
-            break
-        if action in MAILED:
-            found.append(data["address"])
-    return found
+def _mailed_this_hour(account: Account) -> list[str]:
+    """Return the addresses that got invitations of ``account`` within an hour, one for each mail."""
+    since = timezone.now() - timedelta(hours=1)
+    events = audit.timeline(root_key(account)).filter(at__gt=since, action__in=MAILED)
+    return list(events.values_list("data__address", flat=True))
 
 
 def space_out(invitation: Invitation) -> None:

@@ -32,6 +32,7 @@ PAGES = {
         "/auth/user/?ends=7&signed_in=never",
         "/auth/user/act/add-person/",
         "/auth/user/act/add-person/{south}/",
+        "/auth/user/act/invite-file/",
         "/auth/user/{full}/change/",
         "/auth/user/{full}/change/?why=export_contacts#why",
         "/auth/user/{manager}/change/",

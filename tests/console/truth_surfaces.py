@@ -625,6 +625,7 @@ SURFACES = (*PAGES, *CONTENT_PAGES, *CONTACT_PAGES, *truth_transfers.PAGES, *ACT
 #: verbs of the console that no record tries, and why
 UNTRIED: Mapping[tuple[str, str], str] = {
     ("user", "add-person"): "adds as the verb of the subaccount does, see test_people.py",
+    ("user", "invite-file"): "does what each row may, see test_newcomers.py",
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.core.management.base import CommandParser
 
 from permissions.management.base import PROBLEM, OurCommand, UsageError
 from teams import services
-from teams.csv_files import BYTES_LIMIT, ENCODINGS, MEGABYTE
+from teams.csv_files import ENCODINGS
 from teams.explain import find_user
-from teams.management.moving import add_where, bar, find_where
+from teams.management.moving import add_where, bar, find_where, opened_file
 from teams.models import ContactImport
 from teams.services import transfers
 from teams.services.import_rows import guess, targets
@@ -55,7 +53,7 @@ class Command(OurCommand):
         actor = find_user(options["actor"])
         where = find_where(options, mailing_list="list")
         with ExitStack() as stack:
-            file = stack.enter_context(_opened(options["file"]))
+            file = stack.enter_context(opened_file(options["file"]))
             name = "standard input" if options["file"] == "-" else Path(options["file"]).name
             job = services.upload_import(
                 actor=actor, file=file, name=name, encoding=options["encoding"], **where
@@ -140,24 +138,3 @@ def _forget(key: int, name: str) -> None:
         rows.filter(status=ContactImport.Status.PREVIEW).delete()
         rows.update(file="")
         transfers.drop(name)
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    """Open the file; what cannot seek, such as a pipe, is copied as far as the limit."""
-    try:
-        with ExitStack() as stack:
-            raw: BinaryIO = (
-                sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
-            )
-            yield raw if raw.seekable() else stack.enter_context(_copied(raw))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-@contextmanager
-def _copied(raw: BinaryIO) -> Iterator[Any]:
-    with tempfile.TemporaryFile() as copy:
-        while copy.tell() <= BYTES_LIMIT and (chunk := raw.read(MEGABYTE)):
-            copy.write(chunk)
-        yield copy
