@@ -20,6 +20,7 @@ from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
+from teams.admin.inviting import Invite
 from teams.admin.member_verbs import MEMBER_VERBS
 from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
@@ -55,7 +56,7 @@ class PersonAdmin(ConsoleAdmin):
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"
     ordering = words.by_name()
-    verbs = (*PLACE_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
+    verbs = (*PLACE_VERBS, Invite, *MEMBER_VERBS, *ACCESS_VERBS)
     bulk_verbs = PEOPLE_VERBS
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:

@@ -75,7 +75,8 @@ class Seat:
             if custom is None
             else custom_bundle(edition, json.dumps(custom.permissions))
         )
-        return Holding(Source("role"), rights, self.extent())
+        source = Source("role", self.chosen.codename, self.chosen.label)
+        return Holding(source, rights, self.extent())
 
 
 def find_seat(
@@ -211,6 +212,11 @@ def pending_addresses(account: Account, *, but: Collection[str] = ()) -> set[str
     users = Membership._meta.get_field("user").remote_field.model._default_manager
     named = users.filter(here).annotate(small=Lower("email")).filter(small__in=asked)
     return asked - set(named.values_list("small", flat=True))
+
+
+def seats_taken(account: Account) -> tuple[int, int]:
+    """Return how many seats people take, and how many pending invitations."""
+    return len(seated(account)), len(pending_addresses(account))
 
 
 def check_seats(account: Account, *, user: Any = None, address: str = "") -> None:
