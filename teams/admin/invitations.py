@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from permissions.admin import ScopedFilter, site_page
 from permissions.audit import label_of
@@ -63,6 +63,30 @@ def pending_in(desk: Desk) -> QuerySet[Invitation]:
     model_admin: Any = console._registry[Invitation]
     found: QuerySet[Invitation] = model_admin.shown(desk.request)
     return found.filter(in_state(PENDING))
+
+
+def pending_counts(desk: Desk) -> tuple[int, int]:
+    """Return how many invitations are pending, and how many mails of those could not be sent."""
+    if not changes_people(desk):
+        return 0, 0
+    unsent = Count("pk", filter=Q(sent_at=None))
+    counts = pending_in(desk).order_by().aggregate(n=Count("pk"), unsent=unsent)
+    return counts["n"], counts["unsent"]
+
+
+def pending_url() -> str:
+    """Return the address of the list of those that are pending."""
+    return reverse(f"{console.name}:teams_invitation_changelist") + f"?state={PENDING}"
+
+
+def pending_note(desk: Desk) -> SafeString:
+    """Return how many invitations are pending as a sentence with a link; nothing for none."""
+    count, unsent = desk.once(pending_counts)
+    if not count:
+        return mark_safe("")
+    said = "1 invitation is pending" if count == 1 else f"{count} invitations are pending"
+    more = f"; {unsent} could not be sent" if unsent else ""
+    return format_html(' <a href="{}">{}</a>{}.', pending_url(), said, more)
 
 
 class StateFilter(ScopedFilter):
