@@ -21,6 +21,7 @@ ELSEWHERE = {
     "operator:": "the operators' site, see tests/console/test_entry.py",
     "healthz": "says only that the server runs",
     "theme": "a style sheet made of its own address, see tests/console/test_account.py",
+    "teams:invitation": "for newcomers, by a signed link, see tests/hostile/test_links.py",
     "teams:unsubscribe": "for contacts, by a signed link, see tests/services/test_sending.py",
 }
 
@@ -76,10 +77,12 @@ def test_every_model_with_a_tenant_is_attacked_or_has_no_page(arena: Arena) -> N
     }
     without_page: set[Any] = tenants - attacked
     assert {m._meta.model_name for m in without_page} == {
-        "invitation",
+        "invitedsubaccount",
+        "invitedteam",
         "listmembership",
         "managedsubaccount",
         "membership",
+        "reminder",
         "role",
         "suppression",
         "team",
