@@ -22,16 +22,17 @@ ACCOUNT = "account"
 
 
 def leave(request: HttpRequest) -> HttpResponse:
-    """Ask whether the person leaves ``what``; on POST they do."""
+    """Ask whether the person leaves ``what``, the account unless it is named; on POST, which has to
+    name it, they do."""
     desk = desk_of(request)
-    sent = request.POST if request.method == "POST" else request.GET
-    what = sent.get("what", "")
+    posted = request.method == "POST"
+    what = request.POST.get("what", "") if posted else request.GET.get("what", ACCOUNT)
     mine = list(with_toggles(seen_memberships(desk).filter(user=desk.user)))
     seats = mine if what == ACCOUNT else [seat for seat in mine if seat == _own(desk, what)]
     if not seats and not (what == ACCOUNT and desk.is_owner):
         raise Http404
     name = desk.account.name if what == ACCOUNT else words.place_label(desk, seats[0])
-    if request.method == "POST":
+    if posted:
         _leave(desk, what, seats)
         if not is_tenant(request.user):
             logout(request)  # nothing is left to come back to

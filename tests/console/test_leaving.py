@@ -94,7 +94,14 @@ def test_the_owner_is_told_to_hand_over_first(world: World) -> None:
         assert "Hand it over to somebody else" in answer.content.decode()
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", "0", "987654321", "foreign", "others"])
+def test_without_a_name_the_account_is_asked_about_and_nothing_is_left(world: World) -> None:
+    client = world.client("editor")
+    assert client.get(LEAVE).context["title"] == "Leave Harbor"
+    assert client.post(LEAVE).status_code == 404
+    assert seats(world, "editor") == {"north"}
+
+
+@pytest.mark.parametrize("key", ["nonsense", "0", "987654321", "foreign", "others"])
 def test_only_ones_own_roles_are_left(world: World, key: str) -> None:
     keys = {"foreign": world.rival["membership"].pk, "others": world.seats["author"].pk}
     before = Membership.objects.count()
