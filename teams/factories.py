@@ -7,6 +7,7 @@ unique is numbered.
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from teams.models import (
     Campaign,
     Contact,
     CustomField,
+    Invitation,
     MailingList,
     Membership,
     MessageTemplate,
@@ -231,3 +233,24 @@ class ContactFactory(InSubaccountFactory):
     email = factory.Sequence(lambda n: f"contact{n}@readers.example")
     first_name = "Robin"
     last_name = factory.Sequence(lambda n: f"Reader {n}")
+
+
+class InvitationFactory(DjangoModelFactory[Invitation]):
+    """A pending invitation as it is stored; places as for a membership, no mail."""
+
+    class Meta:
+        model = Invitation
+        skip_postgeneration_save = True
+
+    account = factory.SubFactory(AccountFactory)
+    address = factory.Sequence(lambda n: f"invited{n}@people.example")
+    role = "editor"
+    exclusive = factory.LazyAttribute(lambda o: not get(o.account.edition).roles_add_up)
+    sent_at = factory.LazyFunction(timezone.now)
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=15))
+
+    @factory.post_generation
+    def reaching(self: Any, create: bool, extracted: Any, **_: Any) -> None:
+        """Add the subaccounts it reaches."""
+        for subaccount in extracted or ():
+            self.reach.create(subaccount=subaccount, account=self.account)

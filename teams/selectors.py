@@ -26,7 +26,8 @@ from teams.catalogue import (
 )
 from teams.editions import get
 from teams.editions.spec import Edition
-from teams.models import Account, ManagedSubaccount, Membership, Role, Subaccount
+from teams.invited import invitation_condition
+from teams.models import Account, Invitation, ManagedSubaccount, Membership, Role, Subaccount
 
 #: whoever holds one of these in a subaccount sees the people in it
 SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
@@ -121,6 +122,11 @@ def membership_condition(profile: Profile, user: Any) -> Q:
         if sees_account_people(profile, key):
             condition |= Q(account=key, subaccount__isnull=True) & _managers_seen(profile, key)
     return condition
+
+
+def invitations_of(user: Any) -> QuerySet[Invitation]:
+    """Return the invitations ``user`` may see: to roles whose holders they may change."""
+    return Invitation.objects.filter(invitation_condition(access.profile_of(user)))
 
 
 def _managers_seen(profile: Profile, key: Any) -> Any:
@@ -221,7 +227,17 @@ def effective(
     """Return what ``person`` holds at ``place`` of ``account``, by area, leaving out what the
     edition does not have or asks elsewhere. Only sources that ``knows`` lets through are named."""
     tenant = access.profile_of(person).tenants.get(account.pk)
-    edition = get(account.edition)
+    return held_by(tenant, get(account.edition), place, knows=knows)
+
+
+def held_by(
+    tenant: Tenant | None,
+    edition: Edition,
+    place: PlaceId,
+    *,
+    knows: Callable[[Source], bool] = lambda _source: True,
+) -> list[Group]:
+    """Return what ``tenant`` amounts to at ``place``, by area; None for somebody without any."""
     groups = []
     for area in CATALOGUE.areas:
         lines = [
@@ -319,6 +335,7 @@ __all__ = [
     "custom_roles_of",
     "denial_text",
     "effective",
+    "invitations_of",
     "memberships_of",
     "people_of",
     "sees_people",

@@ -76,11 +76,14 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     try:
         found = joining.open_invitation(token)
     except Invalid as error:
-        return _shown(request, {"problem": error.message}, status=404)
+        words = {"problem": error.message, "sign_in": resolve_url(settings.LOGIN_URL)}
+        return _shown(request, words, status=404)
     step = _step(request, found, token)
     form = JoinForm(request.POST or None, label_suffix="") if step == "join" else None
     words = {
         "invitation": found,
+        "role": invitation_mail.role_of(found),
+        "work": invitation_mail.work_of(found),
         "step": step,
         "form": form,
         "address": found.address if invitation_mail.is_mailed(token) else masked(found.address),
@@ -130,6 +133,7 @@ def _welcome(membership: Membership) -> str:
 
 def _shown(request: HttpRequest, words: dict[str, Any], *, status: int = 200) -> HttpResponse:
     response = render(request, "teams/invitation.html", words, status=status)
-    # the address of this page is a key: it is told to no other
-    response["Referrer-Policy"] = "no-referrer"
+    # the address of this page is a key: it is told to no other. "no-referrer" would tell no less,
+    # but browsers then send forms with "Origin: null", which the check of forms refuses
+    response["Referrer-Policy"] = "strict-origin"
     return response

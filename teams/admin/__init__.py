@@ -6,6 +6,8 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     campaigns,
     contact_fields,
     contacts,
+    invitations,
+    leaving,
     lists,
     pages,
     people,

@@ -16,7 +16,8 @@ from permissions.catalogue import Permission
 from teams import selectors
 from teams.admin import activity, lacks, words
 from teams.admin.desk import Desk
-from teams.admin.persons import seen_memberships, sees_people
+from teams.admin.invitations import pending_counts, pending_in, pending_url
+from teams.admin.persons import changes_people, seen_memberships, sees_people
 from teams.admin.site import console
 from teams.admin.soon import SOON, Row, ending_rows
 from teams.admin.subaccounts import counted, is_entered
@@ -32,7 +33,7 @@ from teams.catalogue import (
     SEND_CAMPAIGNS,
     VIEW_CONTACTS,
 )
-from teams.models import Campaign, MailingList, Membership, Result, Subaccount
+from teams.models import Campaign, Invitation, MailingList, Membership, Result, Subaccount
 
 RECENT = 6
 NEWEST = 8
@@ -91,6 +92,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
             "archived": [place.name for place in desk.places if place.is_archived],
             "more": max(0, len(desk.active) - SHOWN),
             "verbs": offered.offered(desk.request),
+            "unsent": _unsent(desk),
         }
     return context | _work(desk)
 
@@ -129,6 +131,8 @@ def _cards(desk: Desk, lacking: list[lacks.Lack], ending: list[Row]) -> list[Car
         found += _people_cards(desk)
     if desk.works_at_account and sees_people(desk):
         found += [_lacking_card(lacking, key, label) for key, label in lacks.kinds(desk)]
+    if changes_people(desk):
+        found.append(_invitations_card(desk))
     note = format_html("Next: {}", ending[0].when) if ending else "Nothing ends soon"
     url = reverse(f"{console.name}:ending")
     found.append(Card("Access ending", len(ending), f"in {SOON.days} days", note, url))
@@ -195,6 +199,22 @@ def _lacking_card(lacking: list[lacks.Lack], key: str, label: str) -> Card:
         list_url(Subaccount, f"?lacks={key}"),
         is_warn=bool(count),
     )
+
+
+def _invitations_card(desk: Desk) -> Card:
+    count, unsent = desk.once(pending_counts)
+    note = f"{unsent} could not be sent" if unsent else "Waiting for whoever was asked"
+    if not count:
+        note = "Nobody is asked at the moment"
+    return Card("Invitations", count, "pending", note, pending_url(), is_warn=bool(unsent))
+
+
+def _unsent(desk: Desk) -> list[tuple[str, str]]:
+    """Return the addresses whose mail could not be sent, with the page of the invitation."""
+    if not desk.once(pending_counts)[1]:
+        return []
+    rows = pending_in(desk).filter(sent_at=None)[:FIRST]
+    return [(row.address, page_url(Invitation, row.pk)) for row in rows]
 
 
 def _subaccounts(desk: Desk) -> list[dict[str, Any]]:

@@ -20,6 +20,8 @@ from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
+from teams.admin.invitations import pending_note
+from teams.admin.inviting import Invite
 from teams.admin.member_verbs import MEMBER_VERBS
 from teams.admin.newcomer_verbs import NEWCOMER_VERBS
 from teams.admin.people_filters import PEOPLE_FILTERS
@@ -57,7 +59,7 @@ class PersonAdmin(ConsoleAdmin):
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"
     ordering = words.by_name()
-    verbs = (*PLACE_VERBS, *NEWCOMER_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
+    verbs = (*PLACE_VERBS, Invite, *NEWCOMER_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
     bulk_verbs = PEOPLE_VERBS
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
@@ -103,7 +105,9 @@ class PersonAdmin(ConsoleAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Say under the heading whose people these are."""
-        context = {"subtitle": f"Who works in {desk_of(request).account.name}, where, and as what."}
+        desk = desk_of(request)
+        said = f"Who works in {desk.account.name}, where, and as what."
+        context = {"subtitle": format_html("{}{}", said, pending_note(desk))}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def object_view(
@@ -196,6 +200,7 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
         "activity": activity(desk, person, memberships),
+        "leave_url": reverse(f"{console.name}:leave") if own and not is_owner else "",
         **shown,
         **why_context(desk, person, memberships, shown),
     }

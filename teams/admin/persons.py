@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from permissions import access, grants
 from permissions.lookups import any_of
-from permissions.policy import TOP
+from permissions.policy import TOP, Scope
 from teams import selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
@@ -36,6 +36,18 @@ def sees_people(desk: Desk) -> bool:
     return bool(selectors.people_places(desk.profile, key)) or selectors.sees_account_people(
         desk.profile, key
     )
+
+
+def changes_people(desk: Desk) -> bool:
+    """Say whether there is any place where this person may change who holds what; no query."""
+    edition, key = desk.edition, desk.account.pk
+    at_account = edition.changes_account
+    if all(CATALOGUE[p].level == TOP and desk.holds(p, TOP) for p in at_account):
+        return True
+    found = Scope(everywhere=True)
+    for permission in edition.changes_subaccount:
+        found = access.intersection(found, desk.profile.scope(key, permission))
+    return bool(found)
 
 
 def seen_memberships(desk: Desk) -> QuerySet[Membership]:

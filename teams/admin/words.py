@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams.admin.desk import Chip, Desk, initials, role_kind, role_spec
-from teams.models import Account, Membership
+from teams.models import Account, Invitation, Membership
 
 CHIPS_SHOWN = 2
 #: an end within so many days stands out
@@ -73,7 +73,7 @@ def ending(moment: datetime | None) -> SafeString:
     )
 
 
-def role_label(desk: Desk, membership: Membership) -> str:
+def role_label(desk: Desk, membership: Membership | Invitation) -> str:
     """Return the role's name."""
     spec = role_spec(desk.edition, membership.role)
     if spec is not None:
@@ -81,7 +81,7 @@ def role_label(desk: Desk, membership: Membership) -> str:
     return membership.custom_role.name if membership.custom_role else membership.role
 
 
-def role_chip(desk: Desk, membership: Membership) -> Chip:
+def role_chip(desk: Desk, membership: Membership | Invitation) -> Chip:
     """Return the role as a chip."""
     spec = role_spec(desk.edition, membership.role)
     return Chip(
@@ -90,7 +90,7 @@ def role_chip(desk: Desk, membership: Membership) -> Chip:
     )
 
 
-def place_label(desk: Desk, membership: Membership) -> str:
+def place_label(desk: Desk, membership: Membership | Invitation) -> str:
     """Return where a membership counts; names only of places the reader sees."""
     if membership.subaccount is not None:
         return membership.subaccount.name

@@ -25,14 +25,17 @@ from django.utils import timezone
 from permissions.audit import label_of
 from permissions.errors import NotFound
 from teams.background import task
+from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS
-from teams.models import Invitation
+from teams.models import Invitation, Role
 from teams.services.posting import Fate, mailer, post
 
 MAILED = "teams.invitation.mailed"
 COPIED = "teams.invitation.copied"
 TOKEN_LIMIT = 400
 NAME_LIMIT = 80
+#: more areas than this are not listed in one line
+AREAS_SHOWN = 6
 #: what mail programs make a link of: an address of a page, or anything with a dot inside
 _LINKED = re.compile(r"[:/\\@<>\[\]]+|(?<=\S)\.(?=\S)")
 _held: ContextVar[list[Invitation] | None] = ContextVar("teams_held_mails", default=None)
@@ -94,17 +97,37 @@ def plain_name(text: object) -> str:
     return " ".join(_LINKED.sub(" ", line).split())[:NAME_LIMIT] or "somebody"
 
 
+def role_of(invitation: Invitation) -> str:
+    """Return what the role is called."""
+    spec = EDITIONS[invitation.account.edition].find_role(invitation.role)
+    return str(spec.label if spec else invitation.custom_role or invitation.role)
+
+
+def work_of(invitation: Invitation) -> str:
+    """Return what one works with in the role, as a list in words; empty if that would be long."""
+    edition = EDITIONS[invitation.account.edition]
+    spec = edition.find_role(invitation.role)
+    held = spec.holds if spec else frozenset((invitation.custom_role or Role()).permissions)
+    areas = [
+        str(edition.area_labels.get(area.codename, area.label))
+        for area in CATALOGUE.areas
+        if held & frozenset(area.permissions)
+    ]
+    if not 0 < len(areas) <= AREAS_SHOWN:
+        return ""
+    *rest, last = areas
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
 def message_of(invitation: Invitation) -> EmailMultiAlternatives:
     """Return the mail of ``invitation``."""
     account = plain_name(invitation.account.name)
-    edition = EDITIONS[invitation.account.edition]
-    spec = edition.find_role(invitation.role)
-    role = spec.label if spec else plain_name(invitation.custom_role)
     place = account if invitation.subaccount is None else plain_name(invitation.subaccount.name)
     words: dict[str, Any] = {
         "account": account,
         "inviter": plain_name(label_of(invitation.invited_by)) if invitation.invited_by else "",
-        "role": role,
+        "role": plain_name(role_of(invitation)),
+        "work": work_of(invitation),
         "place": place,
         "ends_at": invitation.ends_at,
         "expires_at": invitation.expires_at,

@@ -17,7 +17,7 @@ from django.utils import timezone
 from permissions import audit
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound
-from permissions.policy import TOP, Holding, Source, atoms
+from permissions.policy import TOP, Holding, Reach, Source, atoms
 from permissions.policy.delegate import Code, Refusal
 from teams import logins, selectors
 from teams.catalogue import MANAGE_TEAMS
@@ -159,14 +159,7 @@ def resend_invitation(*, actor: Any, invitation: Invitation) -> Invitation:
     act = f"send the invitation of {stored.address} again"
     with changing(actor, stored.account, act=act) as change:
         stored = _pending(stored)
-        seat = seat_of(change, stored)
-        _gate_seat(change, seat, act)
-        into = list(stored.teams.all())
-        _judge_offer(change, seat, list(stored.toggles), into, act)
-        clean_end(stored.ends_at)
-        check_seats(change.account, address=stored.address)
-        space_out(stored)
-        throttle(change.account, stored.address)
+        check_resend(change, stored, act)
         stored.nonce, stored.invited_by = new_nonce(), change.actor
         stored.sent_at = timezone.now()
         stored.expires_at = _expiry(stored.ends_at)
@@ -174,6 +167,17 @@ def resend_invitation(*, actor: Any, invitation: Invitation) -> Invitation:
         change.record("invitation.resent", stored, **described(stored))
         invitation_mail.enqueue(stored)
     return stored
+
+
+def check_resend(change: Change, invitation: Invitation, act: str) -> None:
+    """Refuse unless the actor could offer all of it anew, now."""
+    seat = seat_of(change, invitation)
+    _gate_seat(change, seat, act)
+    _judge_offer(change, seat, list(invitation.toggles), list(invitation.teams.all()), act)
+    clean_end(invitation.ends_at)
+    check_seats(change.account, address=invitation.address)
+    space_out(invitation)
+    throttle(change.account, invitation.address)
 
 
 @service
@@ -237,23 +241,33 @@ def described(invitation: Invitation) -> dict[str, Any]:
 
 
 def seat_of(change: Change, invitation: Invitation) -> Seat:
-    """Return the seat that is offered, if the account still has it."""
-    return find_seat(
+    """Return the seat that is offered, if the account still has it.
+
+    Its places were named by whoever offered it: a refusal does not name them to others.
+    """
+    asked, reach = change.asked, list(invitation.managed.all())
+    if any(place.is_archived for place in reach):
+        raise Invalid("A subaccount it reaches is archived. Restore it first.", code="ARCHIVED")
+    seat = find_seat(
         change,
         role=invitation.custom_role or invitation.role,
         subaccount=invitation.subaccount,
-        managed=list(invitation.managed.all()),
+        managed=reach,
         all_subaccounts=invitation.all_subaccounts,
     )
+    change.asked = asked
+    return seat
 
 
 def offered(change: Change, seat: Seat, toggles: Iterable[str]) -> list[Holding]:
-    """Return what whoever accepts would hold by the role and the switches."""
+    """Return what whoever accepts would hold by the role and the switches, as far as the role
+    still admits them."""
     spec = seat.chosen.spec
+    labels = {t.codename: str(t.label) for t in change.edition.toggles}
     switched = [
-        Holding(Source("toggle"), toggle_bundle(permission), seat.extent())
+        Holding(Source("toggle", toggle, labels[toggle]), toggle_bundle(permission), seat.extent())
         for toggle in toggles
-        for permission in (spec.optional[toggle] if spec else ())
+        for permission in (spec.optional.get(toggle, ()) if spec else ())
     ]
     return [seat.holding(change), *switched]
 
@@ -275,20 +289,25 @@ def _judge_offer(
     holdings = offered(change, seat, toggles)
     change.judge_atoms(atoms(holdings, change.root, change.universe), act)
     if into:
-        require_teams(change)
-        change.require(MANAGE_TEAMS, _team_places(change, seat), act)
+        reach = seat.extent()
+        gate_offered_teams(change, reach, act)
         for team in into:
-            _judge_team(change, seat, team, act)
+            judge_offered_team(change, reach, team, act)
 
 
-def _team_places(change: Change, seat: Seat) -> frozenset[Any]:
-    reach = seat.extent().places
-    return frozenset(change.universe if reach is None else reach)
+def gate_offered_teams(change: Change, reach: Reach, act: str) -> None:
+    """Refuse unless the actor may put people into teams wherever ``reach`` is."""
+    require_teams(change)
+    change.require(MANAGE_TEAMS, _team_places(change, reach), act)
 
 
-def _judge_team(change: Change, seat: Seat, team: Team, act: str) -> None:
+def _team_places(change: Change, reach: Reach) -> frozenset[Any]:
+    return frozenset(change.universe if reach.places is None else reach.places)
+
+
+def judge_offered_team(change: Change, reach: Reach, team: Team, act: str) -> None:
     """Refuse if the team sees what is hidden from the actor, where the seat is."""
-    places = _team_places(change, seat)
+    places = _team_places(change, reach)
     for resource, obj in shown_to_team(team):
         _root, place = resource.locate(obj)
         hidden = obj.pk not in change.profile.shared(resource)
@@ -361,7 +380,7 @@ def throttle(account: Account, address: str) -> None:
 
 
 def _mailed_this_hour(account: Account) -> list[str]:
-    """Return the addresses that got invitations of ``account`` within an hour, one for each mail."""
+    """Return the addresses ``account`` has invited within an hour, once for each mail."""
     since = timezone.now() - timedelta(hours=1)
     events = audit.timeline(root_key(account)).filter(at__gt=since, action__in=MAILED)
     return list(events.values_list("data__address", flat=True))

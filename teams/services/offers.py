@@ -7,18 +7,19 @@ write. A locked control shows the sentence found here.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
 
 from permissions.errors import ServiceError
-from permissions.policy import Atoms, PlaceId, Reach, covers
+from permissions.policy import TOP, Atoms, PlaceId, Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.terms import Holding, Source
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.editions.spec import AT_HOME, SOME, RoleSpec, ToggleSpec
-from teams.models import Membership, Role, Subaccount
+from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
+from teams.models import Invitation, Membership, Role, Subaccount, Team
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
 from teams.services.gates import (
@@ -29,6 +30,7 @@ from teams.services.gates import (
     places_of,
 )
 from teams.services.guests import gate_guest
+from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import place_of, require_named
@@ -83,25 +85,79 @@ class Offers:
     ) -> ServiceError | None:
         """Return what would be raised if the actor moved this switch; ``on`` are the permissions
         that are switched on for the membership."""
-        permissions = spec.optional[toggle.codename]
-        if on & permissions:
+        if on & spec.optional[toggle.codename]:
             return None  # off by whoever may manage that person
+        return self._switching(spec, toggle, place_of(membership), _reach_of(membership))
+
+    def _switching(
+        self, spec: RoleSpec, toggle: ToggleSpec, place: PlaceId, reach: Reach
+    ) -> ServiceError | None:
+        """Return what would be raised if the actor switched this on for a holder of the role."""
+        act, permissions = f"switch on {toggle.label}", spec.optional[toggle.codename]
+        gained = [Holding(Source("toggle"), toggle_bundle(p), reach) for p in permissions]
         try:
-            require_named(self.change, place_of(membership), spec, f"switch on {toggle.label}")
-            self.change.judge_atoms(
-                atoms_of(
-                    [
-                        Holding(Source("toggle"), toggle_bundle(p), _reach_of(membership))
-                        for p in permissions
-                    ],
-                    self.change.root,
-                    self.change.universe,
-                ),
-                f"switch on {toggle.label}",
-            )
+            require_named(self.change, place, spec, act)
+            self.change.judge_atoms(atoms_of(gained, self.change.root, self.change.universe), act)
         except ServiceError as error:
             return error
         return None
+
+    # invitations
+
+    def switches(
+        self, *, subaccount: Subaccount | None, roles: Collection[str]
+    ) -> list[tuple[str, str]]:
+        """Return (value, label) of the toggles the actor may offer along with one of ``roles``;
+        the label names the roles that admit it, if not all of them do."""
+        place = TOP if subaccount is None else subaccount.pk
+        found = []
+        for toggle in self.change.edition.toggles:
+            able = [
+                spec
+                for spec in self.change.edition.roles
+                if spec.codename in roles
+                and toggle.codename in spec.optional
+                and not self._switching(spec, toggle, place, self._reach(spec, subaccount))
+            ]
+            if able:
+                names = ", ".join(str(spec.label) for spec in able)
+                rest = "" if len(able) == len(roles) else f" (for {names})"
+                found.append((toggle.codename, f"{toggle.label}{rest}"))
+        return found
+
+    def teams(
+        self, *, subaccount: Subaccount | None, roles: Collection[str]
+    ) -> list[tuple[str, str]]:
+        """Return (value, label) of the teams into which the actor may invite somebody there."""
+        specs = [spec for spec in self.change.edition.roles if spec.codename in roles]
+        reach = self._reach(specs[0] if specs else None, subaccount)
+        try:
+            gate_offered_teams(self.change, reach, "invite into teams")
+        except ServiceError:
+            return []
+        rows = Team.objects.filter(account=self.change.account).order_by("name", "pk")
+        return [(str(team.pk), team.name) for team in rows if self._may_join(team, reach)]
+
+    def _may_join(self, team: Team, reach: Reach) -> bool:
+        try:
+            judge_offered_team(self.change, reach, team, "invite into this team")
+        except ServiceError:
+            return False
+        return True
+
+    def _reach(self, spec: RoleSpec | None, subaccount: Subaccount | None) -> Reach:
+        """Return the least that whoever accepts there would reach."""
+        if subaccount is not None:
+            return Reach(top=False, places=frozenset({subaccount.pk}))
+        return self._narrowest(spec.reaches if spec else frozenset({ALL}))
+
+    def resend_refusal(self, invitation: Invitation) -> str:
+        """Return why the actor may not send this invitation again; empty if they may."""
+        try:
+            check_resend(self.change, invitation, f"send the invitation of {invitation} again")
+        except ServiceError as error:
+            return error.message
+        return ""
 
     def roles(
         self, *, subaccount: Subaccount | None, person: Any = None, reach: Reach | None = None
@@ -183,7 +239,7 @@ class Offers:
     def _may_give(self, role: str | Role, level: bool, person: Any, reach: Reach | None) -> bool:
         try:
             chosen = choose_role(self.change, role, account_level=level)
-            reach = reach or self._narrowest(chosen)
+            reach = reach or self._narrowest(chosen.reaches)
             places = places_of(level, self.change, reach.places or (), reach.places is None)
             if person is None:
                 needed = (
@@ -203,11 +259,11 @@ class Offers:
             self._lacking[key] = self._missing(chosen, reach)
         return not self._lacking[key]
 
-    def _narrowest(self, chosen: ChosenRole) -> Reach:
+    def _narrowest(self, reaches: Collection[str]) -> Reach:
         """Return the least an account-level role may reach; more is judged when it is chosen."""
-        if SOME in chosen.reaches:
+        if SOME in reaches:
             return Reach(top=True, places=frozenset())
-        if AT_HOME in chosen.reaches:
+        if AT_HOME in reaches:
             return Reach(top=True, places=frozenset(self._home_ids()))
         return Reach(top=True, places=None)
 

@@ -76,7 +76,8 @@ class Seat:
             if custom is None
             else custom_bundle(edition, json.dumps(custom.permissions))
         )
-        return Holding(Source("role"), rights, self.extent())
+        source = Source("role", self.chosen.codename, self.chosen.label)
+        return Holding(source, rights, self.extent())
 
 
 def find_seat(
@@ -217,6 +218,11 @@ def pending_addresses(account: Account) -> set[str]:
         if known.owns(user, address):  # the database takes other letters for ASCII's as well
             asked.discard(address)
     return asked
+
+
+def seats_taken(account: Account) -> tuple[int, int]:
+    """Return how many seats people take, and how many pending invitations."""
+    return len(seated(account)), len(pending_addresses(account))
 
 
 def check_seats(account: Account, *, user: Any = None, address: str = "") -> None:

@@ -10,7 +10,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from teams import services
-from teams.factories import ContactFactory, CustomFieldFactory, SegmentFactory
+from teams.factories import (
+    ContactFactory,
+    CustomFieldFactory,
+    InvitationFactory,
+    SegmentFactory,
+)
 from teams.models import ContactExport, ContactImport, ListMembership
 from teams.services import delivery, letters
 from tests.console.conftest import build
@@ -90,8 +95,18 @@ PAGES = {
         "/teams/segment/act/create/{north}/?match=any&field=first_name&test=is_filled&value=",
         "/teams/customfield/",
         "/teams/account/{account}/act/masking/",
+        "/teams/invitation/",
+        "/teams/invitation/?state=pending",
+        "/teams/invitation/{invitation}/change/",
+        "/teams/invitation/{invitation}/link/",
+        "/teams/invitation/{invitation}/act/resend/",
+        "/teams/invitation/{invitation}/act/withdraw/",
+        "/teams/invitation/act/invite/",
+        "/auth/user/act/invite/account/",
+        "/teams/subaccount/{north}/act/invite/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
+    "full": ["/access/leave/?what=account", "/access/leave/?what={seat}"],
     "administrator": [
         "/auth/user/",
         "/auth/user/{full}/change/",
@@ -236,6 +251,13 @@ def test_pages_are_accessible_silent_and_fit(
     keys = {
         "guest": guest.pk,
         "full": world.people["full"].pk,
+        "invitation": InvitationFactory(
+            account=world.account,
+            subaccount=world.places["north"],
+            invited_by=world.people["owner"],
+            toggles=["export_contacts"],
+            sent_at=None,
+        ).pk,
         "manager": world.people["manager"].pk,
         "seat": world.seats["full"].pk,
         "north": world.places["north"].pk,

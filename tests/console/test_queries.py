@@ -31,7 +31,7 @@ PAGES = {
     "results": ("owner", "/teams/result/", 9),
     "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),
-    "people": ("owner", "/auth/user/", 17),
+    "people": ("owner", "/auth/user/", 19),
     "person": ("owner", "/auth/user/{full}/change/", 25),
     "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 40),
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),

@@ -26,6 +26,7 @@ from teams.factories import (
     CampaignFactory,
     ContactFactory,
     CustomFieldFactory,
+    InvitationFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
@@ -301,6 +302,13 @@ class Stage:
             "asleep": self._member(place, self.lowest, status="suspended"),
             "guest": self._member(self.other(place), self.lowest),
             "joined": self._member(place, self.lowest),
+            "invitation": InvitationFactory(
+                account=self.account,
+                subaccount=place,
+                role=self.lowest,
+                invited_by=self.owner,
+                sent_at=timezone.now() - timedelta(hours=1),
+            ),
         }
         visitor = put["guest"].user
         self._give("access_response", place, user=visitor)
@@ -350,6 +358,7 @@ class Stage:
         MailingListFactory(subaccount=place)
         MessageTemplateFactory(subaccount=place)
         MembershipFactory(account=self.world.rival, subaccount=place, role=self.lowest)
+        InvitationFactory(account=self.world.rival, subaccount=place, role=self.lowest)
 
     def other(self, place: Subaccount) -> Subaccount:
         """Return the other of the two places."""

@@ -33,6 +33,7 @@ from teams.catalogue import (
 )
 from teams.models import (
     Account,
+    Invitation,
     Membership,
     Subaccount,
     SubaccountUserGrant,
@@ -609,7 +610,96 @@ ON_THINGS = (
     ),
 )
 
+# invitations, all to the lowest role: rank and coverage are given
+
+INVITED = "newcomer@people.example"
+INVITES: tuple[Way, ...] = (
+    ((MANAGE_MEMBERS, ANYWHERE),),
+    ((MANAGE_MANAGERS, ACCOUNT),),
+)
+
+
+def _invited(stage: Stage, place: Place) -> bool:
+    return Invitation.objects.filter(address=INVITED, subaccount=place).exists()
+
+
+def _invitation(stage: Stage, place: Place) -> Invitation:
+    return Invitation.objects.get(pk=stage.get("invitation", place).pk)
+
+
+INVITATION_PAGES = (
+    Surface(
+        name="invitation list",
+        at=WHOLE,
+        url=changelist("invitation"),
+        menu="/",
+        ways=INVITES,
+    ),
+    Surface(
+        name="invitation page",
+        at=PLACES,
+        url=thing("invitation"),
+        menu="/teams/invitation/",
+        ways=MANAGES,
+    ),
+    Surface(
+        name="invitation link",
+        at=PLACES,
+        url=thing("invitation", "link/"),
+        ways=MANAGES,
+    ),
+)
+
+ON_INVITATIONS = (
+    Surface(
+        name="subaccount: invite",
+        at=PLACES,
+        url=subaccount("act/invite/"),
+        ways=MANAGES,
+        unlike={"sailthru": GIVES_ROLES},
+        data=lambda stage, place: {"address": INVITED, "role": stage.lowest},
+        done=_invited,
+    ),
+    Surface(
+        name="user: invite",
+        at=PLACES,
+        url=lambda stage, place: f"{PEOPLE}act/invite/{place.pk}/",
+        ways=MANAGES,
+        unlike={"sailthru": GIVES_ROLES},
+        data=lambda stage, place: {"address": INVITED, "role": stage.lowest},
+        done=_invited,
+    ),
+    Surface(
+        name="user: invite, to the account",
+        at=WHOLE,
+        url=lambda stage, place: f"{PEOPLE}act/invite/account/",
+        ways=needs((MANAGE_MANAGERS, ACCOUNT)),
+        unlike=BOSS_ROLES_SAILTHRU,
+        data=lambda stage, place: {"address": INVITED, **_account_role(stage, place)},
+        done=_invited,
+    ),
+    Surface(
+        name="invitation: resend",
+        at=PLACES,
+        url=thing("invitation", "act/resend/"),
+        ways=MANAGES,
+        unlike={"sailthru": GIVES_ROLES},
+        done=lambda stage, place: (
+            _invitation(stage, place).nonce != stage.get("invitation", place).nonce
+        ),
+        why="the role is offered anew, which is giving it",
+    ),
+    Surface(
+        name="invitation: withdraw",
+        at=PLACES,
+        url=thing("invitation", "act/withdraw/"),
+        ways=MANAGES,
+        done=lambda stage, place: _invitation(stage, place).status == "withdrawn",
+    ),
+)
+
 ACTS = (
+    *ON_INVITATIONS,
     *truth_transfers.ON_FILES,
     *ON_THE_THEME,
     *ON_PEOPLE,
@@ -620,12 +710,20 @@ ACTS = (
     *ON_CONTACTS,
     *truth_campaigns.ON_CAMPAIGNS,
 )
-SURFACES = (*PAGES, *CONTENT_PAGES, *CONTACT_PAGES, *truth_transfers.PAGES, *ACTS)
+SURFACES = (
+    *PAGES,
+    *INVITATION_PAGES,
+    *CONTENT_PAGES,
+    *CONTACT_PAGES,
+    *truth_transfers.PAGES,
+    *ACTS,
+)
 
 #: verbs of the console that no record tries, and why
 UNTRIED: Mapping[tuple[str, str], str] = {
     ("user", "add-person"): "adds as the verb of the subaccount does, see test_people.py",
     ("user", "invite-file"): "does what each row may, see test_newcomers.py",
+    ("invitation", "invite"): "the verb of People, offered on the list of invitations too",
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote
@@ -21,6 +22,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from permissions import grants
@@ -31,6 +33,7 @@ from teams.factories import (
     CampaignFactory,
     ContactFactory,
     CustomFieldFactory,
+    InvitationFactory,
     MailingListFactory,
     MembershipFactory,
     MessageTemplateFactory,
@@ -202,7 +205,17 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         },
         **far,
     )
+    invitation = InvitationFactory(
+        account=place.account,
+        subaccount=place,
+        address=f"{mark}@{mark}.example",
+        role=POSITIONS[place.account.edition][-1],
+        invited_by=place.account.owner,
+        sent_at=timezone.now() - timedelta(hours=1),
+        **far,
+    )
     return {
+        "invitation": invitation,
         "mailinglist": mailing_list,
         "messagetemplate": template,
         "savedrow": saved,

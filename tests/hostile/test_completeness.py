@@ -25,6 +25,7 @@ ELSEWHERE = {
     "mfa_": "its second factors, see tests/signin/test_factors.py",
     "usersessions_": "its sessions, see tests/signin/test_sessions.py",
     "your_login": "the page that leads to these",
+    "teams:invitation": "for newcomers, by a signed link, see tests/hostile/test_links.py",
     "teams:unsubscribe": "for contacts, by a signed link, see tests/services/test_sending.py",
 }
 
@@ -80,10 +81,12 @@ def test_every_model_with_a_tenant_is_attacked_or_has_no_page(arena: Arena) -> N
     }
     without_page: set[Any] = tenants - attacked
     assert {m._meta.model_name for m in without_page} == {
-        "invitation",
+        "invitedsubaccount",
+        "invitedteam",
         "listmembership",
         "managedsubaccount",
         "membership",
+        "reminder",
         "role",
         "suppression",
         "team",
