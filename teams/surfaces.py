@@ -61,6 +61,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service create_team",
         "service add_to_team",
         "service remove_from_team",
+        "service set_team_end",
         "console people",
     ),
     ASSIGN_TEAM_RESOURCES: (
@@ -165,6 +166,8 @@ _MEMBERSHIPS = (
     "service change_role",
     "service toggle_permission",
     "service set_toggles",
+    "service set_toggle_end",
+    "service set_end",
 )
 
 
@@ -183,6 +186,7 @@ def enforced_by() -> dict[str, list[str]]:
                     "service set_primary_contact",
                     "service give_guest_access",
                     "service withdraw_guest_access",
+                    "service set_guest_end",
                     "console people",
                 )
             )

@@ -30,7 +30,7 @@ from teams.services.exports import (
     export_contacts,
     open_export,
 )
-from teams.services.guests import give_guest_access, withdraw_guest_access
+from teams.services.guests import give_guest_access, set_guest_end, withdraw_guest_access
 from teams.services.imports import (
     start_import,
     undo_import,
@@ -70,12 +70,13 @@ from teams.services.sharing import (
     add_to_team,
     create_team,
     remove_from_team,
+    set_team_end,
     share_with_team,
     unshare_with_team,
 )
 from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
-from teams.services.toggles import set_toggles, toggle_permission
+from teams.services.toggles import set_toggle_end, set_toggles, toggle_permission
 from teams.services.trials import send_test
 
 __all__ = [
@@ -137,9 +138,12 @@ __all__ = [
     "set_address_masking",
     "set_audience",
     "set_end",
+    "set_guest_end",
     "set_manager_reach",
     "set_primary_contact",
     "set_subscription",
+    "set_team_end",
+    "set_toggle_end",
     "set_toggles",
     "share_campaign",
     "share_with_team",

@@ -31,7 +31,7 @@ from teams.services.gates import (
 from teams.services.guests import gate_guest
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
-from teams.services.toggles import place_of, require_named
+from teams.services.toggles import place_of, require_named, toggle_atoms
 
 
 @dataclass(slots=True)
@@ -88,17 +88,8 @@ class Offers:
             return None  # off by whoever may manage that person
         try:
             require_named(self.change, place_of(membership), spec, f"switch on {toggle.label}")
-            self.change.judge_atoms(
-                atoms_of(
-                    [
-                        Holding(Source("toggle"), toggle_bundle(p), _reach_of(membership))
-                        for p in permissions
-                    ],
-                    self.change.root,
-                    self.change.universe,
-                ),
-                f"switch on {toggle.label}",
-            )
+            gained = toggle_atoms(self.change, membership, permissions)
+            self.change.judge_atoms(gained, f"switch on {toggle.label}")
         except ServiceError as error:
             return error
         return None
@@ -264,12 +255,3 @@ class Offers:
         except ServiceError:
             return False
         return not subaccount.is_home
-
-
-def _reach_of(membership: Membership) -> Reach:
-    if membership.subaccount_id is not None:
-        return Reach(top=False, places=frozenset({membership.subaccount_id}))
-    if membership.all_subaccounts:
-        return Reach(top=True, places=None)
-    ids = frozenset(row.subaccount_id for row in membership.reach.all())
-    return Reach(top=True, places=ids)
