@@ -18,7 +18,7 @@ from teams.admin import activity, lacks, words
 from teams.admin.desk import Desk
 from teams.admin.persons import seen_memberships, sees_people
 from teams.admin.site import console
-from teams.admin.soon import SOON, Row, ending_rows
+from teams.admin.soon import SOON, Row, ending_rows, extending
 from teams.admin.subaccounts import counted, is_entered
 from teams.catalogue import (
     ACCESS_AUDIENCE,
@@ -76,6 +76,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "runs": runs,
         "ending": ending[:FIRST],
         "ending_count": len(ending),
+        **extending(desk, ending),
         "days": SOON.days,
         "recent": activity.recent(desk, RECENT),
         "abilities": [] if runs else _abilities(desk),

@@ -23,6 +23,7 @@ from teams.admin.access_panel import panel_context
 from teams.admin.base import ConsoleAdmin
 from teams.admin.crew_verbs import CREW_VERBS
 from teams.admin.desk import Desk, desk_of
+from teams.admin.end_verbs import ChangeEndHere
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.persons import sees_people
 from teams.admin.resource_verbs import GuestHere
@@ -124,7 +125,7 @@ class SubaccountAdmin(ConsoleAdmin):
     search_help_text = "Name"
     ordering = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
-    verbs = (*CREW_VERBS, GuestHere, WithdrawHere, *SUBACCOUNT_VERBS)
+    verbs = (*CREW_VERBS, GuestHere, WithdrawHere, ChangeEndHere, *SUBACCOUNT_VERBS)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the subaccounts of the chosen account that the reader works in."""

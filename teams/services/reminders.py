@@ -18,22 +18,16 @@ from django.template.loader import render_to_string
 
 from permissions import access
 from permissions.audit import label_of
-from permissions.errors import ServiceError
 from permissions.policy import TOP
-from permissions.resources import registry
 from teams import selectors
 from teams.background import task
 from teams.editions import get
 from teams.endings import Ending, own_endings, whose_end
 from teams.givers import changers
 from teams.models import Account, Reminder, Subaccount
-from teams.services.base import Change
-from teams.services.gates import choose_role, gate_membership
-from teams.services.guests import gate_guest, given_to
 from teams.services.invitation_mail import plain_name
-from teams.services.people import atoms_of
+from teams.services.offers import Offers
 from teams.services.posting import Fate, mailer, post
-from teams.services.toggles import place_of, require_named, toggle_atoms
 
 WITHIN = timedelta(days=7)
 #: so many people who may extend it are named
@@ -150,6 +144,8 @@ def extenders(account: Account, user: Any, ending: Ending) -> list[Any]:
     """Return people whom ``user`` sees and who could let it last longer, nearest first; the owner
     always can, and is named where ``user`` sees nobody else who can."""
     membership = ending.membership
+    if ending.kind == "team":
+        return [account.owner]  # what a team would show is judged by the service alone
     place = ending.place if membership is None else membership.subaccount_id
     seen = set(selectors.people_of(user).values_list("pk", flat=True))
     found: list[Any] = []
@@ -157,38 +153,8 @@ def extenders(account: Account, user: Any, ending: Ending) -> list[Any]:
         person = giver.person
         if person.pk not in seen or person in found or change.standing.is_owner:
             continue
-        if _could(change, user, ending):
+        if Offers(change).extending(ending, "extend this") is None:
             found.append(person)
             if len(found) == NAMED:
                 break
     return found or [account.owner]
-
-
-def _could(change: Change, user: Any, ending: Ending) -> bool:
-    """Say whether the services would let this person extend it; of teams the owner is asked."""
-    membership, act = ending.membership, "extend this"
-    if ending.kind == "team":
-        return False
-    try:
-        if membership is None:
-            gate_guest(change, user, ending.place, act)
-            resource = registry.of(ending.obj)
-            given = given_to(user, ending.obj).values_list("permission__codename", flat=True)
-            return all(change.profile.decide(p, resource, ending.obj).allowed for p in given)
-        spec = change.edition.find_role(membership.role)
-        if ending.kind == "switch" and spec is not None:
-            gate_membership(change, membership, act)
-            require_named(change, place_of(membership), spec, act)
-            permissions = spec.optional[ending.codename]
-            change.judge_atoms(toggle_atoms(change, membership, permissions), act)
-        else:
-            chosen = choose_role(
-                change,
-                membership.custom_role or membership.role,
-                account_level=membership.is_account_level,
-            )
-            gate_membership(change, membership, act, chosen)
-            change.judge_atoms(atoms_of(change, membership), act)
-    except ServiceError:
-        return False
-    return True

@@ -50,8 +50,17 @@ def toggle_permission(
 
 
 @service
-def set_toggles(*, actor: Any, membership: Membership, switches: Mapping[str, bool]) -> Membership:
-    """Switch several toggles of one membership, all or none; as ``toggle_permission`` each."""
+def set_toggles(
+    *,
+    actor: Any,
+    membership: Membership,
+    switches: Mapping[str, bool],
+    ends_at: datetime | None = None,
+) -> Membership:
+    """Switch several toggles of one membership, all or none; as ``toggle_permission`` each.
+
+    ``ends_at`` is about those that are switched on.
+    """
     stored = stored_membership(membership)
     asked: Any = switches
     if not isinstance(asked, Mapping) or not all(isinstance(on, bool) for on in asked.values()):
@@ -59,8 +68,9 @@ def set_toggles(*, actor: Any, membership: Membership, switches: Mapping[str, bo
     act = f"change the optional permissions of {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
         stored = stored_membership(membership)
+        ends_at = clean_end(ends_at)
         for toggle, on in switches.items():
-            _switch(change, stored, toggle, on=on, ends_at=None)
+            _switch(change, stored, toggle, on=on, ends_at=ends_at if on else None)
     return stored
 
 

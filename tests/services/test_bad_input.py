@@ -293,6 +293,7 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "actor": s["emma"].owner,
         "membership": s["full"],
         "switches": {"export_contacts": True, "billing_page": False},
+        "ends_at": None,
     },
     "share_with_team": lambda s: {"actor": s["actor"], "team": s["team"], "obj": s["obj"]},
     "suspend_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
