@@ -125,12 +125,8 @@ def give(
     """
     who = {"user": user} if group is None else {"group": group}
     table = user_table(obj) if group is None else group_table(obj)
-    if not is_direct(table) and extra.get("ends_at") is not None:
-        raise Invalid(
-            f"Access to a {obj._meta.verbose_name} cannot end by itself. Leave the end date out, "
-            "or give the model a grant table of its own.",
-            code="NO_END_DATE",
-        )
+    if extra.get("ends_at") is not None:
+        require_end_date(table, obj)
     given = extra if is_direct(table) else {}
     row, _created = table._default_manager.get_or_create(
         permission=permission_row(permission, type(obj)),
@@ -139,6 +135,16 @@ def give(
         defaults=given,
     )
     return row
+
+
+def require_end_date(table: type[models.Model], obj: models.Model) -> None:
+    """Raise Invalid (NO_END_DATE) unless ``table``, of grants on ``obj``, has end dates."""
+    if not is_direct(table):
+        raise Invalid(
+            f"Access to a {obj._meta.verbose_name} cannot end by itself. Leave the end date out, "
+            "or give the model a grant table of its own.",
+            code="NO_END_DATE",
+        )
 
 
 def withdraw(*, permission: str, obj: models.Model, user: Any = None, group: Any = None) -> int:

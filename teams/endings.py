@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -42,6 +43,15 @@ class Ending:
     obj: Any = None
     place: Any = None
     codename: str = ""
+
+    @property
+    def about(self) -> str:
+        """Return what names it for as long as it lasts, such as "membership:12"."""
+        if self.membership is None:
+            return f"{self.kind}:{self.obj._meta.label_lower}:{self.obj.pk}"
+        if self.kind == "role":
+            return f"membership:{self.membership.pk}"
+        return f"{self.kind}:{self.membership.pk}:{self.codename}"
 
 
 @dataclass(slots=True)
@@ -83,6 +93,36 @@ def endings(user: Any, account: Account, *, within: timedelta = SOON) -> list[En
     search = _Search(user, account, now, now + within)
     found = [*_roles(search), *_switches(search), *_guests(search), *_teams(search)]
     return sorted(found, key=lambda ending: (ending.ends_at, str(ending.person), ending.kind))
+
+
+def own_endings(user: Any, account: Account, *, within: timedelta) -> list[Ending]:
+    """Return what ``user`` themselves has that ends ``within`` that time; nothing of somebody who
+    has no active place in ``account``, and nothing else than counts today."""
+    tenant = access.profile_of(user).tenants.get(account.pk)
+    if tenant is None or not tenant.standing.holdings:
+        return []
+    return [e for e in endings(user, account, within=within) if e.person.pk == user.pk]
+
+
+def whose_end(account: Account, *, within: timedelta) -> list[Any]:
+    """Return the people who may have something that ends ``within`` that time in ``account``."""
+    now = timezone.now()
+    soon = Q(ends_at__gt=now, ends_at__lte=now + within)
+    keys = set(Membership.objects.filter(soon, account=account).values_list("user", flat=True))
+    teams: Any = TeamMembership.objects.filter(soon, team__account=account)
+    keys |= set(teams.values_list("user", flat=True))
+    toggles = (
+        (AccountUserGrant, "content_object"),
+        (SubaccountUserGrant, "content_object__account"),
+    )
+    for table, path in toggles:
+        rows: Any = table._default_manager.filter(soon, **{path: account.pk})
+        keys |= set(rows.values_list("user", flat=True))
+    for resource, given in selectors.guest_grants():
+        rows = given.filter(soon, **{f"content_object__{resource.root_path}": account.pk})
+        keys |= set(rows.values_list("user", flat=True))
+    people = get_user_model()._default_manager.filter(pk__in=keys, is_active=True)
+    return list(people.order_by("pk"))
 
 
 def _loaded(rows: Any) -> Any:

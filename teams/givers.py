@@ -55,22 +55,31 @@ def givers(
     if user.pk == account.owner_id or not is_admitted(get(account.edition), permission, obj):
         return found
     _root, place = registry.of(obj).locate(obj)
+    for giver, change in changers(user, account, place):
+        if not sources_at(change.standing, change.root, permission, place):
+            continue
+        if _may_change(change, user, place) and giver.person not in [g.person for g in found]:
+            found.append(giver)
+            if len(found) == most:
+                break
+    return found
+
+
+def changers(user: Any, account: Account, place: PlaceId) -> Iterator[tuple[Giver, Glance]]:
+    """Yield who may have a say in what ``user`` has at ``place``, nearest first and the owner last,
+    each with the change they would make; somebody with two roles there comes twice."""
     people = [(person, role) for person, role in _candidates(account, place) if person != user]
     profiles = provider.load_profiles({person.pk for person, _role in people})
     change: Glance | None = None
     for person, role in people:
         profile = profiles[person.pk]
         tenant = profile.tenants.get(account.pk)
-        if tenant is None or not sources_at(tenant.standing, tenant.root, permission, place):
+        if tenant is None or not tenant.standing.holdings:
             continue
         if change is None:
             change = cast("Glance", Glance.open(person, account, profile))
         change = change.seen_by(person, profile)
-        if _may_change(change, user, place) and person not in [giver.person for giver in found]:
-            found.append(Giver(person, role))
-            if len(found) == most:
-                break
-    return found
+        yield Giver(person, role), change
 
 
 def is_admitted(edition: Edition, permission: Permission, obj: models.Model) -> bool:

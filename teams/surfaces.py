@@ -63,6 +63,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service remove_from_team",
         "service invite_member",
         "service resend_invitation",
+        "service set_team_end",
         "console people",
     ),
     ASSIGN_TEAM_RESOURCES: (
@@ -171,6 +172,7 @@ _MEMBERSHIPS = (
     "service invite_member",
     "service resend_invitation",
     "service withdraw_invitation",
+    "service set_toggle_end",
 )
 
 
@@ -189,6 +191,7 @@ def enforced_by() -> dict[str, list[str]]:
                     "service set_primary_contact",
                     "service give_guest_access",
                     "service withdraw_guest_access",
+                    "service set_guest_end",
                     "console people",
                 )
             )

@@ -33,6 +33,10 @@ ABOUT_ROLES = frozenset(
         "member.removed",
         "member.suspended",
         "member.reactivated",
+        "membership.pruned",
+        "end.changed",
+        "toggle.end_changed",
+        "toggle.pruned",
         "role.changed",
         "reach.changed",
         "permission.toggled",
@@ -44,13 +48,15 @@ ABOUT_PLACES = frozenset(
         "contact.changed",
         "guest.given",
         "guest.withdrawn",
+        "guest.end_changed",
+        "guest.pruned",
         "subaccount.created",
         "subaccount.renamed",
         "subaccount.archived",
         "subaccount.restored",
     }
 )
-ABOUT_TEAMS = frozenset({"team.joined", "team.left"})
+ABOUT_TEAMS = frozenset({"team.joined", "team.left", "team.end_changed", "team.pruned"})
 
 
 def activity(desk: Desk, person: Any, memberships: Iterable[Membership]) -> list[Entry]:

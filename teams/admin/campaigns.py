@@ -25,6 +25,7 @@ from teams.admin.campaign_verbs import ChooseAudience, CreateCampaign, EditCampa
 from teams.admin.content import contents
 from teams.admin.content_verbs import CONTENT_VERBS
 from teams.admin.desk import Desk, desk_of
+from teams.admin.end_verbs import ChangeEndHere
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere
 from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
@@ -83,6 +84,7 @@ class CampaignAdmin(ResourceAdmin):
         *ARCHIVE_VERBS,
         GuestHere,
         WithdrawHere,
+        ChangeEndHere,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

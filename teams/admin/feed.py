@@ -62,6 +62,14 @@ SENTENCES = {
     "account.created": "opened the account {subject}.",
     "member.suspended": "suspended {person}.",
     "member.reactivated": "reactivated {person}.",
+    "end.changed": "changed when the access of {person} ends.",
+    "toggle.end_changed": "changed when an optional permission of {person} ends.",
+    "guest.end_changed": "changed when guest access of {person} to {subject} ends.",
+    "team.end_changed": "changed when the place of {person} in {subject} ends.",
+    "toggle.pruned": "cleared away an optional permission of {person} that had ended.",
+    "guest.pruned": "cleared away guest access of {person} to {subject} that had ended.",
+    "team.pruned": "cleared away the place of {person} in {subject} that had ended.",
+    "invitation.pruned": "cleared away an invitation that had expired.",
     "contact.changed": "changed the primary contact of {subject}.",
     "guest.given": "gave {person} guest access to {subject}.",
     "guest.withdrawn": "withdrew guest access to {subject} from {person}.",
@@ -98,6 +106,10 @@ def sentence(desk: Desk, event: AuditEvent, names: dict[str, str]) -> str:
         case "member.removed":
             before = data.get("before", {})
             return f"removed {before.get('person', person)} from {_place(desk, before)}."
+        case "membership.pruned":
+            before = data.get("before", {})
+            who, where = before.get("person", person), _place(desk, before)
+            return f"cleared away a role of {who} in {where} that had ended."
         case "role.changed":
             before, after = data.get("before", {}), data.get("after", {})
             return (

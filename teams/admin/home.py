@@ -19,7 +19,7 @@ from teams.admin.desk import Desk
 from teams.admin.invitations import pending_counts, pending_in, pending_url
 from teams.admin.persons import changes_people, seen_memberships, sees_people
 from teams.admin.site import console
-from teams.admin.soon import SOON, Row, ending_rows
+from teams.admin.soon import SOON, Row, ending_rows, extending
 from teams.admin.subaccounts import counted, is_entered
 from teams.catalogue import (
     ACCESS_AUDIENCE,
@@ -77,6 +77,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "runs": runs,
         "ending": ending[:FIRST],
         "ending_count": len(ending),
+        **extending(desk, ending),
         "days": SOON.days,
         "recent": activity.recent(desk, RECENT),
         "abilities": [] if runs else _abilities(desk),

@@ -13,7 +13,7 @@ from permissions.errors import Invalid
 from teams import services
 from teams.admin import words
 from teams.admin.base import ConsoleVerb
-from teams.admin.forms import OfferedField, OfferedSet, offer, role_of
+from teams.admin.forms import EndField, OfferedField, OfferedSet, offer, role_of
 from teams.admin.persons import seen_memberships, switch_rows
 from teams.models import Membership
 
@@ -204,10 +204,14 @@ class Remove(MembershipVerb):
 
 
 class SwitchForm(VerbForm):
-    """The switches of one membership: ``shown`` were there to be set, ``on`` were left on."""
+    """The switches of one membership: ``shown`` were there to be set, ``on`` were left on.
+
+    ``ends_at`` is about those that are switched on.
+    """
 
     shown = OfferedSet(required=False)
     on = OfferedSet(required=False)
+    ends_at = EndField()
 
 
 class SwitchToggles(MembershipVerb):
@@ -244,7 +248,9 @@ class SwitchToggles(MembershipVerb):
                 moved[toggle] = wanted
         if not moved:
             raise Invalid("No switch was moved, so nothing was changed.", code="ALREADY_SO")
-        services.set_toggles(actor=self.actor, membership=self.part, switches=moved)
+        services.set_toggles(
+            actor=self.actor, membership=self.part, switches=moved, ends_at=data["ends_at"]
+        )
         done = [f"{spec[toggle].label} is {'on' if on else 'off'}" for toggle, on in moved.items()]
         return f"{words.listed(done)} for {self.name_of} in {self.place}."
 

@@ -12,7 +12,7 @@ from teams.admin.home import home_context
 from teams.admin.people import person_context
 from teams.admin.roles import roles_context
 from teams.admin.site import console
-from teams.admin.soon import SOON, ending_rows
+from teams.admin.soon import SOON, ending_rows, extending
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -27,10 +27,12 @@ def home(request: HttpRequest) -> HttpResponse:
 def ending(request: HttpRequest) -> HttpResponse:
     """Show all access that ends soon, as far as the person may see it."""
     desk = desk_of(request)
+    rows = ending_rows(desk)
     context = {
         "title": "Access ending soon",
         "subtitle": f"In {desk.account.name}, within {SOON.days} days.",
-        "rows": ending_rows(desk),
+        "rows": rows,
+        **extending(desk, rows),
         "days": SOON.days,
     }
     return _page(request, "teams/console/ending.html", context)

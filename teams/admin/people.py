@@ -20,6 +20,8 @@ from teams.admin.access_verbs import ACCESS_VERBS
 from teams.admin.activity import activity
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
+from teams.admin.end_verbs import END_VERBS
+from teams.admin.extending import ExtendPeople
 from teams.admin.invitations import pending_note
 from teams.admin.inviting import Invite
 from teams.admin.member_verbs import MEMBER_VERBS
@@ -59,8 +61,15 @@ class PersonAdmin(ConsoleAdmin):
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"
     ordering = words.by_name()
-    verbs = (*PLACE_VERBS, Invite, *NEWCOMER_VERBS, *MEMBER_VERBS, *ACCESS_VERBS)
-    bulk_verbs = PEOPLE_VERBS
+    verbs = (
+        *PLACE_VERBS,
+        Invite,
+        *NEWCOMER_VERBS,
+        *MEMBER_VERBS,
+        *ACCESS_VERBS,
+        *END_VERBS,
+    )
+    bulk_verbs = (*PEOPLE_VERBS, ExtendPeople)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the people of the chosen account that the reader sees."""
@@ -194,9 +203,7 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         "seats": found,
         "has_switches": any(seat.switches for seat in found),
         "guests": [(row, offer(request, person, row)) for row in guests],
-        "teams": [
-            (row, words.when(row.ends_at, "No end"), offer(request, person, row)) for row in teams
-        ],
+        "teams": [(row, words.ending(row.ends_at), offer(request, person, row)) for row in teams],
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
         "activity": activity(desk, person, memberships),

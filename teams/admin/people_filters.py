@@ -13,11 +13,20 @@ from django.utils import timezone
 
 from permissions import grants
 from permissions.admin import ScopedFilter
+from permissions.lookups import any_of
 from teams import selectors
-from teams.admin.desk import desk_of
+from teams.admin.desk import Desk, desk_of
 from teams.admin.persons import people_in, seen_memberships
+from teams.catalogue import MANAGE_TEAMS
+from teams.endings import SOON
 from teams.factors import has_factors
-from teams.models import Membership, Role
+from teams.models import (
+    AccountUserGrant,
+    Membership,
+    Role,
+    SubaccountUserGrant,
+    TeamMembership,
+)
 from teams.sleepers import asleep_among
 
 CUSTOM = "custom:"
@@ -133,12 +142,24 @@ class StatusFilter(MembershipFilter):
 class EndFilter(MembershipFilter):
     """By when the access to some place ends."""
 
+    SOON = "soon"
     title = "access ends"
     parameter_name = "ends"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         """Offer what is near, and what is over."""
-        return [("7", "Within 7 days"), ("30", "Within 30 days"), ("ended", "Already ended")]
+        return [
+            (self.SOON, "Ends soon"),
+            ("7", "Within 7 days"),
+            ("30", "Within 30 days"),
+            ("ended", "Ended"),
+        ]
+
+    def people(self, request: HttpRequest, value: str) -> Q:
+        """Return who has anything that ends soon, a role or what hangs on it; else by roles."""
+        if value == self.SOON:
+            return desk_of(request).once(_losing)
+        return super().people(request, value)
 
     def condition(self, value: str) -> Q:
         """Return what ends then."""
@@ -146,6 +167,33 @@ class EndFilter(MembershipFilter):
         if value == "ended":
             return Q(ends_at__lte=now)
         return Q(ends_at__gt=now, ends_at__lte=now + timedelta(days=int(value)))
+
+
+def _losing(desk: Desk) -> Q:
+    """Return the condition on people of whom the reader sees something that ends soon."""
+    now = timezone.now()
+    soon = Q(ends_at__gt=now, ends_at__lte=now + SOON)
+    seats = (
+        seen_memberships(desk)
+        .order_by()
+        .filter(grants.active(now), status=Membership.Status.ACTIVE)
+    )
+    found = Q(pk__in=seats.filter(soon).values("user_id"))
+    for table in (AccountUserGrant, SubaccountUserGrant):
+        rows: Any = table._default_manager.filter(soon, membership__in=seats.values("pk"))
+        found |= Q(pk__in=rows.values("user_id"))
+    scope = selectors.people_places(desk.profile, desk.account.pk)
+    for resource, given in selectors.guest_grants():
+        path = f"content_object__{resource.place_path}"
+        inside = any_of(path, scope.places) if scope.places else Q()
+        inside = ~inside if scope.everywhere and scope.places else inside
+        if scope.everywhere or scope.places:
+            root = {f"content_object__{resource.root_path}": desk.account.pk}
+            found |= Q(pk__in=given.filter(soon, inside, **root).values("user_id"))
+    if desk.edition.has_teams and desk.holds(MANAGE_TEAMS):
+        teams = TeamMembership.objects.filter(soon, team__account=desk.account)
+        found |= Q(pk__in=teams.values("user_id"))
+    return found
 
 
 class SignInFilter(PeopleFilter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -19,7 +20,6 @@ from teams.admin.desk import Chip, Desk, role_spec
 from teams.admin.known import known_of
 from teams.admin.switchers import why_locked
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
-from teams.editions.spec import ToggleSpec
 from teams.models import (
     AccountUserGrant,
     Membership,
@@ -101,22 +101,37 @@ def toggles_on(desk: Desk, memberships: Iterable[Membership]) -> list[str]:
         spec = role_spec(desk.edition, membership.role)
         if spec is None:
             continue
-        for row in (*membership.account_toggles.all(), *membership.subaccount_toggles.all()):
+        for row in working_toggles(membership):
             toggle = spec.toggle_of(row.permission.codename)
             if toggle:
                 labels[str(desk.edition.toggle(toggle).label)] = None
     return list(labels)
 
 
+def working_toggles(membership: Membership) -> list[Any]:
+    """Return the grants of what is switched on with ``membership`` and has not ended."""
+    now = timezone.now()
+    rows = (*membership.account_toggles.all(), *membership.subaccount_toggles.all())
+    return [row for row in rows if row.ends_at is None or row.ends_at > now]
+
+
 @dataclass(slots=True)
 class SwitchRow:
-    """One switch as the page shows it."""
+    """One switch as the page shows it; ``given`` is a grant by which it is on, or was."""
 
     codename: str
     label: str
     note: str
     is_on: bool
     is_locked: bool
+    membership: Membership
+    given: Any = None
+    verbs: list[Any] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """Return how an address names it."""
+        return f"{self.membership.pk}-{self.codename}"
 
 
 @dataclass(slots=True)
@@ -140,7 +155,8 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
     if spec is None:
         return []
     rows = (*membership.account_toggles.all(), *membership.subaccount_toggles.all())
-    on = {row.permission.codename for row in rows}
+    working = working_toggles(membership)
+    on = {row.permission.codename for row in working}
     at_account = membership.is_account_level
     refusal = desk.offers.verdict(membership, "change this")
     found = []
@@ -158,34 +174,44 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
             reason = (
                 f"The role {spec.label} cannot be given this. It can be switched on for {names}."
             )
-            found.append(SwitchRow(toggle.codename, str(toggle.label), reason, False, True))
+            label = str(toggle.label)
+            found.append(SwitchRow(toggle.codename, label, reason, False, True, membership))
             continue
         permissions = spec.optional[toggle.codename]
         error = refusal or desk.offers.switch_verdict(membership, spec, toggle, on)
         locked = why_locked(desk, membership, spec, toggle, error) if error else ""
         given = [row for row in rows if row.permission.codename in permissions]
-        found.append(_switch_row(toggle, permissions, given, locked))
+        row = given[0] if given else None
+        found.append(
+            SwitchRow(
+                toggle.codename,
+                str(toggle.label),
+                _switch_note(membership, permissions, row, locked),
+                row in working,
+                bool(locked),
+                membership,
+                row,
+            )
+        )
     return found
 
 
-def _switch_row(
-    toggle: ToggleSpec, permissions: Collection[str], given: list[Any], locked: str
-) -> SwitchRow:
-    """Return one switch: ``given`` are the grants by which it is on, ``locked`` why it stays so."""
+def _switch_note(
+    membership: Membership, permissions: Collection[str], given: Any, locked: str
+) -> str:
+    """Say what a switch covers, since and until when it is on, and why it stays as it is."""
     note = f"Covers {words.listed([str(CATALOGUE[p].label) for p in sorted(permissions)])}."
-    if given:
-        note += f" On since {words.short_date(given[0].granted_at)}."
-        if given[0].ends_at:
-            note += f" Ends {words.short_date(given[0].ends_at)}."
-        if locked:
-            note += f" {locked}"
-    return SwitchRow(
-        toggle.codename,
-        str(toggle.label),
-        note if given else locked or note,
-        bool(given),
-        bool(locked),
-    )
+    if given is None:
+        return locked or note
+    note += f" On since {words.short_date(given.granted_at)}."
+    end, role_end = given.ends_at, membership.ends_at
+    if end is not None and end <= timezone.now():
+        note += f" Ended {words.short_date(end)}."
+    elif end is not None and role_end is not None and role_end < end:
+        note += f" Ends with the role on {words.short_date(role_end)}, before its own end."
+    elif end is not None:
+        note += f" Ends {words.short_date(end)}."
+    return f"{note} {locked}" if locked else note
 
 
 def seats(
@@ -204,6 +230,9 @@ def seats(
             switches=switch_rows(desk, membership),
         )
         if model_admin is not None:
+            for row in seat.switches:
+                if row.given is not None:
+                    row.verbs = model_admin.offered(desk.request, person, row)
             offered = model_admin.offered(desk.request, person, membership)
             seat.verbs = [verb for verb in offered if verb.name != "switch"]
             seat.switch_verb = next((verb for verb in offered if verb.name == "switch"), None)
@@ -224,6 +253,8 @@ class Guest:
     kind: str
     labels: list[str]
     ends: Any
+    ends_at: datetime | None = None
+    place: Any = None
 
 
 def guest_rows(desk: Desk, person: Any) -> list[Guest]:
@@ -249,7 +280,9 @@ def guest_rows(desk: Desk, person: Any) -> list[Guest]:
                 kind = str(obj._meta.verbose_name)
                 name = str(obj) if named else f"A {kind} you do not see"
                 ends = words.when(row.ends_at, "No end")
-                found[key] = Guest(f"{resource.label}:{obj.pk}", obj, name, kind, [], ends)
+                found[key] = Guest(
+                    f"{resource.label}:{obj.pk}", obj, name, kind, [], ends, row.ends_at, place
+                )
             if row.permission.codename in resource.guest:
                 found[key].labels.append(str(CATALOGUE[row.permission.codename].label))
     return list(found.values())

@@ -21,6 +21,7 @@ from teams.admin.access_panel import panel_context
 from teams.admin.archive_verbs import ARCHIVE_BULK_VERBS, ARCHIVE_VERBS
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
+from teams.admin.end_verbs import ChangeEndHere
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere, Share, Unshare
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, CATALOGUE
@@ -90,7 +91,14 @@ class ResourceAdmin(ConsoleAdmin):
     search_help_text = "Name"
     ordering: ClassVar[Any] = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
-    verbs: tuple[type[Verb], ...] = (*ARCHIVE_VERBS, Share, Unshare, GuestHere, WithdrawHere)
+    verbs: tuple[type[Verb], ...] = (
+        *ARCHIVE_VERBS,
+        Share,
+        Unshare,
+        GuestHere,
+        WithdrawHere,
+        ChangeEndHere,
+    )
     bulk_verbs: tuple[type[BulkVerb], ...] = ARCHIVE_BULK_VERBS
 
     def menu_name(self, request: HttpRequest) -> str:

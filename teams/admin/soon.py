@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from permissions import access
+from permissions.admin.bulk import LIMIT
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams.admin import words
 from teams.admin.desk import Desk, Place
+from teams.admin.people_verbs import manages_people
 from teams.admin.persons import people_in, sees_people
 from teams.admin.site import console
 from teams.endings import SOON, Ending, endings
@@ -29,6 +31,7 @@ class Row(NamedTuple):
     when: SafeString
     is_own: bool
     url: str
+    key: Any = None
 
 
 def ending_rows(desk: Desk) -> list[Row]:
@@ -39,6 +42,17 @@ def ending_rows(desk: Desk) -> list[Row]:
     if others and sees_people(desk):
         opened = set(people_in(desk).filter(pk__in=others).values_list("pk", flat=True))
     return [_row(desk, ending, opened) for ending in found]
+
+
+def extending(desk: Desk, rows: list[Row]) -> dict[str, Any]:
+    """Return what leads from ``rows`` to extending them: the people the reader may choose on
+    People, by key, and where that is; nobody for whoever manages nobody."""
+    keys = dict.fromkeys(row.key for row in rows if row.url and not row.is_own)
+    meta = get_user_model()._meta
+    return {
+        "extendable": list(keys)[:LIMIT] if manages_people(desk) else [],
+        "extend_url": reverse(f"{console.name}:{meta.app_label}_{meta.model_name}_changelist"),
+    }
 
 
 def _lies_in(ending: Ending, place: Place | None) -> bool:
@@ -70,6 +84,7 @@ def _row(desk: Desk, ending: Ending, opened: set[Any]) -> Row:
         when=words.when(ending.ends_at),
         is_own=person.pk == desk.user.pk,
         url=url,
+        key=person.pk,
     )
 
 
@@ -94,4 +109,4 @@ def _what(desk: Desk, ending: Ending) -> tuple[str, str]:
     return "guest access", f"{what} in {place}" if place else what
 
 
-__all__ = ["SOON", "Row", "ending_rows"]
+__all__ = ["SOON", "Row", "ending_rows", "extending"]

@@ -23,6 +23,7 @@ from teams.admin.access_panel import panel_context
 from teams.admin.base import ConsoleAdmin
 from teams.admin.crew_verbs import CREW_VERBS
 from teams.admin.desk import Desk, desk_of
+from teams.admin.end_verbs import ChangeEndHere
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.inviting import InviteHere
 from teams.admin.persons import sees_people
@@ -125,7 +126,14 @@ class SubaccountAdmin(ConsoleAdmin):
     search_help_text = "Name"
     ordering = ("name", "pk")
     sortable_by = ("name_cell", "created_cell")
-    verbs = (*CREW_VERBS, InviteHere, GuestHere, WithdrawHere, *SUBACCOUNT_VERBS)
+    verbs = (
+        *CREW_VERBS,
+        InviteHere,
+        GuestHere,
+        WithdrawHere,
+        ChangeEndHere,
+        *SUBACCOUNT_VERBS,
+    )
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the subaccounts of the chosen account that the reader works in."""

@@ -31,7 +31,7 @@ from teams.services.exports import (
     open_export,
 )
 from teams.services.factors import set_second_factor
-from teams.services.guests import give_guest_access, withdraw_guest_access
+from teams.services.guests import give_guest_access, set_guest_end, withdraw_guest_access
 from teams.services.imports import (
     start_import,
     undo_import,
@@ -71,12 +71,13 @@ from teams.services.sharing import (
     add_to_team,
     create_team,
     remove_from_team,
+    set_team_end,
     share_with_team,
     unshare_with_team,
 )
 from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
-from teams.services.toggles import set_toggles, toggle_permission
+from teams.services.toggles import set_toggle_end, set_toggles, toggle_permission
 from teams.services.trials import send_test
 
 __all__ = [
@@ -138,10 +139,13 @@ __all__ = [
     "set_address_masking",
     "set_audience",
     "set_end",
+    "set_guest_end",
     "set_manager_reach",
     "set_primary_contact",
     "set_second_factor",
     "set_subscription",
+    "set_team_end",
+    "set_toggle_end",
     "set_toggles",
     "share_campaign",
     "share_with_team",

@@ -107,11 +107,28 @@ def root_key(account: Account) -> str:
 
 
 @dataclass(slots=True)
-class Change:
-    """One change inside one account, from the lock to the verdict."""
+class Entry:
+    """What is written down of one change inside one account; ``actor`` None is the system."""
 
     actor: Any
     account: Account
+
+    def record(self, action: str, subject: Any, **data: Any) -> None:
+        """Append the event to the account's chain and forget what was known before."""
+        audit.record(
+            root=root_key(self.account),
+            actor=self.actor,
+            action=action,
+            subject=subject,
+            data=data,
+        )
+        access.forget()
+
+
+@dataclass(slots=True)
+class Change(Entry):
+    """One change inside one account, from the lock to the verdict."""
+
     edition: Edition
     root: Root
     standing: Standing
@@ -312,17 +329,6 @@ class Change:
             for place in places
         }
         return [Missing(code, label, place) for label, code, place in sorted(found)]
-
-    def record(self, action: str, subject: Any, **data: Any) -> None:
-        """Append the event to the account's chain and forget what was known before."""
-        audit.record(
-            root=root_key(self.account),
-            actor=self.actor,
-            action=action,
-            subject=subject,
-            data=data,
-        )
-        access.forget()
 
 
 def _listed(missing: Sequence[Missing]) -> str:

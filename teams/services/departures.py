@@ -14,7 +14,7 @@ from permissions.errors import Invalid, NotFound, OwnerRequired
 from permissions.policy import FUTURE
 from teams import logins
 from teams.models import Account, Membership
-from teams.services.base import Change, changing, service
+from teams.services.base import Change, Entry, changing, service
 from teams.services.gates import about, choose_role, gate_membership, stored_membership
 from teams.services.inputs import expect
 from teams.services.invitations import withdraw_of
@@ -68,7 +68,7 @@ def leave_account(*, actor: Any, account: Account) -> None:
             take_away(change, stored)
 
 
-def take_away(change: Change, membership: Membership) -> None:
+def take_away(change: Entry, membership: Membership) -> None:
     """Delete a membership, and all that has no meaning without it."""
     user = membership.user
     membership.delete()
@@ -90,8 +90,10 @@ def end_sessions_unless_placed(user: Any) -> None:
     transaction.on_commit(settle)
 
 
-def _clean_up_after(change: Change, user: Any) -> None:
+def _clean_up_after(change: Entry, user: Any) -> None:
     """Withdraw what is meaningless, and must not revive, once ``user`` has no place here."""
+    if change.account.owner_id == user.pk:
+        return  # an heir whose old role had ended
     if Membership.objects.filter(account=change.account, user=user).exists():
         return
     person = {"user": str(user.pk), "person": label_of(user), "because": "left the account"}

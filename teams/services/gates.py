@@ -175,6 +175,17 @@ def clean_end(ends_at: Any) -> datetime | None:
     return ends_at
 
 
+def new_end(ends_at: Any, *now: datetime | None) -> tuple[datetime | None, bool]:
+    """Return the end as it may be stored in place of ``now``, and whether it adds time to any.
+
+    Raises Invalid (ENDED, TOO_LONG, WRONG_TYPE, or ALREADY_SO if nothing would change).
+    """
+    ends_at = clean_end(ends_at)
+    if all(end == ends_at for end in now):
+        raise Invalid("It ends then already. Choose another time.", code="ALREADY_SO")
+    return ends_at, any(end and (ends_at is None or ends_at > end) for end in now)
+
+
 def own_subaccount(change: Change, subaccount: Any) -> Subaccount:
     """Return the subaccount as stored, if it is of this account. Raises NotFound."""
     found = expect(subaccount, Subaccount, "The subaccount")

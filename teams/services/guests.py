@@ -16,7 +16,7 @@ from permissions.policy.delegate import Code, Refusal
 from permissions.resources import registry
 from teams.models import Account, Membership, Subaccount
 from teams.services.base import Change, changing, service
-from teams.services.gates import clean_end
+from teams.services.gates import clean_end, new_end
 from teams.services.inputs import expect, expect_user
 
 
@@ -77,29 +77,7 @@ def give_guest_access(
     act = f"give {label_of(user)} guest access to {obj}"
     with changing(actor, account, user, act=act) as change:
         names = _grantable(obj, permissions)
-        standing = change.standing_of(user)
-        if not standing.holdings:
-            raise Invalid(
-                f"{label_of(user)} has no active place in {account.name}. Add them first.",
-                code="NOT_A_MEMBER",
-            )
-        if subaccount.is_archived:
-            raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
-        gate_guest(change, user, subaccount.pk, act)
-        has_role = any(
-            h.source.kind in ("role", "owner") and subaccount.pk in h.reach
-            for h in standing.holdings
-        )
-        if has_role or Membership.objects.filter(user=user, subaccount=subaccount).exists():
-            raise Invalid(
-                f"{label_of(user)} has a role in {subaccount.name} already. Change that instead.",
-                code="HAS_ROLE",
-            )
-        profile = change.profile
-        for name in names:
-            if not profile.decide(name, registry.of(obj), obj).allowed:
-                missing = {(name, ""): frozenset({subaccount.pk})}
-                change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+        _judge_guest(change, user, obj, subaccount, names=names, act=act)
         ends_at = clean_end(ends_at)
         for name in names:
             grants.withdraw(permission=name, obj=obj, user=user)
@@ -116,6 +94,80 @@ def give_guest_access(
         )
 
 
+def _judge_guest(
+    change: Change,
+    user: Any,
+    obj: models.Model,
+    subaccount: Subaccount,
+    *,
+    names: Collection[str],
+    act: str,
+) -> None:
+    """Refuse unless the actor may let ``user`` be a guest of ``obj`` with the permissions named."""
+    standing = change.standing_of(user)
+    if not standing.holdings:
+        raise Invalid(
+            f"{label_of(user)} has no active place in {change.account.name}. Add them first.",
+            code="NOT_A_MEMBER",
+        )
+    if subaccount.is_archived:
+        raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
+    gate_guest(change, user, subaccount.pk, act)
+    has_role = any(
+        h.source.kind in ("role", "owner") and subaccount.pk in h.reach for h in standing.holdings
+    )
+    if has_role or Membership.objects.filter(user=user, subaccount=subaccount).exists():
+        raise Invalid(
+            f"{label_of(user)} has a role in {subaccount.name} already. Change that instead.",
+            code="HAS_ROLE",
+        )
+    for name in names:
+        if not change.profile.decide(name, registry.of(obj), obj).allowed:
+            missing = {(name, ""): frozenset({subaccount.pk})}
+            change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+
+
+def given_to(user: Any, obj: models.Model) -> Any:
+    """Return the grants by which ``user`` is a guest of ``obj``, or was until they ended."""
+    rows = grants.grants_on(obj).filter(user=user)
+    if grants.is_direct(rows.model) and isinstance(obj, Subaccount):
+        rows = rows.filter(membership=None)  # toggles of members live in the same table
+    return rows
+
+
+@service
+def set_guest_end(*, actor: Any, user: Any, obj: models.Model, ends_at: datetime | None) -> None:
+    """Say when guest access to ``obj`` ends, all of it (None: not by itself).
+
+    A later end, or none, is giving it for the time it adds, also what has ended already. Raises
+    Refused, NotFound if there is none, or Invalid (ENDED, ALREADY_SO, NO_END_DATE, HAS_ROLE, …).
+    """
+    user = expect_user(user, "The person")
+    obj, account, subaccount = _located(obj)
+    act = f"change when guest access of {label_of(user)} to {obj} ends"
+    with changing(actor, account, user, act=act) as change:
+        gate_guest(change, user, subaccount.pk, act)
+        rows = given_to(user, obj)
+        names = sorted(rows.values_list("permission__codename", flat=True))
+        if not names:
+            raise NotFound(f"{label_of(user)} has no guest access to {obj}.")
+        grants.require_end_date(rows.model, obj)
+        before = list(rows.values_list("ends_at", flat=True))
+        ends_at, is_longer = new_end(ends_at, *before)
+        if is_longer:
+            _judge_guest(change, user, obj, subaccount, names=names, act=act)
+        rows.update(ends_at=ends_at)
+        change.record(
+            "guest.end_changed",
+            obj,
+            user=str(user.pk),
+            person=label_of(user),
+            permissions=names,
+            before=min((end for end in before if end), default=None),
+            after=ends_at,
+        )
+
+
 @service
 def withdraw_guest_access(
     *, actor: Any, user: Any, obj: models.Model, permissions: Collection[str] | None = None
@@ -128,9 +180,7 @@ def withdraw_guest_access(
     act = f"withdraw guest access to {obj}"
     with changing(actor, account, user, act=act) as change:
         gate_guest(change, user, subaccount.pk, act)
-        rows = grants.grants_on(obj).filter(user=user)
-        if grants.is_direct(rows.model) and isinstance(obj, Subaccount):
-            rows = rows.filter(membership=None)  # toggles of members live in the same table
+        rows = given_to(user, obj)
         if permissions is not None:
             rows = rows.filter(permission__codename__in=_grantable(obj, permissions))
         names = sorted(rows.values_list("permission__codename", flat=True))

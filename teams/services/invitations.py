@@ -32,7 +32,7 @@ from teams.models import (
 from teams.models.invitation import new_nonce
 from teams.rights import toggle_bundle
 from teams.services import invitation_mail
-from teams.services.base import Change, changing, root_key, service
+from teams.services.base import Change, Entry, changing, root_key, service
 from teams.services.gates import RoleLike, clean_end, clean_list, gate, places_of
 from teams.services.inputs import expect
 from teams.services.seating import Seat, check_seats, find_seat
@@ -205,7 +205,7 @@ def gate_invitation(change: Change, invitation: Invitation, act: str) -> None:
     change.require_managing(None, places | {TOP} if level else places, act, rank=rank)
 
 
-def withdraw_of(change: Change, person: Any) -> None:
+def withdraw_of(change: Entry, person: Any) -> None:
     """Withdraw what ``person``, who has left, offered to others here."""
     rows = Invitation.objects.filter(
         account=change.account, invited_by=person, status=Invitation.Status.PENDING

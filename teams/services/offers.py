@@ -16,9 +16,12 @@ from django.utils import timezone
 from permissions.errors import ServiceError
 from permissions.policy import TOP, Atoms, PlaceId, Reach, covers
 from permissions.policy import atoms as atoms_of
+from permissions.policy.delegate import Code, Refusal
 from permissions.policy.terms import Holding, Source
+from permissions.resources import registry
 from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
+from teams.endings import Ending
 from teams.models import Invitation, Membership, Role, Subaccount, Team
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
@@ -28,12 +31,14 @@ from teams.services.gates import (
     gate,
     gate_membership,
     places_of,
+    refuse_archived,
 )
-from teams.services.guests import gate_guest
+from teams.services.guests import gate_guest, given_to
 from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
+from teams.services.people import atoms_of as recorded_atoms
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
-from teams.services.toggles import place_of, require_named
+from teams.services.toggles import place_of, require_named, toggle_atoms
 
 
 @dataclass(slots=True)
@@ -79,6 +84,51 @@ class Offers:
         except ServiceError as error:
             return error
         return None
+
+    def extending(self, ending: Ending, act: str) -> ServiceError | None:
+        """Return what would be raised if the actor let this last longer: a grant of all of it.
+
+        Seats, and what a team would show, are left to the services.
+        """
+        change, membership = self.change, ending.membership
+        try:
+            if ending.kind == "team":
+                require_teams(change)
+                gate_team(change, ending.person, act)
+            elif membership is None:
+                self._judge_guest(ending, act)
+            else:
+                if membership.subaccount is not None:
+                    refuse_archived(membership.subaccount)
+                self._judge_seat(ending, membership, act)
+        except ServiceError as error:
+            return error
+        return None
+
+    def _judge_guest(self, ending: Ending, act: str) -> None:
+        change, resource = self.change, registry.of(ending.obj)
+        gate_guest(change, ending.person, ending.place, act)
+        given = given_to(ending.person, ending.obj).values_list("permission__codename", flat=True)
+        for name in given:
+            if not change.profile.decide(name, resource, ending.obj).allowed:
+                missing = {(name, ""): frozenset({ending.place})}
+                change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+
+    def _judge_seat(self, ending: Ending, membership: Membership, act: str) -> None:
+        change, spec = self.change, self.change.edition.find_role(membership.role)
+        if ending.kind == "switch" and spec is not None:
+            gate_membership(change, membership, act)
+            require_named(change, place_of(membership), spec, act)
+            permissions = spec.optional[ending.codename]
+            change.judge_atoms(toggle_atoms(change, membership, permissions), act)
+            return
+        chosen = choose_role(
+            change,
+            membership.custom_role or membership.role,
+            account_level=membership.is_account_level,
+        )
+        gate_membership(change, membership, act, chosen)
+        change.judge_atoms(recorded_atoms(change, membership), act)
 
     def switch_verdict(
         self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
@@ -320,12 +370,3 @@ class Offers:
         except ServiceError:
             return False
         return not subaccount.is_home
-
-
-def _reach_of(membership: Membership) -> Reach:
-    if membership.subaccount_id is not None:
-        return Reach(top=False, places=frozenset({membership.subaccount_id}))
-    if membership.all_subaccounts:
-        return Reach(top=True, places=None)
-    ids = frozenset(row.subaccount_id for row in membership.reach.all())
-    return Reach(top=True, places=ids)

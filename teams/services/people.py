@@ -23,6 +23,7 @@ from teams.services.gates import (
     clean_flag,
     gate,
     gate_membership,
+    new_end,
     refuse_archived,
     stored_membership,
 )
@@ -198,11 +199,8 @@ def set_end(*, actor: Any, membership: Membership, ends_at: datetime | None) -> 
     act = f"change when the access of {label_of(stored.user)} ends"
     with changing(actor, stored.account, stored.user, act=act) as change:
         stored = stored_membership(membership)
-        ends_at = clean_end(ends_at)
-        if ends_at == stored.ends_at:
-            raise Invalid("It ends then already. Choose another time.", code="ALREADY_SO")
         before = stored.ends_at
-        is_longer = before is not None and (ends_at is None or ends_at > before)
+        ends_at, is_longer = new_end(ends_at, before)
         chosen = None
         if is_longer:
             if stored.subaccount is not None:
@@ -219,6 +217,8 @@ def set_end(*, actor: Any, membership: Membership, ends_at: datetime | None) -> 
         stored.ends_at = ends_at
         stored.save(update_fields=["ends_at"])
         change.record("end.changed", stored, before=before, after=ends_at, **about(stored))
+        if is_longer:  # guests are those without a role, and theirs may have been over
+            end_guest_access(change, stored.user)
     return stored
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db import models
+from django.db import models, transaction
 
 from permissions import grants
 from permissions.audit import label_of
@@ -22,7 +22,7 @@ from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Subaccount, Team, TeamMembership
 from teams.models.account import TeamMode
 from teams.services.base import Change, changing, service
-from teams.services.gates import clean_end, refuse_archived
+from teams.services.gates import clean_end, new_end, refuse_archived
 from teams.services.inputs import clean_text, expect, expect_user, same_name
 
 NAME_LIMIT = 80
@@ -134,6 +134,50 @@ def add_to_team(
             "team.joined", team, user=str(user.pk), person=label_of(user), ends_at=row.ends_at
         )
     return row
+
+
+@service
+def set_team_end(*, actor: Any, team: Team, user: Any, ends_at: datetime | None) -> TeamMembership:
+    """Say when the place of ``user`` in ``team`` ends (None: not by itself).
+
+    A later end, or none, is putting them into the team for the time it adds, also where it has
+    ended already. Raises Refused, NotFound if they are not in it, or Invalid (ENDED, ALREADY_SO).
+    """
+    team = _own_team(team)
+    user = expect_user(user, "The person")
+    act = f"change when the place of {label_of(user)} in {team.name} ends"
+    with changing(actor, team.account, user, act=act) as change:
+        require_teams(change)
+        gate_team(change, user, act)
+        row = TeamMembership.objects.filter(team=team, user=user).first()
+        if row is None:
+            raise NotFound(f"{label_of(user)} is not in {team.name}.")
+        before = row.ends_at
+        row.ends_at, is_longer = new_end(ends_at, before)
+        if is_longer:
+            _judge_sight(change, [(_outside(row), user)], act)
+        row.save(update_fields=["ends_at"])
+        change.record(
+            "team.end_changed",
+            team,
+            user=str(user.pk),
+            person=label_of(user),
+            before=before,
+            after=row.ends_at,
+        )
+    return row
+
+
+def _outside(row: TeamMembership) -> Profile:
+    """Return what is recorded for somebody as if they were not in that team."""
+    mark = transaction.savepoint()
+    TeamMembership.objects.filter(pk=row.pk).delete()
+    found = provider.load_profile(row.user, recorded=True)
+    for resource in registry:
+        if resource.limited:
+            found.shared(resource)  # read now, before the row is back
+    transaction.savepoint_rollback(mark)
+    return found
 
 
 @service

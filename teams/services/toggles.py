@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from permissions import grants
 from permissions.audit import label_of
-from permissions.errors import Invalid, NotToggleable, OutOfScope
-from permissions.policy import TOP, PlaceId
+from permissions.errors import Invalid, NotFound, NotToggleable, OutOfScope
+from permissions.policy import TOP, Atoms, Holding, PlaceId, Reach, Source, atoms
 from teams.editions.spec import RoleSpec
 from teams.models import AccountUserGrant, Membership, Role, SubaccountUserGrant
+from teams.rights import toggle_bundle
 from teams.services.base import Change, changing, service
 from teams.services.gates import (
     about,
     clean_end,
     gate_membership,
+    new_end,
     refuse_archived,
     stored_membership,
 )
@@ -48,8 +50,17 @@ def toggle_permission(
 
 
 @service
-def set_toggles(*, actor: Any, membership: Membership, switches: Mapping[str, bool]) -> Membership:
-    """Switch several toggles of one membership, all or none; as ``toggle_permission`` each."""
+def set_toggles(
+    *,
+    actor: Any,
+    membership: Membership,
+    switches: Mapping[str, bool],
+    ends_at: datetime | None = None,
+) -> Membership:
+    """Switch several toggles of one membership, all or none; as ``toggle_permission`` each.
+
+    ``ends_at`` is about those that are switched on.
+    """
     stored = stored_membership(membership)
     asked: Any = switches
     if not isinstance(asked, Mapping) or not all(isinstance(on, bool) for on in asked.values()):
@@ -57,8 +68,9 @@ def set_toggles(*, actor: Any, membership: Membership, switches: Mapping[str, bo
     act = f"change the optional permissions of {label_of(stored.user)}"
     with changing(actor, stored.account, stored.user, act=act) as change:
         stored = stored_membership(membership)
+        ends_at = clean_end(ends_at)
         for toggle, on in switches.items():
-            _switch(change, stored, toggle, on=on, ends_at=None)
+            _switch(change, stored, toggle, on=on, ends_at=ends_at if on else None)
     return stored
 
 
@@ -87,10 +99,7 @@ def _switch(
 
 def switch_off(membership: Membership, toggle: str, spec: RoleSpec) -> bool:
     """Take away what ``toggle`` gave, and say whether it was on."""
-    table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
-    rows = table._default_manager.filter(
-        membership=membership, permission__codename__in=spec.optional[toggle]
-    )
+    rows = rows_of(membership, spec, toggle)
     was_on = rows.exists()
     rows.delete()
     return was_on
@@ -115,6 +124,70 @@ def record_switch(
         ends_at=ends_at,
         **about(membership),
     )
+
+
+@service
+def set_toggle_end(
+    *, actor: Any, membership: Membership, toggle: str, ends_at: datetime | None
+) -> Membership:
+    """Say when a toggle that was switched on ends (None: with its membership, at the latest).
+
+    A later end, or none, is switching it on for the time it adds, also where it has ended already:
+    by those the edition names, within what they hold. Raises Refused, NotToggleable, NotFound if it
+    was never on, or Invalid (ENDED, ALREADY_SO, ARCHIVED, …).
+    """
+    stored = stored_membership(membership)
+    act = f"change when {toggle} ends for {label_of(stored.user)}"
+    with changing(actor, stored.account, stored.user, act=act) as change:
+        stored = stored_membership(membership)
+        spec, label = admitted(change, stored.role, stored.custom_role, toggle)
+        act = f"change when {label} ends for {label_of(stored.user)}"
+        gate_membership(change, stored, act)
+        rows = rows_of(stored, spec, toggle)
+        before = list(rows.values_list("ends_at", flat=True))
+        if not before:
+            raise NotFound(f"{label} is not switched on for {label_of(stored.user)} there.")
+        ends_at, is_longer = new_end(ends_at, *before)
+        if is_longer:
+            if stored.subaccount is not None:
+                refuse_archived(stored.subaccount)
+            require_named(change, place_of(stored), spec, act)
+            change.judge_atoms(toggle_atoms(change, stored, spec.optional[toggle]), act)
+        rows.update(ends_at=ends_at)
+        change.record(
+            "toggle.end_changed",
+            stored,
+            toggle=toggle,
+            before=min((end for end in before if end), default=None),
+            after=ends_at,
+            **about(stored),
+        )
+    return stored
+
+
+def rows_of(membership: Membership, spec: RoleSpec, toggle: str) -> Any:
+    """Return the grants by which ``toggle`` is on for ``membership``, or was until it ended."""
+    table = AccountUserGrant if membership.is_account_level else SubaccountUserGrant
+    return table._default_manager.filter(
+        membership=membership, permission__codename__in=spec.optional[toggle]
+    )
+
+
+def toggle_atoms(change: Change, membership: Membership, permissions: Iterable[str]) -> Atoms:
+    """Return what these optional permissions amount to with ``membership``."""
+    reach = reach_of(membership)
+    own = [Holding(Source("toggle"), toggle_bundle(p), reach) for p in permissions]
+    return atoms(own, change.root, change.universe)
+
+
+def reach_of(membership: Membership) -> Reach:
+    """Return where ``membership`` counts."""
+    if membership.subaccount_id is not None:
+        return Reach(top=False, places=frozenset({membership.subaccount_id}))
+    if membership.all_subaccounts:
+        return Reach(top=True, places=None)
+    ids = frozenset(row.subaccount_id for row in membership.reach.all())
+    return Reach(top=True, places=ids)
 
 
 def place_of(membership: Membership) -> PlaceId:

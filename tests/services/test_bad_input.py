@@ -89,6 +89,7 @@ class Cast:
             "suspended": w.member("marketer_limited", status="suspended"),
             "manager": emma.manager(emma.north),
             "full": emma.member("full"),
+            "exporter": emma.member("full", toggles=("export_contacts",)),
             "team": w.team(),
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
@@ -306,6 +307,29 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "account": s["account"],
         "accent": "#0c5f73",
     },
+    "set_end": lambda s: {
+        "actor": s["actor"],
+        "membership": s["membership"],
+        "ends_at": tz.now() + timedelta(days=1),
+    },
+    "set_toggle_end": lambda s: {
+        "actor": s["emma"].owner,
+        "membership": s["exporter"],
+        "toggle": "export_contacts",
+        "ends_at": tz.now() + timedelta(days=1),
+    },
+    "set_guest_end": lambda s: {
+        "actor": s["actor"],
+        "user": s["guest"],
+        "obj": _guested(s),
+        "ends_at": tz.now() + timedelta(days=1),
+    },
+    "set_team_end": lambda s: {
+        "actor": s["actor"],
+        "team": s["w"].team(s["member"]),
+        "user": s["member"],
+        "ends_at": tz.now() + timedelta(days=1),
+    },
     "set_manager_reach": lambda s: {
         "actor": s["emma"].owner,
         "membership": s["manager"],
@@ -321,6 +345,7 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "actor": s["emma"].owner,
         "membership": s["full"],
         "switches": {"export_contacts": True, "billing_page": False},
+        "ends_at": None,
     },
     "share_with_team": lambda s: {"actor": s["actor"], "team": s["team"], "obj": s["obj"]},
     "suspend_member": lambda s: {"actor": s["actor"], "membership": s["membership"]},
@@ -770,7 +795,13 @@ CASES = [
 BY_LINK = ("accept_invitation", "join")
 
 #: services whose good call needs something to be there first, which GOOD writes
-PREPARED = ("remove_from_team", "unshare_with_team", "withdraw_guest_access")
+PREPARED = (
+    "remove_from_team",
+    "set_guest_end",
+    "set_team_end",
+    "unshare_with_team",
+    "withdraw_guest_access",
+)
 
 
 @pytest.fixture(scope="module")

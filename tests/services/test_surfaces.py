@@ -112,6 +112,18 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "set_toggles": lambda s: services.set_toggles(
         actor=s.actor, membership=s.target, switches={"export_contacts": False}
     ),
+    "set_end": lambda s: services.set_end(
+        actor=s.actor, membership=s.target, ends_at=timezone.now() + timedelta(days=1)
+    ),
+    "set_toggle_end": lambda s: services.set_toggle_end(
+        actor=s.actor, membership=s.target, toggle="export_contacts", ends_at=None
+    ),
+    "set_guest_end": lambda s: services.set_guest_end(
+        actor=s.actor, user=s.guest, obj=s.w.north, ends_at=None
+    ),
+    "set_team_end": lambda s: services.set_team_end(
+        actor=s.actor, team=s.team, user=s.target.user, ends_at=None
+    ),
     "set_manager_reach": lambda s: services.set_manager_reach(
         actor=s.actor, membership=s.target, all_subaccounts=True
     ),
@@ -308,6 +320,7 @@ LINES = sorted(
 
 
 #: custom roles hold these with the Audience tab, so it takes somebody who lacks the tab
+SWITCHES = ("toggle_permission", "set_toggles", "set_toggle_end")
 IN_THE_PLACE = ("add_contact", "upload_import", "start_import", "undo_import")
 WITH_THE_TAB = ("view_contacts", "add_contacts", "create_segments")
 
@@ -320,7 +333,7 @@ def edition_for(permission: str, service: str) -> str:
         return "emma_enterprise"
     if permission == "manage_managers" or service.endswith("e_subaccount"):
         return "emma_corporate"
-    return "emma_hq" if service in ("toggle_permission", "set_toggles") else "sailthru"
+    return "emma_hq" if service in SWITCHES else "sailthru"
 
 
 def _without_the_tab(w: World, permission: str, service: str, mailing_list: MailingList) -> Any:
@@ -379,7 +392,7 @@ def scene(permission: str, service: str) -> Scene:
         actor = w.manager(toggles=("managers", "export_contacts"))
     if service == "set_manager_reach" or "managed" in place:
         target = w.manager(w.north, role=role)
-    elif service in ("toggle_permission", "set_toggles"):
+    elif service in SWITCHES:
         target = w.member("editor")
     else:
         target = w.member(role)
