@@ -42,11 +42,10 @@ postgresql = pytest.mark.skipif(
 rounds = pytest.mark.parametrize("rounds", [5, pytest.param(50, marks=pytest.mark.deep)])
 
 Status = Invitation.Status
-ADDRESS = "ana@new.example"
 SECONDS = 4
 
 
-def offer(w: World, actor: Any = None, address: str = ADDRESS) -> tuple[Invitation, str]:
+def offer(w: World, address: str, actor: Any = None) -> tuple[Invitation, str]:
     """Return an invitation to north, and the link that was mailed."""
     invitation = services.invite_member(
         actor=actor or w.owner,
@@ -58,10 +57,9 @@ def offer(w: World, actor: Any = None, address: str = ADDRESS) -> tuple[Invitati
     return invitation, invitation_mail.token_of(invitation, mailed=True)
 
 
-def ana(number: int, address: str = ADDRESS) -> Any:
-    """Return the one login that has the address in this round."""
-    get_user_model().objects.filter(email=address).update(email="")
-    return UserFactory(username=f"ana{number}", email=address)
+def ana(number: int) -> Any:
+    """Return another login each round: an address gets so many invitations an hour."""
+    return UserFactory(email=f"ana{number}@new.example")
 
 
 def accepting(user: Any, token: str) -> Callable[[], Any]:
@@ -93,7 +91,8 @@ def is_sound() -> bool:
 def test_of_two_acceptances_one_counts(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     w = world("emma_hq")
     for number in range(rounds):
-        user, (invitation, token) = ana(number), offer(w)
+        user = ana(number)
+        invitation, token = offer(w, user.email)
         with monkeypatch.context() as patch:
             if number % 10 == 1:  # as they come, and kept for each other
                 meet_before(patch, joining, "_take", parties=2)
@@ -110,7 +109,8 @@ def test_of_two_acceptances_only_the_constraint_refuses_one_without_the_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     w = world("emma_hq")
-    user, (_invitation, token) = ana(0), offer(w)
+    user = ana(0)
+    _invitation, token = offer(w, user.email)
     without_lock(monkeypatch)
     meet_before(monkeypatch, Membership.objects, "create", parties=2)
     results = together(accepting(user, token), accepting(user, token))
@@ -123,7 +123,7 @@ def test_of_two_joins_in_two_tabs_one_makes_a_login(rounds: int) -> None:
     w = world("emma_hq")
     for number in range(rounds):
         address = f"ana{number}@new.example"
-        _invitation, token = offer(w, address=address)
+        _invitation, token = offer(w, address)
         results = together(joining_by(token), joining_by(token))
         assert codes(results) == ["SETTLED"]
         user = get_user_model().objects.get(email=address)
@@ -137,7 +137,7 @@ def test_of_two_accounts_that_invite_one_person_one_makes_a_login(rounds: int) -
     one, other = world("emma_hq"), world("emma_hq")
     for number in range(rounds):
         address = f"ana{number}@new.example"
-        tokens = [offer(w, address=address)[1] for w in (one, other)]
+        tokens = [offer(w, address)[1] for w in (one, other)]
         results = together(*map(joining_by, tokens))
         assert codes(results) == ["LOGIN_EXISTS"]
         user = get_user_model().objects.get(email=address)
@@ -153,7 +153,8 @@ def test_of_two_accounts_that_invite_one_person_one_makes_a_login(rounds: int) -
 def test_accepted_or_withdrawn(rounds: int) -> None:
     w = world("emma_hq")
     for number in range(rounds):
-        user, (invitation, token) = ana(number), offer(w)
+        user = ana(number)
+        invitation, token = offer(w, user.email)
 
         def withdraw(invitation: Invitation = invitation) -> None:
             services.withdraw_invitation(actor=w.owner, invitation=invitation)
@@ -170,7 +171,8 @@ def test_accepted_or_withdrawn(rounds: int) -> None:
 @postgresql
 def test_accepted_although_withdrawn_without_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     w = world("emma_hq")
-    user, (invitation, token) = ana(0), offer(w)
+    user = ana(0)
+    invitation, token = offer(w, user.email)
     without_lock(monkeypatch)
     meet_before(monkeypatch, audit, "record", parties=2)
 
@@ -214,7 +216,8 @@ def test_nobody_comes_in_on_the_word_of_who_has_lost_it(loss: str, rounds: int) 
     lose, otherwise, code = LOSSES[loss]
     for number in range(rounds):
         boss = w.member("administrator")
-        user, (invitation, token) = ana(number), offer(w, boss.user)
+        user = ana(number)
+        invitation, token = offer(w, user.email, boss.user)
         results = together(accepting(user, token), lambda boss=boss: lose(w, boss))
         accepted = not isinstance(results[0], Exception)
         assert codes(results) == ([] if accepted else [code])
@@ -324,7 +327,7 @@ def test_of_two_administrators_who_remove_each_other_none_stays_without_the_lock
 
 
 def inviting(w: World, address: str) -> Callable[[], Any]:
-    return lambda: offer(w, address=address)[0]
+    return lambda: offer(w, address)[0]
 
 
 @rounds
@@ -424,7 +427,8 @@ def test_nobody_waits_for_each_other_for_ever(settings: Any) -> None:
 def test_expired_at_the_moment_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for the lock is asked again when they get it."""
     w = world("emma_hq")
-    user, (invitation, token) = ana(0), offer(w)
+    user = ana(0)
+    invitation, token = offer(w, user.email)
     opened = joining.open_invitation
     looks: list[Any] = []
 
