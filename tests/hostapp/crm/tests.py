@@ -293,13 +293,13 @@ def test_pages(shop: Shop, client: Client) -> None:
 
 def test_invited_person_joins_with_a_login_of_the_hosts_kind(shop: Shop) -> None:
     """People here have no names and sign in by their address."""
-    account = shop.places["north"].account
+    account = shop.account
     invitation = services.invite_member(
         actor=account.owner,
         account=account,
         address="Ana@new.example",
         role="author",
-        subaccount=shop.places["north"],
+        subaccount=shop.north,
     )
     token = token_of(invitation, mailed=True)
     membership = services.join(
@@ -307,7 +307,7 @@ def test_invited_person_joins_with_a_login_of_the_hosts_kind(shop: Shop) -> None
     )
     assert membership.user == Person.objects.get(email="ana@new.example")
     assert authenticate(username="ana@new.example", password="a long enough one")
-    assert can(membership.user, "access_campaigns", shop.places["north"])
+    assert can(membership.user, "access_campaigns", shop.north)
 
 
 def test_the_registry_is_frozen(db: None) -> None:
