@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile races lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -151,6 +151,12 @@ ATTACKS := tests/hostile tests/console/test_never_send.py
 hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on PostgreSQL
 	env -u DATABASE_URL $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
+
+RACES := tests/concurrency/test_comings.py
+
+races: $(DEV_INSTALLED) ## Let people come and go at the same moment, fifty times each, on both databases
+	env -u DATABASE_URL $(PY) -m pytest -m deep $(RACES) $(PYTEST)
+	$(PY) tests/postgres.py -- $(PY) -m pytest -m deep $(RACES) $(PYTEST)
 
 # What to measure, e.g. make bench BENCH="--size medium --database postgres"
 BENCH ?=

@@ -76,8 +76,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     try:
         found = joining.open_invitation(token)
     except Invalid as error:
-        words = {"problem": error.message, "sign_in": resolve_url(settings.LOGIN_URL)}
-        return _shown(request, words, status=404)
+        problem = {"problem": error.message, "sign_in": resolve_url(settings.LOGIN_URL)}
+        return _shown(request, problem, status=404)
     step = _step(request, found, token)
     form = JoinForm(request.POST or None, label_suffix="") if step == "join" else None
     words = {

@@ -38,7 +38,7 @@ from teams.services.invitations import check_resend, gate_offered_teams, judge_o
 from teams.services.people import atoms_of as recorded_atoms
 from teams.services.places import active_subaccounts, check_limit, require_archiving
 from teams.services.sharing import gate_team, require_teams
-from teams.services.toggles import place_of, require_named, toggle_atoms
+from teams.services.toggles import place_of, reach_of, require_named, toggle_atoms
 
 
 @dataclass(slots=True)
@@ -137,7 +137,7 @@ class Offers:
         that are switched on for the membership."""
         if on & spec.optional[toggle.codename]:
             return None  # off by whoever may manage that person
-        return self._switching(spec, toggle, place_of(membership), _reach_of(membership))
+        return self._switching(spec, toggle, place_of(membership), reach_of(membership))
 
     def _switching(
         self, spec: RoleSpec, toggle: ToggleSpec, place: PlaceId, reach: Reach

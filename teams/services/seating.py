@@ -233,12 +233,12 @@ def check_seats(account: Account, *, user: Any = None, address: str = "") -> Non
     limit = account.seat_limit
     if limit is None:
         return
-    people = seated(account)
+    people, known = seated(account), logins.current()
+    user = known.find(address) if user is None else user
     if user is not None and user.pk in people:
         return
     waiting = pending_addresses(account) - {address}
     if user is not None and len(people) + len(waiting) >= limit:
-        known = logins.current()
         waiting = {other for other in waiting if not known.owns(user, other)}
     if len(people) + len(waiting) >= limit:
         raise LimitReached(

@@ -100,7 +100,7 @@ def _switch(
 def switch_off(membership: Membership, toggle: str, spec: RoleSpec) -> bool:
     """Take away what ``toggle`` gave, and say whether it was on."""
     rows = rows_of(membership, spec, toggle)
-    was_on = rows.exists()
+    was_on = bool(rows.exists())
     rows.delete()
     return was_on
 

@@ -26,9 +26,12 @@ from tests.reference.terms import (
     SAILTHRU,
     TOGGLED_BY,
     TOP,
+    VALID,
     VIEW,
+    VOID,
     Account,
     Atom,
+    Invite,
     Place,
     Post,
     Reach,
@@ -38,6 +41,12 @@ from tests.reference.terms import (
     rights,
     table,
 )
+
+
+def is_longer(model: Model, post: str, about: dict) -> bool:
+    """Say whether a post would last longer than it does."""
+    old, new = model.posts[post].ends, about["ends"]
+    return old is not None and (new is None or new > old)
 
 
 @dataclass
@@ -52,6 +61,8 @@ class Model:
     in_team: set[tuple[str, str]] = field(default_factory=set)  # person, team
     shares: set[tuple[str, str]] = field(default_factory=set)  # team, thing
     guests: set[tuple[str, str, str]] = field(default_factory=set)  # person, where, permission
+    invites: dict[str, Invite] = field(default_factory=dict)
+    hour: int = 0  # what the clock says
     actor: str = ""  # who is acting,
     account: str = ""  # and in which account
 
@@ -63,11 +74,16 @@ class Model:
         after.actor, after.account = actor, account
         may, wrong = getattr(after, verb)(**about)
         problems = ({INVALID} if wrong else set()) | (set() if may else {REFUSED})
+        if not problems and verb in ("invite", "resend"):
+            offered = after.of_post(after.invites[str(about["key"])].post)
+            if beyond(self.reach_of(actor, account), offered):
+                problems.add(REFUSED)
         if not problems and verb != "create_subaccount" and about.get("on", True):
             mine, post = self.reach_of(actor, account), about.get("post")
             for key in after.posts:
                 # what is switched on again, or waked, is given anew
                 anew = key == post and verb in ("toggle_permission", "set_active")
+                anew |= key == post and verb == "set_end" and is_longer(self, key, about)
                 if beyond(mine, after.spell_out(key, after.given(self, key, about, anew))):
                     problems.add(REFUSED)
             for person in {p.person for p in after.posts.values()} if post is None else ():
@@ -105,10 +121,17 @@ class Model:
 
     def standing(self, person: str, account: str, stake: str = "") -> list[Post]:
         """Return the person's active posts there; the post ``stake`` counts even if suspended."""
-        posts = [p for key, p in self.posts.items() if p.active or stake in (key, ANY)]
+        posts = [
+            p
+            for key, p in self.posts.items()
+            if (p.active and not self.is_over(p)) or stake in (key, ANY)
+        ]
         if self.accounts[account].owner == person:
             posts.append(Post(person, account, OWNER, reach=None))
         return [post for post in posts if (post.person, post.account) == (person, account)]
+
+    def is_over(self, post: Post) -> bool:
+        return post.ends is not None and post.ends <= self.hour
 
     def inside(self, account: str) -> set[str]:
         return {key for key, place in self.places.items() if place.account == account}
@@ -220,8 +243,9 @@ class Model:
     def may(self, permission: str, at: str) -> bool:
         return (permission, "", at) in self.atoms(self.actor, self.account)
 
-    def gate(self, post: Post, role: str = "") -> bool:
-        """Say whether the actor may change such a post; ``role``: the one that would be given."""
+    def gate(self, post: Post, role: str = "", rank: str = "") -> bool:
+        """Say whether the actor may change such a post; ``role``: the one that would be given,
+        ``rank``: one that is at stake."""
         needed, places = {"manage_members"}, self.spread(post)
         asked = places - {TOP}  # managing members is asked of places, managers of the account
         if self.accounts[post.account].edition == SAILTHRU:
@@ -229,7 +253,7 @@ class Model:
         elif post.place is None:
             needed, places, asked = {"manage_managers"}, {TOP}, {TOP}
         holds = all(self.may(p, at) for p in needed for at in asked)
-        return holds and self.above(post, role, places)
+        return holds and self.above(post, role or rank, places)
 
     def fits(self, post: Post) -> bool:
         """Say whether there is such a role, at that level, with that reach."""
@@ -249,9 +273,12 @@ class Model:
 
     # what people do; each changes the state, whether or not it may be
 
-    def add_member(self, key: str, new: Post) -> Verdict:
+    def add_member(self, key: str, new: Post, consented: bool = True) -> Verdict:
         if ({new.place} - {None} | (new.reach or set())) - self.inside(self.account):
             return False, True
+        # nobody is brought into an account without having agreed
+        stranger = not consented and not self.standing(new.person, self.account, ANY)
+        stranger |= self.is_taken_up(new.person) or self.is_over(new)
         adds_up = self.accounts[self.account].edition in (CONTACT, SAILTHRU)
         there = [p for p in self.standing(new.person, self.account, ANY) if p.place == new.place]
         wrong = any(not adds_up or p.role == new.role for p in there)
@@ -261,7 +288,126 @@ class Model:
         may = self.gate(new, new.role)
         self.posts[key] = new
         self.end_guest_access(new.person)
+        return may, wrong or stranger
+
+    def seated(self) -> set[str]:
+        """Return who has a seat; also whoever is suspended, but nobody whose access is over."""
+        posts = [p for p in self.posts.values() if p.account == self.account]
+        lasting = {p.person for p in posts if not self.is_over(p)}
+        return lasting | {self.accounts[self.account].owner}
+
+    def is_taken_up(self, person: str) -> bool:
+        """Say whether no seat is left for one more person."""
+        limit, people = self.accounts[self.account].seats, self.seated()
+        waiting = {i.post.person for i in self.pending(self.account) if i.expires > self.hour}
+        taken = people | waiting - {person}
+        return limit is not None and person not in people and len(taken) >= limit
+
+    def pending(self, account: str) -> list[Invite]:
+        found = [i for i in self.invites.values() if i.post.account == account]
+        return [i for i in found if i.state == "pending"]
+
+    def offer(self, key: str, post: Post, teams: frozenset[str]) -> Verdict:
+        """Judge an offer, as if it were given to somebody who has nothing yet; and note it."""
+        nobody, edition = replace(post, person=""), self.accounts[post.account].edition
+        places = {post.place} - {None} | (post.reach or set())
+        foreign = places - self.inside(self.account)
+        foreign |= {t for t in teams if self.teams[t][0] != self.account}
+        if foreign:
+            return False, True
+        wrong = not self.fits(post) or any(self.places[p].archived for p in places)
+        wrong |= self.is_over(post) or self.is_taken_up(post.person)
+        wrong |= not post.toggles <= table(edition).admitted(post.role)
+        may = self.gate(nobody, post.role)
+        named = TOGGLED_BY.get(edition, {}).get(post.role, set()) | {OWNER}
+        mine, there = self.standing(self.actor, self.account), post.place or TOP
+        may &= not post.toggles or any(p.role in named and there in self.spread(p) for p in mine)
+        if teams:
+            wrong |= self.accounts[self.account].teams == "off"
+            inside = self.spread(post) & set(self.places)
+            may &= all(self.may("manage_teams", at) for at in inside)
+            for team, thing in self.shares:
+                if team in teams and self.things[thing].place in inside:
+                    may &= self.sees(self.actor, thing)
+        expires = self.hour + VALID if post.ends is None else min(self.hour + VALID, post.ends)
+        self.invites[key] = Invite(post, teams, self.actor, expires)
         return may, wrong
+
+    def is_same_seat(self, one: Post, other: Post) -> bool:
+        adds_up = self.accounts[one.account].edition in (CONTACT, SAILTHRU)
+        alike = (one.person, one.account, one.place) == (other.person, other.account, other.place)
+        return alike and (one.role == other.role or not adds_up)
+
+    def invite(self, key: str, new: Post, teams: frozenset[str]) -> Verdict:
+        wrong = any(self.is_same_seat(new, p) for p in self.posts.values())
+        for other, known in self.invites.items():
+            if known.state == "pending" and self.is_same_seat(new, known.post):
+                wrong |= known.expires > self.hour
+                self.invites[other] = replace(known, state="withdrawn")
+        may, bad = self.offer(key, new, teams)
+        return may, wrong or bad
+
+    def resend(self, key: str) -> Verdict:
+        known = self.invites[key]
+        may, wrong = self.offer(key, known.post, known.teams)
+        return may, wrong or known.state != "pending"
+
+    def withdraw(self, key: str) -> Verdict:
+        known = self.invites[key]
+        self.invites[key] = replace(known, state="withdrawn")
+        may = self.gate(replace(known.post, person=""), rank=known.post.role)
+        return may, known.state != "pending"
+
+    def accept(self, key: str, person: str, new: str) -> tuple[set, Model, Model]:
+        """Return why the link does nothing for ``person`` (none: it does), and what then is: after
+        it was accepted, and after it was found void."""
+        known = self.invites[key]
+        if known.state != "pending" or known.expires <= self.hour:
+            return {INVALID}, self, self
+        if known.post.person != person:
+            return {REFUSED}, self, self
+        void = copy.deepcopy(self)
+        void.invites[key] = replace(known, state="void")
+        inviter, account = known.inviter, known.post.account
+        if not self.standing(inviter, account):
+            return {VOID}, self, void
+        bare = replace(known.post, toggles=frozenset())
+        switches = [{"post": new, "toggle": t, "on": True} for t in sorted(known.post.toggles)]
+        teams = sorted(t for t in known.teams if (person, t) not in self.in_team)
+        steps = [
+            ("add_member", {"key": new, "new": bare}),
+            *(("toggle_permission", about) for about in switches),
+            *(("set_in_team", {"team": t, "person": person, "on": True}) for t in teams),
+        ]
+        after = self
+        for verb, about in steps:
+            problems, after = after.attempt(verb, inviter, account, **about)
+            if problems:
+                return {VOID if p == REFUSED else p for p in problems}, self, void
+        after = copy.deepcopy(after)
+        after.invites[key] = replace(known, state="accepted")
+        return set(), after, void
+
+    def set_end(self, post: str, ends: int | None) -> Verdict:
+        old = self.posts[post]
+        longer = is_longer(self, post, {"ends": ends})
+        wrong = ends == old.ends or (ends is not None and ends <= self.hour)
+        if longer:
+            wrong |= old.place is not None and self.places[old.place].archived
+            wrong |= self.is_taken_up(old.person)
+        return self.alter(post, wrong, old.role if longer else "", ends=ends)
+
+    def leave(self, post: str) -> Verdict:
+        gone = self.posts[post]
+        self.go(post)
+        return True, gone.person != self.actor
+
+    def leave_account(self) -> Verdict:
+        owns = self.accounts[self.account].owner == self.actor
+        me = (self.actor, self.account)
+        for post in [key for key, p in self.posts.items() if (p.person, p.account) == me]:
+            self.go(post)
+        return not owns, False
 
     def end_guest_access(self, person: str) -> None:
         """Guests are those without a role there."""
@@ -271,15 +417,26 @@ class Model:
         self.guests = {g for g in self.guests if g[0] != person or g[1] not in own}
 
     def remove_member(self, post: str) -> Verdict:
+        may = self.gate(self.posts[post])
+        self.go(post)
+        return may, False
+
+    def go(self, post: str) -> None:
+        """Take a post away, and all that has no meaning without one."""
         gone, inside = self.posts[post], self.inside(self.account)
-        may = self.gate(gone)
         del self.posts[post]
         if not self.standing(gone.person, self.account, ANY):
             inside |= {key for key, thing in self.things.items() if thing.place in inside}
             self.guests = {g for g in self.guests if g[0] != gone.person or g[1] not in inside}
             teams = {team for team, (account, _) in self.teams.items() if account == self.account}
             self.in_team -= {(gone.person, team) for team in teams}
-        return may, False
+            for key, invite in self.invites.items():
+                if (invite.inviter, invite.post.account, invite.state) == (
+                    gone.person,
+                    self.account,
+                    "pending",
+                ):
+                    self.invites[key] = replace(invite, state="withdrawn")
 
     def alter(self, post: str, wrong: bool, gives: str = "", **fields: object) -> Verdict:
         may = self.gate(self.posts[post], gives)

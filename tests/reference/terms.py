@@ -9,7 +9,7 @@ from pathlib import Path
 
 TOP, LATER = "(the account itself)", "(every future place)"
 ANY = "(any, suspended or not)"
-REFUSED, INVALID = "refused", "invalid"
+REFUSED, INVALID, VOID = "refused", "invalid", "void"
 Atom = tuple[str, str, str]
 Reach = frozenset[str] | None  # None: all current and future places
 Verdict = tuple[bool, bool]  # whether the actor may, and whether the request is wrong as such
@@ -34,6 +34,7 @@ TOGGLED_BY: dict[str, dict[str, set[str]]] = {
     "emma_enterprise": dict.fromkeys(FULL, BOSSES),
     "emma_hq": dict.fromkeys(FULL[2:], ABOVE),
 }
+VALID = 15 * 24  # hours
 MOST_PLACES = {"emma_corporate": 10}
 LIMITED = {"off": set(), "lists": {"lists"}, "lists_and_templates": {"lists", "templates"}}
 VIEW = {"lists": "access_audience", "templates": "access_content", "campaigns": "access_campaigns"}
@@ -93,6 +94,7 @@ class Account:
     single_bill: bool = False
     reseller: bool = False
     roles: dict[str, frozenset[str]] = field(default_factory=dict)  # custom ones, what is ticked
+    seats: int | None = None
 
 
 @dataclass
@@ -114,6 +116,16 @@ class Post:
     toggles: frozenset[str] = frozenset()
     contact: bool = False
     active: bool = True
+    ends: int | None = None  # at which hour
+
+
+@dataclass(frozen=True)
+class Invite:
+    post: Post  # what whoever the address belongs to would have
+    teams: frozenset[str]
+    inviter: str
+    expires: int
+    state: str = "pending"
 
 
 @dataclass

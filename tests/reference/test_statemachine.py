@@ -6,13 +6,16 @@ model says, nobody may have come by something that the person acting did not hol
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any, ClassVar
 
 import hypothesis
 import pytest
 from django.db import connection, models, transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -22,7 +25,18 @@ from permissions.errors import Invalid, Refused
 from permissions.models import AuditEvent
 from teams import models as tables
 from teams import services
-from tests.reference.terms import GUESTS, INVALID, REFUSED, ROLES, SAILTHRU, VIEW, Post, table
+from teams.services.invitation_mail import token_of
+from tests.reference.terms import (
+    GUESTS,
+    INVALID,
+    REFUSED,
+    ROLES,
+    SAILTHRU,
+    VIEW,
+    VOID,
+    Post,
+    table,
+)
 from tests.reference.world import EVERYWHERE, MODELS, PEOPLE, SPARE, SPARES, World, build
 
 #: every table a service writes, with the way from a row to its account
@@ -39,6 +53,9 @@ TENANT_TABLES = {
     tables.CampaignUserGrant: "content_object__account",
     tables.MailingListGroupGrant: "content_object__account",
     tables.MessageTemplateGroupGrant: "content_object__account",
+    tables.Invitation: "account",
+    tables.InvitedSubaccount: "account",
+    tables.InvitedTeam: "account",
     tables.Team: "account",
     tables.TeamMembership: "team__account",
     tables.MailingList: "account",
@@ -122,8 +139,11 @@ class Tenants(RuleBasedStateMachine):
         self.rows = dict(self.world.rows)
         self.count = 0
         self.kinds = kinds_of_permission(self.world.edition)
+        self.began, self.real_now = timezone.now(), timezone.now
+        self.links: dict[str, list[str]] = {}
         self.stored = {key: rows_of(self.rows[key]) for key in self.model.accounts}
         try:
+            self.set_clock(0)
             self.held = self.compare()
         except BaseException:
             self.roll_back()
@@ -139,8 +159,31 @@ class Tenants(RuleBasedStateMachine):
 
     def roll_back(self) -> None:
         """Leave nothing behind."""
+        timezone.now = self.real_now
         transaction.set_rollback(True)
         self.transaction.__exit__(None, None, None)
+
+    # the clock
+
+    def set_clock(self, hour: int) -> None:
+        """Let it be ``hour`` hours after the beginning, for the engine and for the model."""
+        now = self.time_of(hour)
+        timezone.now = lambda: now
+        self.model = copy.copy(self.model)
+        self.model.hour = hour
+
+    def time_of(self, hour: int | None) -> Any:
+        return None if hour is None else self.began + timedelta(hours=hour)
+
+    def let_pass(self, hours: int) -> None:
+        """Let time pass, which ends what ends by itself and gives nobody anything."""
+        before, over = self.held, self.model.is_over
+        ended = [post for post in self.model.posts.values() if over(post)]
+        self.set_clock(self.model.hour + hours)
+        if ended != [post for post in self.model.posts.values() if self.model.is_over(post)]:
+            self.held = self.compare(f"{hours} hours later")
+            for person in PEOPLE:
+                assert self.held[person] <= before[person], f"time gave {person} something"
 
     # one step
 
@@ -153,7 +196,8 @@ class Tenants(RuleBasedStateMachine):
         subjects: dict[str, Any],
         **about: Any,
     ) -> None:
-        """Let somebody do something, in the engine and in the model."""
+        """Let somebody do something, in the engine and in the model, an hour after the last."""
+        self.let_pass(1)
         actor = self.choose_actor(data, verb, account, about)
         problems, after = self.model.attempt(verb, actor, account, **about)
         story = f"{actor}: {call.__name__} in {account} {about}"
@@ -173,7 +217,7 @@ class Tenants(RuleBasedStateMachine):
         self.count += 1
         if outcome:
             after = self.model
-        elif "key" in about:
+        elif "key" in about and result is not None:
             self.rows[about["key"]] = result
         before, self.model = self.model, after
         self.check_stored(account, bool(outcome), story)
@@ -235,6 +279,27 @@ class Tenants(RuleBasedStateMachine):
         in_team = tables.TeamMembership.objects.values_list("user", "team")
         recorded = {(people[user], teams[team]) for user, team in in_team}
         assert recorded == self.model.in_team, f"{story}: teams"
+        self.check_invited(people, story)
+
+    def check_invited(self, people: dict[Any, str], story: str) -> None:
+        """What is offered, by whom and until when, is what the model has: as would be held."""
+        names = {self.rows[key].pk: key for key in self.model.invites}
+        found = {}
+        for row in tables.Invitation.objects.select_related("custom_role"):
+            role = row.custom_role.name if row.custom_role else row.role
+            found[names[row.pk]] = (row.status, role, row.address, row.toggles)
+            assert (row.accepted_by_id is not None) == (row.status == "accepted"), story
+            known = self.model.invites[names[row.pk]]
+            if row.status == "pending":
+                assert people[row.invited_by_id] == known.inviter, f"{story}: who invites"
+                assert row.expires_at == self.time_of(known.expires), f"{story}: until when"
+        assert found == {
+            key: (i.state, i.post.role, self.address(i.post.person), sorted(i.post.toggles))
+            for key, i in self.model.invites.items()
+        }, f"{story}: invitations"
+
+    def address(self, person: str) -> str:
+        return str(self.rows[person].email).lower()
 
     def check_gains(self, verb: str, about: Any, actor: str, held: Held, story: str) -> None:
         """Nobody gains what the actor did not hold, and the actor gains nothing."""
@@ -357,7 +422,9 @@ class Tenants(RuleBasedStateMachine):
             for person in people
         ]
         post = self.subjects(data, "add_member", account, possible)["new"]
+        consented = data.draw(st.booleans(), label="consented")
         subjects = {
+            "consented": consented,
             "account": self.rows[account],
             "user": self.rows[post.person],
             "role": self.world.role(role),
@@ -365,7 +432,8 @@ class Tenants(RuleBasedStateMachine):
             "managed": [self.rows[p] for p in sorted(post.reach or ())],
             "all_subaccounts": post.reach is EVERYWHERE,
         }
-        self.step(data, "add_member", account, services.add_member, subjects, key=key, new=post)
+        about = {"key": key, "new": post, "consented": consented}
+        self.step(data, "add_member", account, services.add_member, subjects, **about)
 
     def on_post(
         self, data: st.DataObject, verb: str, call: Callable[..., Any], post: str, **extra: Any
@@ -375,6 +443,143 @@ class Tenants(RuleBasedStateMachine):
         about = {name: pair[1] for name, pair in extra.items() if pair[1] is not None}
         subjects["membership"] = self.rows[post]
         self.step(data, verb, self.model.posts[post].account, call, subjects, post=post, **about)
+
+    # who comes, who goes, and when
+
+    @rule(hours=st.sampled_from([2, 30, 200, 400]))
+    def pass_time(self, hours: int) -> None:
+        self.let_pass(hours)
+        self.steps.append("pass_time")
+
+    def ends(self, data: st.DataObject) -> int | None:
+        later = st.sampled_from([None, None, 20, 100, 500])
+        hours = data.draw(later, label="ends in hours")
+        # the step itself takes an hour
+        return None if hours is None else self.model.hour + 1 + hours
+
+    @rule(data=st.data())
+    def invite(self, data: st.DataObject) -> None:
+        account = data.draw(st.sampled_from(["A", "A", "A", "B"]), label="account")
+        role, key, ends = self.role(data), self.new_key("invite"), self.ends(data)
+        admitted = sorted(table(self.world.edition).admitted(role))
+        few = st.sets(st.sampled_from(admitted), max_size=2) if admitted else st.just(set())
+        toggles = frozenset(data.draw(few, label="toggles"))
+        known = sorted(self.model.teams) if self.world.edition == SAILTHRU and ends is None else []
+        some = st.sets(st.sampled_from(known), max_size=1) if known else st.just(set())
+        teams = frozenset(data.draw(some, label="teams"))
+        people = data.draw(st.permutations(PEOPLE), label="people")[:3]
+        where = [(None, reach) for reach in self.reaches(account)]
+        where += [(place, frozenset()) for place in self.model.places]
+        possible = [
+            {"key": key, "new": Post(person, account, role, at, reach, toggles, ends=ends)}
+            | {"teams": teams}
+            for at, reach in where
+            for person in people
+        ]
+        post = self.subjects(data, "invite", account, possible)["new"]
+        subjects = {
+            "account": self.rows[account],
+            "address": self.address(post.person),
+            "role": self.world.role(role),
+            "subaccount": self.rows[post.place] if post.place else None,
+            "managed": [self.rows[p] for p in sorted(post.reach or ())],
+            "all_subaccounts": post.reach is EVERYWHERE,
+            "toggles": sorted(toggles),
+            "teams": [self.rows[team] for team in sorted(teams)],
+            "ends_at": self.time_of(ends),
+        }
+        about = {"key": key, "new": post, "teams": teams}
+        self.step(data, "invite", account, services.invite_member, subjects, **about)
+        if key in self.model.invites:
+            self.keep_link(key)
+
+    def keep_link(self, key: str) -> None:
+        row = tables.Invitation.objects.get(pk=self.rows[key].pk)
+        self.links.setdefault(key, []).append(token_of(row, mailed=True))
+
+    def invited(self, data: st.DataObject) -> str:
+        """Draw an invitation, mostly one that waits."""
+        waiting = [k for k, i in self.model.invites.items() if i.state == "pending"]
+        mostly = waiting if data.draw(st.integers(0, 5)) else []
+        return data.draw(st.sampled_from(mostly or sorted(self.model.invites)), label="invitation")
+
+    @precondition(lambda self: self.model.invites)
+    @rule(data=st.data(), again=st.booleans())
+    def resend_or_withdraw(self, data: st.DataObject, again: bool) -> None:
+        key = self.invited(data)
+        account, nonce = self.model.invites[key].post.account, self.nonce(key)
+        subjects = {"invitation": self.rows[key]}
+        verb = "resend" if again else "withdraw"
+        call = services.resend_invitation if again else services.withdraw_invitation
+        self.step(data, verb, account, call, subjects, key=key)
+        if again and nonce != self.nonce(key):
+            self.keep_link(key)
+
+    def nonce(self, key: str) -> str:
+        return tables.Invitation.objects.get(pk=self.rows[key].pk).nonce
+
+    @precondition(lambda self: self.model.invites)
+    @rule(data=st.data(), right=st.integers(0, 4), stale=st.integers(0, 5))
+    def accept(self, data: st.DataObject, right: int, stale: int) -> None:
+        """Whoever was invited accepts, or somebody else who has the link, or with an old one."""
+        self.let_pass(1)
+        key, new = self.invited(data), self.new_key("post")
+        known, links = self.model.invites[key], self.links[key]
+        person = known.post.person if right else data.draw(st.sampled_from(PEOPLE), label="by")
+        problems, after, void = self.model.accept(key, person, new)
+        token = links[-1]
+        if not stale and len(links) > 1:
+            token, problems = links[0], {INVALID}
+        story, outcome, made = f"{person}: accept {known}", set(), None
+        try:
+            made = services.accept_invitation(actor=self.rows[person], token=token)
+        except Refused as refusal:
+            outcome, story = {REFUSED}, f"{story}: {refusal.code} {refusal}"
+        except Invalid as refusal:
+            outcome = {VOID if refusal.code == "VOID" else INVALID}
+            story = f"{story}: {refusal.code} {refusal}"
+        hypothesis.note(story)
+        assert bool(outcome) == bool(problems), f"{story}; the model expects {problems}"
+        assert outcome <= problems, f"{story}; the model expects {problems}"
+        self.steps.append("accept" if not outcome else f"accept {min(outcome)}")
+        self.count += 1
+        account = known.post.account
+        if VOID in outcome:
+            after = void
+        elif outcome:
+            after = self.model
+        else:
+            self.rows[new] = made
+        self.model = after
+        self.check_stored(account, bool(outcome - {VOID}), story)
+        held, self.held = self.held, self.compare(story, few=bool(outcome - {VOID}))
+        self.check_recorded(story)
+        for someone in PEOPLE:
+            gained = self.held[someone] - held[someone]
+            assert not gained or (someone == person and not outcome), f"{story}: {someone}"
+            assert gained <= held[known.inviter], f"{story}: gave {gained - held[known.inviter]}"
+            assert not gained or someone != known.inviter, f"{story}: raised themselves"
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data())
+    def set_end(self, data: st.DataObject) -> None:
+        ends = self.ends(data)
+        extra = {"ends": ends}
+        post = self.post(data)
+        subjects = {"membership": self.rows[post], "ends_at": self.time_of(ends)}
+        account = self.model.posts[post].account
+        self.step(data, "set_end", account, services.set_end, subjects, post=post, **extra)
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data(), wholly=st.booleans())
+    def leave(self, data: st.DataObject, wholly: bool) -> None:
+        post = self.post(data)
+        account = self.model.posts[post].account
+        if wholly:
+            subjects = {"account": self.rows[account]}
+            self.step(data, "leave_account", account, services.leave_account, subjects)
+        else:
+            self.on_post(data, "leave", services.leave, post)
 
     @precondition(lambda self: self.model.posts)
     @rule(data=st.data())

@@ -117,7 +117,7 @@ class World:
         )
         self.rows[key] = row
         self.model.accounts[key] = reference.Account(
-            self.edition, owner, row.team_mode, row.single_bill, row.reseller
+            self.edition, owner, row.team_mode, row.single_bill, row.reseller, seats=row.seat_limit
         )
         if self.edition == SAILTHRU and key == "A":
             for name, ticked in CUSTOM.items():
@@ -162,7 +162,7 @@ def build(edition: str, *, teams: str = "off") -> World:
     for person in PEOPLE:
         world.rows[person] = UserFactory(username=person)
     # conditions of Constant Contact: true of one account, except of south, and not of the rival
-    world.add_account("A", "owner", team_mode=teams, single_bill=True, reseller=True)
+    world.add_account("A", "owner", team_mode=teams, single_bill=True, reseller=True, seat_limit=8)
     world.add_account("B", "rival", team_mode=teams)
     for slug in ("north", "south", "east", "west"):
         world.add_place(f"A/{slug}", direct=slug == "south" and edition == CONTACT)

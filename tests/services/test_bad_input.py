@@ -307,11 +307,6 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "account": s["account"],
         "accent": "#0c5f73",
     },
-    "set_end": lambda s: {
-        "actor": s["actor"],
-        "membership": s["membership"],
-        "ends_at": tz.now() + timedelta(days=1),
-    },
     "set_toggle_end": lambda s: {
         "actor": s["emma"].owner,
         "membership": s["exporter"],

@@ -485,9 +485,14 @@ def test_it_is_not_sent_again_by_who_may_not_give_it(
                 services.resend_invitation(actor=who, invitation=invitation)
             with refused("OUT_OF_SCOPE"):
                 services.withdraw_invitation(actor=who, invitation=invitation)
+    covers_it = w.member("full").user  # and manages nobody
+    here = invite(w, role="response_only", address="cid@new.example")
+    let_pass(monkeypatch, timedelta(minutes=3))
     for service in (services.resend_invitation, services.withdraw_invitation):
         with refused("NOT_FOUND"):
             service(actor=rival, invitation=above)
+        with refused("OUT_OF_SCOPE"):
+            service(actor=covers_it, invitation=here)
 
 
 def test_rank_decides_who_withdraws() -> None:
@@ -496,6 +501,10 @@ def test_rank_decides_who_withdraws() -> None:
     equal = w.manager().user
     with refused("OUT_OF_SCOPE"):
         services.withdraw_invitation(actor=equal, invitation=invitation)
+    lower = invite(w, role="administrator", address="bea@new.example")
+    administrator = w.member("administrator").user
+    with refused("RANK_TOO_HIGH"):
+        services.withdraw_invitation(actor=administrator, invitation=lower)
     peer = w.manager(toggles=("managers",)).user
     services.withdraw_invitation(actor=peer, invitation=invitation)
 
@@ -895,6 +904,12 @@ def test_pending_invitations_take_seats_once_per_person(w: World) -> None:
     accept(second, user)
     with refused("LIMIT_REACHED"):
         invite(w, address="bea@new.example")
+
+
+def test_who_has_a_seat_is_invited_to_another_place_when_none_is_free(w: World) -> None:
+    user = w.member("author", user=newcomer()).user
+    limit(w, 2)
+    accept(invite(w, subaccount=w.south), user)
 
 
 def test_invitations_to_another_confirmed_address_are_counted_once(

@@ -112,9 +112,6 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "set_toggles": lambda s: services.set_toggles(
         actor=s.actor, membership=s.target, switches={"export_contacts": False}
     ),
-    "set_end": lambda s: services.set_end(
-        actor=s.actor, membership=s.target, ends_at=timezone.now() + timedelta(days=1)
-    ),
     "set_toggle_end": lambda s: services.set_toggle_end(
         actor=s.actor, membership=s.target, toggle="export_contacts", ends_at=None
     ),

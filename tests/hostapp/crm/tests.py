@@ -24,6 +24,7 @@ from permissions.shortcuts import get_objects_for_user, get_perms, get_users_wit
 from teams import services
 from teams.catalogue import CATALOGUE
 from teams.models import Account, Membership
+from teams.services.invitation_mail import token_of
 
 SEE, DELETE = "access_audience", "delete_lists"
 
@@ -288,6 +289,25 @@ def test_pages(shop: Shop, client: Client) -> None:
 
 
 # The registry
+
+
+def test_invited_person_joins_with_a_login_of_the_hosts_kind(shop: Shop) -> None:
+    """People here have no names and sign in by their address."""
+    account = shop.account
+    invitation = services.invite_member(
+        actor=account.owner,
+        account=account,
+        address="Ana@new.example",
+        role="author",
+        subaccount=shop.north,
+    )
+    token = token_of(invitation, mailed=True)
+    membership = services.join(
+        token=token, first_name="Ana", last_name="Ruiz", password="a long enough one"
+    )
+    assert membership.user == Person.objects.get(email="ana@new.example")
+    assert authenticate(username="ana@new.example", password="a long enough one")
+    assert can(membership.user, "access_campaigns", shop.north)
 
 
 def test_the_registry_is_frozen(db: None) -> None:
