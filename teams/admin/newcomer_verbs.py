@@ -31,7 +31,7 @@ from teams.services.newcomer_rows import COLUMNS, Row, read
 from teams.services.newcomers import Kind, Result, mark_of
 
 #: more is for the command: nobody reads a longer page, and the account waits while it is made
-ROWS = 1_000
+ROWS = 300
 BYTES = MEGABYTE
 #: how much of a file is carried in the page
 CARRIED = 512 * 1024

@@ -179,7 +179,7 @@ def zipped() -> bytes:
         ("address,role\nå,b\n".encode("utf-32"), "UTF-32"),
         (f"address,role,{','.join('c' * 9_999)}\na,b\n".encode(), "columns"),
         (b"address,role\n" + b"x" * 70_000, "characters, or a quotation mark"),
-        (b"address,role\n" + b"a,b\n" * 1_001, "more than 1,000 rows"),
+        (b"address,role\n" + b"a,b\n" * 301, "more than 300 rows"),
         (b"address,role\n" + b"a,b\n" * 300_000, "at most 1 MB"),
         (b"address,role,id,owner\na,b,1,2\n", "not known here: id and owner"),
     ],

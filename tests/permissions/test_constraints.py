@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
+from django.utils import timezone
 
 from permissions.constraints import CompositeForeignKey
 from teams import services
@@ -19,6 +20,7 @@ from teams.factories import (
     ContactFactory,
     MailingListFactory,
     MessageTemplateFactory,
+    TeamFactory,
 )
 from teams.models import (
     AccountUserGrant,
@@ -29,6 +31,9 @@ from teams.models import (
     CustomField,
     Delivery,
     ImportedRow,
+    Invitation,
+    InvitedSubaccount,
+    InvitedTeam,
     ListMembership,
     MailingList,
     ManagedSubaccount,
@@ -73,6 +78,14 @@ class Cast:
             "campaign": CampaignFactory(subaccount=north),
             "segment": segment(north),
             "south segment": segment(south),
+            "team": TeamFactory(account=w.account),
+            "invitation": Invitation.objects.create(
+                account=w.account,
+                address="ana@new.example",
+                subaccount=north,
+                role="reports_only",
+                expires_at=timezone.now(),
+            ),
             "import": ContactImport.objects.create(
                 account=w.account, subaccount=north, created_by=w.owner, original_name="a.csv"
             ),
@@ -261,6 +274,39 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
     "managedsubaccount_same_account_subaccount": [
         lambda c: ManagedSubaccount.objects.create(
             account=c.w.account, membership=c.mine["manager"], subaccount=c.rival.north
+        ),
+    ],
+    "invitation_same_account_subaccount": [
+        lambda c: Invitation.objects.filter(pk=c.mine["invitation"].pk).update(
+            subaccount=c.rival.north
+        ),
+        lambda c: Invitation.objects.filter(pk=c.mine["invitation"].pk).update(
+            account=c.rival.account
+        ),
+    ],
+    "invitation_same_account_role": [
+        lambda c: Invitation.objects.filter(pk=c.mine["invitation"].pk).update(
+            role="", custom_role=c.theirs["role"]
+        ),
+    ],
+    "invitedsubaccount_same_account_invitation": [
+        lambda c: InvitedSubaccount.objects.create(
+            account=c.w.account, invitation=c.theirs["invitation"], subaccount=c.w.north
+        ),
+    ],
+    "invitedsubaccount_same_account_subaccount": [
+        lambda c: InvitedSubaccount.objects.create(
+            account=c.w.account, invitation=c.mine["invitation"], subaccount=c.rival.north
+        ),
+    ],
+    "invitedteam_same_account_invitation": [
+        lambda c: InvitedTeam.objects.create(
+            account=c.w.account, invitation=c.theirs["invitation"], team=c.mine["team"]
+        ),
+    ],
+    "invitedteam_same_account_team": [
+        lambda c: InvitedTeam.objects.create(
+            account=c.w.account, invitation=c.mine["invitation"], team=c.theirs["team"]
         ),
     ],
     "accountusergrant_own_membership": [
