@@ -26,7 +26,7 @@ from teams.services.base import root_key, service
 from teams.services.inputs import clean_text, expect_user
 from teams.services.invitations import described, settle, space_out, throttle
 from teams.services.people import add_member
-from teams.services.sharing import add_to_team
+from teams.services.sharing import add_to_team, set_team_end
 from teams.services.toggles import toggle_permission
 
 NAME_LIMIT = 60
@@ -223,8 +223,12 @@ def _take(user: Any, invitation: Invitation) -> Membership:
         for toggle in invitation.toggles:
             toggle_permission(actor=inviter, membership=membership, toggle=toggle, on=True)
         for team in invitation.teams.all():
-            if not team.memberships.filter(user=user).exists():
-                add_to_team(actor=inviter, team=team, user=user, ends_at=invitation.ends_at)
+            row = team.memberships.filter(user=user).first()
+            asked: dict[str, Any] = {"actor": inviter, "team": team, "user": user}
+            if row is None:
+                add_to_team(**asked, ends_at=invitation.ends_at)
+            elif row.ends_at is not None and row.ends_at <= timezone.now():
+                set_team_end(**asked, ends_at=invitation.ends_at)
     except (Refused, NotFound):  # not found: the inviter has no place here any more
         raise _Lost(invitation) from None
     settle(invitation, Invitation.Status.ACCEPTED, by=user)

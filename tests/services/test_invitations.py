@@ -23,7 +23,15 @@ from teams.factories import (
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import Account, Invitation, Membership, Role, Subaccount, SubaccountUserGrant
+from teams.models import (
+    Account,
+    Invitation,
+    Membership,
+    Role,
+    Subaccount,
+    SubaccountUserGrant,
+    TeamMembership,
+)
 from teams.models.account import TeamMode
 from teams.services import invitation_mail, joining, seating
 from tests.services.world import World, holds, refused, world
@@ -597,6 +605,16 @@ def test_role_with_more_than_one_holds_is_not_offered() -> None:
 def people_keeper(w: World, *more: str) -> Any:
     held = ("manage_members", "manage_roles", "manage_teams", "access_audience", *more)
     return w.member(w.custom(*held)).user
+
+
+def test_place_in_a_team_that_had_ended_begins_again() -> None:
+    w = world("sailthru", team_mode=TeamMode.LISTS)
+    team, ana = w.team(), w.member("reports_only").user
+    row = TeamMembership.objects.create(team=team, user=ana, ends_at=timezone.now())
+    invitation = invite(w, role="marketer_limited", teams=[team], address=ana.email)
+    accept(invitation, ana)
+    row.refresh_from_db()
+    assert row.ends_at is None
 
 
 def test_team_is_not_offered_that_sees_what_is_hidden_from_the_inviter() -> None:
