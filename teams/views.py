@@ -76,11 +76,11 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     try:
         found = joining.open_invitation(token)
     except Invalid as error:
-        problem = {"problem": error.message, "sign_in": resolve_url(settings.LOGIN_URL)}
-        return _shown(request, problem, status=404)
+        gone = {"problem": error.message, "sign_in": resolve_url(settings.LOGIN_URL)}
+        return _shown(request, gone, status=404)
     step = _step(request, found, token)
     form = JoinForm(request.POST or None, label_suffix="") if step == "join" else None
-    words = {
+    words: dict[str, Any] = {
         "invitation": found,
         "role": invitation_mail.role_of(found),
         "work": invitation_mail.work_of(found),

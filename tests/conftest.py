@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
@@ -65,6 +66,37 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
                     counted[what] = counted.get(what, 0) + number
     for what, number in counted.items():
         terminalreporter.write_line(f"{what}: {number:,}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logins() -> Iterator[None]:
+    """Test the apps as a host has them, with Django's own logins.
+
+    What the console of this repository makes of signing in is asked for by ``console_logins``.
+    """
+    from teams.logins import Logins
+    from tests.signing_in import signing_in_with
+
+    with signing_in_with(Logins()):
+        yield
+
+
+@pytest.fixture(scope="session")
+def the_console_logins() -> Any:
+    """Return what answers for signing in to the console: one for all tests, for statements are
+    kept for each."""
+    from config.logins import ConsoleLogins
+
+    return ConsoleLogins()
+
+
+@pytest.fixture
+def console_logins(the_console_logins: Any) -> Iterator[None]:
+    """Let the console's own sign-in answer."""
+    from tests.signing_in import signing_in_with
+
+    with signing_in_with(the_console_logins):
+        yield
 
 
 @pytest.fixture(scope="session")

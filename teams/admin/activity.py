@@ -30,6 +30,7 @@ LOOKED_AT = 100
 ABOUT_ROLES = frozenset(
     {
         "member.added",
+        "member.left",
         "member.removed",
         "member.suspended",
         "member.reactivated",

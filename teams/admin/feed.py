@@ -70,6 +70,10 @@ SENTENCES = {
     "guest.pruned": "cleared away guest access of {person} to {subject} that had ended.",
     "team.pruned": "cleared away the place of {person} in {subject} that had ended.",
     "invitation.pruned": "cleared away an invitation that had expired.",
+    "invitation.sent": "invited {subject}.",
+    "invitation.resent": "sent the invitation of {subject} again.",
+    "invitation.withdrawn": "withdrew the invitation of {subject}.",
+    "invitation.accepted": "accepted an invitation.",
     "contact.changed": "changed the primary contact of {subject}.",
     "guest.given": "gave {person} guest access to {subject}.",
     "guest.withdrawn": "withdrew guest access to {subject} from {person}.",
@@ -103,6 +107,8 @@ def sentence(desk: Desk, event: AuditEvent, names: dict[str, str]) -> str:
     match event.action:
         case "member.added":
             return f"made {person} {_role(desk, data)} of {_place(desk, data)}."
+        case "member.left":
+            return f"left {_place(desk, data.get('before', {}))}."
         case "member.removed":
             before = data.get("before", {})
             return f"removed {before.get('person', person)} from {_place(desk, before)}."

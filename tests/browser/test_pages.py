@@ -255,6 +255,7 @@ def test_pages_are_accessible_silent_and_fit(
             account=world.account,
             subaccount=world.places["north"],
             invited_by=world.people["owner"],
+            address="somebody.with.a.long.name@a-rather-long-agency.example",
             toggles=["export_contacts"],
             sent_at=None,
         ).pk,

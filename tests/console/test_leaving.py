@@ -54,6 +54,7 @@ def test_one_leaves_a_role_and_keeps_the_others(world: World) -> None:
     done = client.post(LEAVE, {"what": second.pk}, follow=True)
     assert "You left South." in done.content.decode()
     assert seats(world, "editor") == {"north"}
+    assert "left South." in world.client("owner").get("/").content.decode()
 
 
 def test_one_leaves_the_account_and_is_signed_out(world: World) -> None:

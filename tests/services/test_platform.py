@@ -21,7 +21,7 @@ from teams import services
 from teams.catalogue import CATALOGUE, MANAGE_MEMBERS
 from teams.editions import EDITIONS
 from teams.factories import MailingListFactory, UserFactory
-from teams.factors import DEFAULT
+from teams.factors import starting_classes
 from teams.integrity import problems
 from teams.models import Account, MailingList, Membership, Subaccount
 from teams.services import platform
@@ -286,7 +286,7 @@ def test_account_is_empty_and_its_owners(edition: str) -> None:
 
     stored = Account.objects.get()
     assert (stored, stored.owner, stored.edition) == (made, owner, edition)
-    assert (stored.seat_limit, stored.second_factor) == (5, list(DEFAULT))
+    assert (stored.seat_limit, stored.second_factor) == (5, starting_classes())
     assert access.profile_of(owner, fresh=True).tenants[made.pk].standing.is_owner
     homes = list(Subaccount.objects.values_list("slug", "name", "is_home"))
     has_home = EDITIONS[edition].has_home
@@ -306,7 +306,7 @@ def test_account_is_empty_and_its_owners(edition: str) -> None:
         "person": "Ana Ruiz",
         "reason": WHY["reason"],
         "seat_limit": 5,
-        "second_factor": list(DEFAULT),
+        "second_factor": starting_classes(),
         "slug": "new",
     }
     assert list(audit.verify()) == []

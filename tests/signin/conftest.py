@@ -28,3 +28,8 @@ def ana(db: Any) -> Any:
 def bob(db: Any) -> Any:
     """Return another one."""
     return login("bob")
+
+
+@pytest.fixture(autouse=True)
+def as_run(console_logins: None) -> None:
+    """Sign in as in the console of this repository."""
