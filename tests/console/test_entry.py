@@ -9,6 +9,9 @@ from django.test import Client
 
 from teams.factories import UserFactory
 
+#: the door is the console's own
+pytestmark = pytest.mark.usefixtures("console_logins")
+
 AREAS = {
     "people": "/auth/user/",
     "subaccounts": "/teams/subaccount/",
