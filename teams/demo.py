@@ -178,6 +178,7 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
                 **where,
             )
     _invite_guest(owner, north, places["south"])
+    _invite_newcomer(edition, owner, north)
     if edition.has_primary_contact:
         contact = services.add_member(
             consented=True,
@@ -199,6 +200,18 @@ def _invite_guest(owner: Any, north: Subaccount, south: Subaccount) -> None:
         obj=south.campaigns.get(slug="welcome"),
         permissions=[ACCESS_CAMPAIGNS],
         ends_at=timezone.now() + timedelta(days=10),
+    )
+
+
+def _invite_newcomer(edition: Edition, owner: Any, north: Subaccount) -> None:
+    """Invite somebody to ``north`` who has no login: the worker prints the mail with the link."""
+    role = next(role for role in reversed(edition.roles) if role.subaccount_level)
+    services.invite_member(
+        actor=owner,
+        account=north.account,
+        address=f"lena@{edition.codename.replace('_', '-')}.example",
+        role=role.codename,
+        subaccount=north,
     )
 
 

@@ -390,7 +390,7 @@ def test_login_that_appears_meanwhile_is_said_to_exist(
 ) -> None:
     """As when two accounts invite one address, and both are answered at once."""
     UserFactory(username=ADDRESS, email="other@x.example")
-    monkeypatch.setattr(joining, "_free_username", lambda address: address)
+    monkeypatch.setattr(joining, "free_username", lambda address: address)
     invitation = invite(w)
     with refused("LOGIN_EXISTS"):
         services.join(token=mailed(invitation), **JOINING)
