@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from permissions import audit
@@ -206,11 +207,11 @@ def gate_invitation(change: Change, invitation: Invitation, act: str) -> None:
 
 
 def withdraw_of(change: Entry, person: Any) -> None:
-    """Withdraw what ``person``, who has left, offered to others here."""
-    rows = Invitation.objects.filter(
-        account=change.account, invited_by=person, status=Invitation.Status.PENDING
-    )
-    for row in rows:
+    """Withdraw what ``person``, who has left, offered to others here, and what is offered to them:
+    whoever sends somebody away does not leave a door open."""
+    rows = Invitation.objects.filter(account=change.account, status=Invitation.Status.PENDING)
+    own = str(getattr(person, type(person).get_email_field_name(), "") or "").lower()
+    for row in rows.filter(Q(invited_by=person) | Q(address=own)):
         settle(row, Invitation.Status.WITHDRAWN)
         change.record(
             "invitation.withdrawn",
@@ -317,14 +318,17 @@ def judge_offered_team(change: Change, reach: Reach, team: Team, act: str) -> No
 
 
 def _refuse_known(change: Change, address: str, seat: Seat) -> None:
-    """Refuse, to an actor who sees them, somebody who has a role there already."""
+    """Refuse, to an actor who sees them, somebody who has a role there already.
+
+    A stranger's address takes the same work as that of nobody.
+    """
     person = logins.current().find(address)
     seen = selectors.memberships_of(change.actor).filter(
-        account=change.account, subaccount=seat.subaccount, user=person
+        account=change.account, subaccount=seat.subaccount, user=person or change.actor
     )
     if change.edition.roles_add_up:
         seen = seen.filter(role=seat.chosen.codename, custom_role=seat.chosen.custom)
-    if person is not None and seen.exists():
+    if seen.exists() and person is not None:
         place = seat.subaccount.name if seat.subaccount else change.account.name
         raise AlreadyUsed(
             f"{label_of(person)} has a role in {place} already. Change that one instead."

@@ -711,6 +711,17 @@ def test_void_once_the_inviters_login_is_deleted(w: World) -> None:
     voided(invitation)
 
 
+def test_withdrawn_once_whom_it_invites_is_sent_away(w: World) -> None:
+    ana = newcomer()
+    north = accept(invite(w), ana)
+    south = invite(w, subaccount=w.south)
+    elsewhere = invite(w, subaccount=w.south, address="somebody.else@new.example")
+    services.remove_member(actor=w.owner, membership=north)
+    assert (stored(south).status, stored(elsewhere).status) == (Status.WITHDRAWN, Status.PENDING)
+    with refused("SETTLED"):
+        services.accept_invitation(actor=ana, token=mailed(south))
+
+
 def test_withdrawn_once_the_inviter_is_removed_even_if_they_come_back(w: World) -> None:
     boss = w.member("administrator")
     invitation = invite(w, boss.user)
