@@ -241,6 +241,11 @@ def _has_next_role(stage: Stage, place: Place) -> bool:
     return stage.next_role in (row.role, f"custom:{row.custom_role_id}")
 
 
+def _ends(stage: Stage, place: Place) -> bool:
+    row = _now(stage, "low", place)
+    return row is not None and row.ends_at is not None
+
+
 def _switched(name: str, count: int) -> Callable[[Stage, Any], bool]:
     return lambda stage, place: stage.get(name, place).subaccount_toggles.count() == count
 
@@ -304,6 +309,15 @@ ON_PEOPLE = (
         url=_seat("low", "remove"),
         ways=MANAGES,
         done=_removed("low"),
+    ),
+    Surface(
+        name="user: end",
+        at=PLACES,
+        url=_seat("low", "end"),
+        ways=MANAGES,
+        data=lambda stage, place: {"ends_at": "2099-12-31"},
+        done=_ends,
+        why="an end where there was none is earlier, and needs no more than managing that person",
     ),
     Surface(
         name="user: role",
@@ -724,6 +738,13 @@ UNTRIED: Mapping[tuple[str, str], str] = {
     ("user", "add-person"): "adds as the verb of the subaccount does, see test_people.py",
     ("user", "invite-file"): "does what each row may, see test_newcomers.py",
     ("invitation", "invite"): "the verb of People, offered on the list of invitations too",
+    ("account", "second-factor"): "asks for what masking asks for, see test_factors.py",
+    ("user", "switch-end"): "the gate of the switch, see test_ends.py",
+    ("user", "team-end"): "the gate of the team, see test_ends.py",
+    **{
+        (kind, "guest-end"): "the gate of guest access, see test_ends.py"
+        for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
+    },
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,

@@ -58,7 +58,7 @@ def test_there_is_something_that_could_leak(arena: Arena) -> None:
 def test_the_checksum_sees_every_row_of_the_rival(arena: Arena) -> None:
     before = arena.digest()
     for row in arena.foreign.values():
-        words = ("name", "first_name", "label", "original_name", "problem", "status")
+        words = ("address", "name", "first_name", "label", "original_name", "problem", "status")
         rows = type(row)._default_manager.filter(pk=row.pk)
         word = next(word for word in words if hasattr(row, word))
         assert rows.update(**{word: "suspended"}) == 1

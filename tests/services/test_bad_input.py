@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core import signing
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone as tz
 
 from permissions.errors import ServiceError
@@ -26,6 +27,7 @@ from teams.factories import (
     SegmentFactory,
     UserFactory,
 )
+from teams.logins import Logins
 from teams.models import (
     Account,
     Campaign,
@@ -49,6 +51,7 @@ from teams.services.content import new_row
 from teams.services.invitation_mail import MAILED, token_of
 from tests.services.mailing import ready
 from tests.services.world import World, holds, is_sentence, stored, world
+from tests.signing_in import signing_in_with
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +119,21 @@ class Cast:
                 **_asked(w),
             ),
         }
+
+
+class Enrolled(Logins):
+    """A project where everybody has a second factor."""
+
+    def having_factor(self) -> Any:
+        """Find the very login."""
+        return Exists(User.objects.filter(pk=OuterRef("pk")))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def enrolled() -> Iterator[None]:
+    """Let a second factor be asked of people."""
+    with signing_in_with(Enrolled()):
+        yield
 
 
 def _only(address: str) -> Any:
@@ -209,6 +227,11 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "leave": lambda s: {"actor": s["membership"].user, "membership": s["membership"]},
     "leave_account": lambda s: {"actor": s["member"], "account": s["account"]},
+    "set_second_factor": lambda s: {
+        "actor": s["w"].owner,
+        "account": s["account"],
+        "classes": ["export"],
+    },
     "set_end": lambda s: {"actor": s["actor"], "membership": s["ending"], "ends_at": None},
     "add_row": lambda s: {
         "actor": s["actor"],
@@ -614,6 +637,12 @@ MEMBERSHIPS = _models(
 
 #: what is wrong for an argument of that name
 BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
+    "classes": {k: v for k, v in ANYTHING.items() if k != "list"}
+    | {
+        "unknown": lambda c: ["nobody"],
+        "numbers": lambda c: [1],
+        "twice": lambda c: ["export", "export"],
+    },
     "actor": _user(foreign="actor"),
     "account": _models(Account, "account", owner=lambda c: c.here["actor"]),
     "subaccount": SUBACCOUNTS,
