@@ -61,6 +61,9 @@ class Logins:
         user.save(force_insert=True)
         return user
 
+    def confirm(self, user: Any, address: str) -> None:
+        """Take note that ``user`` has shown ``address``, which the login has, to be theirs."""
+
     def sign_in(self, request: HttpRequest, user: Any) -> None:
         """Sign ``user`` in, who has just created the login."""
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")

@@ -120,10 +120,11 @@ def _step(request: HttpRequest, found: Invitation, token: str) -> str:
     user = request.user
     known = logins.current()
     if user.is_authenticated:
-        return "accept" if known.owns(user, found.address) else "other"
+        return "accept" if joining.is_addressee(user, found.address, token) else "other"
     if not invitation_mail.is_mailed(token):
         return "mail"
-    return "sign_in" if known.find(found.address) is not None else "join"
+    claimed = any(login.is_active for login in logins.having(found.address))
+    return "sign_in" if claimed or known.find(found.address) is not None else "join"
 
 
 def _welcome(membership: Membership) -> str:

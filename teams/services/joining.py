@@ -66,7 +66,7 @@ def accept_invitation(*, actor: Any, token: str) -> Membership:
     """
     user = expect_user(actor, "The person")
     invitation = _locked(token)
-    if not logins.current().owns(user, invitation.address):
+    if not is_addressee(user, invitation.address, token):
         refusal = Refused(
             "This invitation was sent to another address. Sign in with the login that has it, or "
             "ask to be invited at yours.",
@@ -74,6 +74,7 @@ def accept_invitation(*, actor: Any, token: str) -> Membership:
         )
         refusal.account = invitation.account
         raise refusal
+    logins.current().confirm(user, invitation.address)
     return _take(user, invitation)
 
 
@@ -153,6 +154,16 @@ def open_invitation(token: str) -> Invitation:
     if not found.is_open:
         raise Invalid("This invitation has expired. Ask for a new one.", code="EXPIRED")
     return found
+
+
+def is_addressee(user: Any, address: str, token: str) -> bool:
+    """Say whether ``address`` belongs to the login ``user``: it has confirmed it, or says it has it
+    and shows so by the *mailed* link, where nobody else has confirmed it."""
+    known = logins.current()
+    if known.owns(user, address):
+        return True
+    says_so = invitation_mail.is_mailed(token) and user in logins.having(address)
+    return says_so and bool(user.is_active) and known.find(address) is None
 
 
 def mail_again(*, token: str) -> None:
