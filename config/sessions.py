@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.signals import email_changed, password_changed, password_reset, password_set
+from allauth.core.internal import ratelimit
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
@@ -33,10 +34,12 @@ def watch() -> None:
     password_reset.connect(on_reset, dispatch_uid="config.lockout")
 
 
-def on_reset(sender: Any, *, user: Any, **_: Any) -> None:
-    """End the lock on a login whose owner has just shown that its mail is theirs."""
-    for name in (user.get_username(), user.email):
-        AxesProxyHandler.reset_attempts(username=name.lower())
+def on_reset(sender: Any, *, request: HttpRequest, user: Any, **_: Any) -> None:
+    """End the lock on a login whose owner has just shown that its mail is theirs, and the limit
+    that counts from everywhere: allauth ends that of the address only."""
+    for name in (user.get_username().lower(), user.email.lower()):
+        AxesProxyHandler.reset_attempts(username=name)
+        ratelimit.clear(request, app="allauth.account", action="login_failed", key=name)
 
 
 def on_change(sender: Any, *, request: HttpRequest, user: Any, **_: Any) -> None:

@@ -17,7 +17,7 @@ from teams.models import Account, Membership
 from teams.services.base import Change, Entry, changing, service
 from teams.services.gates import about, choose_role, gate_membership, stored_membership
 from teams.services.inputs import expect
-from teams.services.invitations import withdraw_of
+from teams.services.invitations import withdraw_from, withdraw_to
 from teams.services.seating import described
 
 
@@ -73,7 +73,21 @@ def take_away(change: Entry, membership: Membership) -> None:
     user = membership.user
     membership.delete()
     _clean_up_after(change, user)
+    if change.actor is not None:  # what is merely cleared away sends nobody away
+        close_the_door(change, user)
     end_sessions_unless_placed(user)
+
+
+def close_the_door(change: Entry, user: Any) -> None:
+    """Withdraw what is offered to ``user`` here, unless they still work in the account."""
+    works = Membership.objects.filter(
+        grants.active(timezone.now()),
+        account=change.account,
+        user=user,
+        status=Membership.Status.ACTIVE,
+    )
+    if change.account.owner_id != user.pk and not works.exists():
+        withdraw_to(change, user)
 
 
 def end_sessions_unless_placed(user: Any) -> None:
@@ -103,7 +117,7 @@ def _clean_up_after(change: Entry, user: Any) -> None:
         change.record("team.left", team, **person)
     for obj, permission in grants.withdraw_all(user=user, root=change.account):
         change.record("guest.withdrawn", obj, permissions=[permission], **person)
-    withdraw_of(change, user)
+    withdraw_from(change, user)
 
 
 @service
@@ -203,9 +217,12 @@ def _all_of(change: Change, user: Any, act: str) -> list[Membership]:
 
 
 def suspend(change: Change, membership: Membership) -> Membership:
-    """Switch off; whoever has nothing else is signed out everywhere."""
+    """Switch off; whoever has nothing else is signed out everywhere, and what is offered to them
+    here is withdrawn."""
     end_sessions_unless_placed(membership.user)
-    return _set_status(change, membership, Membership.Status.SUSPENDED, "member.suspended")
+    off = _set_status(change, membership, Membership.Status.SUSPENDED, "member.suspended")
+    close_the_door(change, membership.user)
+    return off
 
 
 def _set_status(change: Change, membership: Membership, status: str, action: str) -> Membership:

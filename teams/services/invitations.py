@@ -206,19 +206,23 @@ def gate_invitation(change: Change, invitation: Invitation, act: str) -> None:
     change.require_managing(None, places | {TOP} if level else places, act, rank=rank)
 
 
-def withdraw_of(change: Entry, person: Any) -> None:
-    """Withdraw what ``person``, who has left, offered to others here, and what is offered to them:
-    whoever sends somebody away does not leave a door open."""
-    rows = Invitation.objects.filter(account=change.account, status=Invitation.Status.PENDING)
+def withdraw_from(change: Entry, person: Any) -> None:
+    """Withdraw what ``person``, who has left, offered to others here."""
+    _withdraw_all(change, Q(invited_by=person), f"{label_of(person)} left the account")
+
+
+def withdraw_to(change: Entry, person: Any) -> None:
+    """Withdraw what is offered to ``person``, who works here no more: whoever sends somebody away,
+    for good or for a while, does not leave a door open."""
     own = str(getattr(person, type(person).get_email_field_name(), "") or "").lower()
-    for row in rows.filter(Q(invited_by=person) | Q(address=own)):
+    _withdraw_all(change, Q(address=own), f"{label_of(person)} has no active role any more")
+
+
+def _withdraw_all(change: Entry, which: Q, because: str) -> None:
+    rows = Invitation.objects.filter(account=change.account, status=Invitation.Status.PENDING)
+    for row in rows.filter(which):
         settle(row, Invitation.Status.WITHDRAWN)
-        change.record(
-            "invitation.withdrawn",
-            row,
-            **described(row),
-            because=f"{label_of(person)} left the account",
-        )
+        change.record("invitation.withdrawn", row, **described(row), because=because)
 
 
 # what is asked on the way

@@ -19,7 +19,7 @@ from django.template.loader import render_to_string
 from permissions import access
 from permissions.audit import label_of
 from permissions.policy import TOP
-from teams import selectors
+from teams import logins, selectors
 from teams.background import task
 from teams.editions import get
 from teams.endings import Ending, own_endings, whose_end
@@ -52,7 +52,8 @@ def due(account: Account, user: Any) -> list[Ending]:
 
 def people_of(account: Account) -> list[Any]:
     """Return who may have to be told something, and can be."""
-    return [person for person in whose_end(account, within=WITHIN) if person.email]
+    people = whose_end(account, within=WITHIN)
+    return [person for person in people if logins.address_of(person)]
 
 
 @transaction.atomic
@@ -108,7 +109,9 @@ def message_of(account: Account, user: Any, found: Iterable[Ending]) -> EmailMul
     words = {"account": name, "person": plain_name(label_of(user)), "lines": lines}
     subject = f"Your access to {name} ends soon"
     message = EmailMultiAlternatives(
-        subject, render_to_string("teams/mail/reminder.txt", words), to=[user.email]
+        subject,
+        render_to_string("teams/mail/reminder.txt", words),
+        to=[logins.address_of(user)],
     )
     message.attach_alternative(render_to_string("teams/mail/reminder.html", words), "text/html")
     # answering is for people: no out-of-office note is wanted

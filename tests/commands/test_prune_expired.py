@@ -67,6 +67,15 @@ def fill(w: World, days: float) -> dict[str, Any]:
     }
 
 
+def test_whoever_is_asked_to_come_back_is_not_sent_away() -> None:
+    w = world("emma_hq")
+    before = w.member("editor", ends_at=ago(40))
+    again = invite(w, before.user.email.lower(), ago(-10))
+    run("prune_expired")
+    assert not Membership.objects.filter(pk=before.pk).exists()
+    assert Invitation.objects.get(pk=again.pk).status == Invitation.Status.PENDING
+
+
 def actions() -> list[str]:
     found = AuditEvent.objects.filter(action__endswith=".pruned", actor_ref="system")
     return sorted(found.values_list("action", flat=True))

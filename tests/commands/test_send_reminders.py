@@ -235,3 +235,15 @@ def test_ends_of_one_thing_are_told_of_by_what_lasts_them() -> None:
         f"membership:{full.pk}",
         f"switch:{full.pk}:export_contacts",
     ]
+
+
+def test_the_mail_goes_where_the_login_model_keeps_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    member = world("emma_hq").member("editor", ends_at=soon())
+    model = type(member.user)
+    monkeypatch.setattr(model, "EMAIL_FIELD", "last_name")
+    model.objects.update(email="", last_name="")
+    assert told() == []
+    model.objects.filter(pk=member.user.pk).update(last_name="kim@host.example")
+    assert [message.to for message in told()] == [["kim@host.example"]]

@@ -431,11 +431,17 @@ class Model:
             teams = {team for team, (account, _) in self.teams.items() if account == self.account}
             self.in_team -= {(gone.person, team) for team in teams}
             for key, invite in self.invites.items():
-                if (invite.inviter, invite.post.account, invite.state) == (
-                    gone.person,
-                    self.account,
-                    "pending",
-                ):
+                if invite.inviter == gone.person and invite in self.pending(self.account):
+                    self.invites[key] = replace(invite, state="withdrawn")
+        self.close_the_door(gone.person)
+
+    def close_the_door(self, person: str) -> None:
+        """Whoever works there no more is not asked to come, unless they are asked anew."""
+        if self.accounts[self.account].owner == person:
+            return
+        if not self.standing(person, self.account):
+            for key, invite in self.invites.items():
+                if invite.post.person == person and invite in self.pending(self.account):
                     self.invites[key] = replace(invite, state="withdrawn")
 
     def alter(self, post: str, wrong: bool, gives: str = "", **fields: object) -> Verdict:
@@ -445,7 +451,10 @@ class Model:
 
     def set_active(self, post: str, on: bool) -> Verdict:
         old = self.posts[post]
-        return self.alter(post, old.active == on, old.role if on else "", active=on)
+        verdict = self.alter(post, old.active == on, old.role if on else "", active=on)
+        if not on:
+            self.close_the_door(old.person)
+        return verdict
 
     def change_role(self, post: str, role: str) -> Verdict:
         old = self.posts[post]

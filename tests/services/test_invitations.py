@@ -33,7 +33,7 @@ from teams.models import (
     TeamMembership,
 )
 from teams.models.account import TeamMode
-from teams.services import invitation_mail, joining, seating
+from teams.services import departures, invitation_mail, joining, seating
 from tests.services.world import World, holds, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -722,6 +722,39 @@ def test_withdrawn_once_whom_it_invites_is_sent_away(w: World) -> None:
     assert (stored(south).status, stored(elsewhere).status) == (Status.WITHDRAWN, Status.PENDING)
     with refused("SETTLED"):
         services.accept_invitation(actor=ana, token=mailed(south))
+
+
+def test_withdrawn_once_whom_it_invites_is_sent_away_whatever_had_ended_before(w: World) -> None:
+    ana = newcomer()
+    north = accept(invite(w), ana)
+    w.member("editor", w.south, user=ana, ends_at=timezone.now() - timedelta(days=1))
+    account = invite(w, **at_account(all_subaccounts=True))
+    services.remove_member(actor=w.owner, membership=north)
+    assert stored(account).status == Status.WITHDRAWN
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_withdrawn_once_whom_it_invites_is_suspended(w: World, everywhere: bool) -> None:
+    ana = newcomer()
+    north = accept(invite(w), ana)
+    south = invite(w, subaccount=w.south)
+    if everywhere:
+        departures.suspend_in_account(actor=w.owner, account=w.account, user=ana)
+    else:
+        services.suspend_member(actor=w.owner, membership=north)
+    with refused("SETTLED"):
+        services.accept_invitation(actor=ana, token=mailed(south))
+    assert "has no active role" in events()[-1].data["because"]
+
+
+def test_not_withdrawn_while_whom_it_invites_works_elsewhere(w: World) -> None:
+    ana = newcomer()
+    north = accept(invite(w), ana)
+    w.manager(user=ana)
+    south = invite(w, subaccount=w.south)
+    services.suspend_member(actor=w.owner, membership=north)
+    services.remove_member(actor=w.owner, membership=north)
+    assert stored(south).status == Status.PENDING
 
 
 def test_withdrawn_once_the_inviter_is_removed_even_if_they_come_back(w: World) -> None:

@@ -206,3 +206,15 @@ def test_whoever_is_asked_again_and_right_goes_on(ana: Any) -> None:
     client, _ = sign_in("ana")
     assert client.get("/sign-in/2fa/totp/activate/").status_code == 302
     assert sure(client).get("/sign-in/2fa/totp/activate/").status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["ana", "Ana@people.example"])
+def test_a_reset_also_ends_the_limit_that_counts_from_everywhere(
+    ana: Any, settings: Any, typed: str
+) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login_failed": "3/h/key"}
+    for number in range(3):
+        sign_in(typed, OTHER, client=Client(REMOTE_ADDR=f"10.0.{number}.1"))
+    assert not is_in(sign_in(typed)[0])
+    new_password(ana, "another horse battery")
+    assert is_in(sign_in(typed, "another horse battery")[0])

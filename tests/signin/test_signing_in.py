@@ -214,3 +214,18 @@ def test_the_contract_finds_confirmed_addresses_of_active_logins_only(ana: Any, 
     assert asked.find("ana@people.example") is None
     assert asked.find("bob@people.example") is None
     assert not asked.owns(ana, "ana@people.example")
+
+
+def test_whose_addresses_are_is_asked_once_for_all(
+    ana: Any, bob: Any, django_assert_num_queries: Any
+) -> None:
+    asked, people = logins.current(), {ana.pk, bob.pk}
+    EmailAddress.objects.create(user=bob, email="carl@people.example", verified=False)
+    addresses = {f"{name}@people.example" for name in ("ana", "bob", "carl")}
+    with django_assert_num_queries(1):
+        found = asked.owned_among(addresses, people)
+    assert found == {"ana@people.example", "bob@people.example"}
+    assert asked.owned_among(addresses, {bob.pk}) == {"bob@people.example"}
+    bob.is_active = False
+    bob.save()
+    assert asked.owned_among(addresses, people) == {"ana@people.example"}
