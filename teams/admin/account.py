@@ -198,6 +198,7 @@ class AskSecondFactor(ConsoleVerb):
     name = "second-factor"
     label = _("Change…")
     form_class = FactorForm
+    needs_recent = True  # an open window is not enough to ask it of fewer people
     obj: Account
 
     def refusal(self) -> str:

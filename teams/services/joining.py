@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from permissions import access, audit
 from permissions.audit import label_of
-from permissions.errors import Invalid, NotFound, Refused
+from permissions.errors import AlreadyUsed, Invalid, NotFound, Refused
 from teams import logins
 from teams.models import Account, Invitation, Membership
 from teams.services import invitation_mail
@@ -240,6 +240,8 @@ def _take(user: Any, invitation: Invitation) -> Membership:
                 add_to_team(**asked, ends_at=invitation.ends_at)
             elif row.ends_at is not None and row.ends_at <= timezone.now():
                 set_team_end(**asked, ends_at=invitation.ends_at)
+    except AlreadyUsed:
+        raise AlreadyUsed("You have a role there already. Nothing was changed.") from None
     except (Refused, NotFound):  # not found: the inviter has no place here any more
         raise _Lost(invitation) from None
     settle(invitation, Invitation.Status.ACCEPTED, by=user)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from permissions.admin import BulkVerb, Verb
 from permissions.models import AuditEvent
 from teams.admin import export_verbs
+from teams.admin.account import AskSecondFactor
 from teams.admin.archive_verbs import PurgeItem
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.site import console
@@ -157,7 +158,12 @@ def test_these_verbs_ask_and_no_others() -> None:
         bulk: tuple[type[BulkVerb], ...] = getattr(model_admin, "bulk_verbs", ())
         kinds |= {*getattr(model_admin, "verbs", ()), *bulk}
     asking = {kind for kind in kinds if kind.needs_recent}
-    assert asking == {PurgeItem, export_verbs.ExportHere, export_verbs.ExportList}
+    assert asking == {
+        AskSecondFactor,
+        PurgeItem,
+        export_verbs.ExportHere,
+        export_verbs.ExportList,
+    }
     assert all("purge" not in kind.name for kind in kinds - asking)
     assert all("export" not in kind.name for kind in kinds - asking)
 
