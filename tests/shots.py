@@ -49,7 +49,7 @@ class Shot:
 OWNER, MANAGER = "emma_hq.owner", "emma_hq.manager"
 ADMINISTRATOR, AUTHOR = "emma_hq.administrator", "emma_hq.author"
 RESPONSE = "emma_hq.response_only"
-PEOPLE = "/auth/user/"
+PEOPLE, INVITATIONS = "/auth/user/", "/teams/invitation/"
 CAMPAIGN = "/teams/campaign/"
 CROWD = ("Ana Ruiz", "Leo Brandt", "Noah Whitfield")
 MIXED = ("Ana Ruiz", "Priya Nair")
@@ -82,7 +82,7 @@ SHOTS = (
         follow=("Northwind Coffee",),
         dark=True,
     ),
-    Shot("00-sign-in", ""),
+    *(Shot(f"00-sign-in{suffix}", "", **look) for suffix, look in LOOKS),
     Shot("01-home-owner", OWNER),
     Shot("01-home-owner-dark", OWNER, dark=True),
     Shot("01-home-owner-390", OWNER, width=NARROW),
@@ -99,6 +99,14 @@ SHOTS = (
     Shot("02-add-person-form", OWNER, f"{PEOPLE}act/add-person/", ("Southbank Theatre",)),
     Shot("02-invite-file", OWNER, f"{PEOPLE}act/invite-file/"),
     Shot("02-invite-file-390", OWNER, f"{PEOPLE}act/invite-file/", width=NARROW),
+    *(Shot(f"17-your-login{suffix}", OWNER, "/sign-in/", **look) for suffix, look in LOOKS),
+    Shot("17-second-factor", OWNER, "/sign-in/2fa/"),
+    Shot("17-sessions-390", OWNER, "/sign-in/sessions/", width=NARROW),
+    *(Shot(f"18-invitations{suffix}", OWNER, INVITATIONS, **look) for suffix, look in LOOKS),
+    Shot("18-invitation", OWNER, INVITATIONS, ("lena@emma-hq.example",)),
+    Shot("18-invite", OWNER, f"{PEOPLE}act/invite/", ("Northwind Coffee",)),
+    Shot("18-invite-390", OWNER, f"{PEOPLE}act/invite/", ("Northwind Coffee",), width=NARROW),
+    Shot("18-second-factor", OWNER, "/teams/account/", ("Change… of whom a second factor",)),
     Shot("03-person-locked", "emma_corporate.manager", PEOPLE, ("Ana Ruiz",)),
     Shot("03-person", MANAGER, PEOPLE, ("Ana Ruiz",)),
     Shot("03-person-dark", MANAGER, PEOPLE, ("Ana Ruiz",), dark=True),

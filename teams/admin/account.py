@@ -10,6 +10,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -192,6 +194,10 @@ class FactorForm(VerbForm):
         self.fields["classes"].initial = verb.obj.second_factor
 
 
+def _counted(count: int) -> str:
+    return "1 permission" if count == 1 else f"{count} permissions"
+
+
 class AskSecondFactor(ConsoleVerb):
     """Choose of whom a second factor is asked."""
 
@@ -221,7 +227,22 @@ class AskSecondFactor(ConsoleVerb):
         sees people."""
         found = preview(self.obj)
         named = open_people(self.desk, {s.person.pk for rows in found.values() for s in rows})
-        return [self._line(str(CLASSES[name].label), found[name], named) for name in found]
+        lines = [self._line(str(CLASSES[name].label), found[name], named) for name in found]
+        own = any(row.person == self.actor for rows in found.values() for row in rows)
+        return [*self._cure(), *lines] if own else lines
+
+    def _cure(self) -> list[SafeString]:
+        """Lead an actor without one to where it is set up: what would put their own to sleep is
+        refused."""
+        if not self.desk.factor_url:
+            return []
+        return [
+            format_html(
+                'You have no second factor yourself. <a href="{}">Set up a second factor</a> '
+                "before you ask it of a group you are in.",
+                self.desk.factor_url,
+            )
+        ]
 
     @staticmethod
     def _line(label: str, rows: Sequence[Sleeper], named: set[Any]) -> str:
@@ -229,11 +250,10 @@ class AskSecondFactor(ConsoleVerb):
         if not rows:
             return f"{what}: nobody would lose anything."
         known = [row for row in rows if row.person.pk in named][:NAMED]
-        shown = [f"{label_of(row.person)} ({row.count} permissions)" for row in known]
+        shown = [f"{label_of(row.person)} ({_counted(row.count)})" for row in known]
         if more := len(rows) - len(known):
             shown.append(f"{more} more")
-        lost = "loses" if len(rows) == 1 else "lose"
-        return f"{what}: {words.listed(shown)} {lost} it until a second factor is set up."
+        return f"{what}: {words.listed(shown)} would lose that until they set up a second factor."
 
     def button(self) -> str:
         """Return what the button says."""

@@ -24,6 +24,7 @@ from teams.services.gates import clean_end
 
 #: what the page proposes
 MONTH = timedelta(days=30)
+TICK = "Tick the box above to extend what else of theirs ends."
 
 
 class ExtendForm(PlacesForm):
@@ -74,8 +75,15 @@ class ExtendPeople(PeopleVerb):
         self.verdicts.clear()
         found = super().effects(data)
         if not data.get("also"):
-            return found
+            return [self._pointed(effect, data["place"]) for effect in found]
         return [self._with_more(effect, data["place"]) for effect in found]
+
+    def _pointed(self, effect: Effect, place: str) -> Effect:
+        """Say of whoever has no role to extend that the box reaches what else of theirs ends."""
+        plan = self.plan(effect.row, place)
+        if plan.touched or plan.refused or not self.more(effect.row, place):
+            return effect
+        return effect._replace(problem=f"{effect.problem} {TICK}")
 
     def _with_more(self, effect: Effect, place: str) -> Effect:
         """Add what else ends later; with anything, it does not matter that no role does."""

@@ -11,6 +11,8 @@ from teams.models import Subaccount
 from teams.who import access_of
 
 HELPERS = 3
+#: an area that is closed says that no role includes it: not so where rights sleep
+CLOSED = "CLOSED"
 
 
 class Helper(NamedTuple):
@@ -27,6 +29,8 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
     missing = refusal.missing if isinstance(refusal, Refused) else ()
     code = refusal.code if isinstance(refusal, Refused) else "REFUSED"
     what, _, why = (message or "You cannot do this.").partition(": ")
+    if code == CLOSED and desk.asleep:
+        why = "what would open it sleeps, or none of your roles includes it."
     sleeps = bool(missing) and all(line.permission in desk.asleep for line in missing)
     return {
         "title": what.rstrip("."),

@@ -95,6 +95,7 @@ PAGES = {
         "/teams/segment/act/create/{north}/?match=any&field=first_name&test=is_filled&value=",
         "/teams/customfield/",
         "/teams/account/{account}/act/masking/",
+        "/teams/account/{account}/act/second-factor/",
         "/teams/invitation/",
         "/teams/invitation/?state=pending",
         "/teams/invitation/{invitation}/change/",

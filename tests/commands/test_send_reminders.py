@@ -90,7 +90,8 @@ def test_teams_are_told_of_too() -> None:
 def test_nobody_is_told_twice_and_another_end_is_told_anew() -> None:
     w = world("emma_corporate")
     full = w.member("full", ends_at=soon())
-    assert len(told()) == 1
+    assert run("send_reminders").out.endswith("\n1 person is told.\n")
+    assert len(work()) == 1
     assert told() == []
     services.set_end(actor=w.owner, membership=full, ends_at=soon(5))
     assert len(told()) == 1

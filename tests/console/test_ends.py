@@ -204,6 +204,20 @@ def test_no_end_and_what_hangs_on_the_role(world: Any) -> None:
     assert not SubaccountUserGrant.objects.exclude(ends_at=None).exists()
 
 
+def test_whoever_has_only_other_access_that_ends_is_led_to_the_box(world: Any) -> None:
+    client, guest = world.client("owner"), world.people["full"]
+    services.give_guest_access(
+        actor=world.people["owner"],
+        user=guest,
+        obj=world.places["south"],
+        permissions=["access_audience"],
+        ends_at=moment(2),
+    )
+    page = body(choose(client, "extend", guest, world.people["editor"]))
+    assert page.count("Has no role that ends before then.") == 2
+    assert page.count("Tick the box above to extend what else of theirs ends.") == 1
+
+
 def test_without_the_tick_nothing_else_moves(world: Any) -> None:
     client, seat = world.client("owner"), switch_on(world, "full", moment(2))
     Membership.objects.filter(pk=seat.pk).update(ends_at=moment(3))

@@ -62,7 +62,10 @@ def test_the_owner_chooses_and_sees_who_would_lose_what(world: World) -> None:
     page = body(client, setting(world))
     assert page.count('type="checkbox"') == len(CLASSES)
     assert "The owner: nobody would lose anything." in page
-    assert re.search(r"Managers: Tom Becker \(\d+ permissions\) loses it until", page)
+    assert re.search(r"Managers: Tom Becker \(\d+ permissions\) would lose that until", page)
+    assert "(1 permission)" in page
+    assert "(1 permissions)" not in page
+    assert "You have no second factor yourself" not in page
     assert "Maria Lopez (" not in page
     assert MARKER not in page
     answer = client.post(setting(world), {"classes": ["managers", "export"]}, follow=True)
@@ -89,6 +92,8 @@ def test_what_is_forged_comes_back_with_a_sentence(world: World, posted: list[st
 
 
 def test_an_owner_without_one_does_not_lock_themselves_out(world: World) -> None:
+    page = body(world.client("owner"), setting(world))
+    assert f'You have no second factor yourself. <a href="{SET_UP}">' in page
     answer = world.client("owner").post(setting(world), {"classes": ["owners"]})
     assert "Set up your own second factor first" in answer.content.decode()
     world.account.refresh_from_db()
@@ -149,6 +154,7 @@ def test_the_page_of_a_refusal_says_it_too_and_names_no_helpers(world: World) ->
     assert MARKER not in page
     page = body(client, PEOPLE, 403)
     assert ASLEEP in page
+    assert "What would open it sleeps, or none of your roles includes it." in page
     assert f'href="{SET_UP}"' in page
     enrol(world.people["administrator"])
     assert client.get(PEOPLE).status_code == 200

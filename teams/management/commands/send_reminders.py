@@ -43,4 +43,5 @@ class Command(OurCommand):
                     self.stdout.write(f"{verb} {who} that {things} in {one.name} will end.")
                 tell(number)
         people = "1 person" if told == 1 else f"{told} people"
-        self.stdout.write(f"{people} {'would be' if is_dry else 'are'} told.")
+        are = "would be" if is_dry else "is" if told == 1 else "are"
+        self.stdout.write(f"{people} {are} told.")
