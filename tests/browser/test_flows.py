@@ -43,7 +43,7 @@ def test_switch_scope_add_toggle_be_refused_archive_and_restore(
     page.get_by_role("button", name="North", exact=True).click()
     assert page.locator(".scope > summary").inner_text().endswith("North")
     page.get_by_role("link", name="Audience").first.click()
-    assert page.get_by_role("link", name="Newsletter").is_visible()
+    expect(page.get_by_role("link", name="Newsletter")).to_be_visible()
     page.locator(".scope > summary").click()
     page.get_by_role("button", name="All mine").click()
     assert "All subaccounts" in page.locator(".scope > summary").inner_text()
@@ -77,10 +77,10 @@ def test_a_refusal_says_what_is_missing_and_leads_back(
 ) -> None:
     sign_in(page, live_server.url, world.people["author"].username)
     page.goto(f"{live_server.url}/auth/user/")
-    assert page.get_by_role("heading", name="You cannot open People").is_visible()
-    assert page.get_by_role("heading", name="Who can help").is_visible()
+    expect(page.get_by_role("heading", name="You cannot open People")).to_be_visible()
+    expect(page.get_by_role("heading", name="Who can help")).to_be_visible()
     page.get_by_role("link", name="Back to Home").click()
-    assert page.get_by_role("heading", name="Home").is_visible()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
 
 
 def address(world: World, who: str) -> str:

@@ -317,6 +317,6 @@ def test_sign_in_switch_and_sign_out_without_script(
     assert "Export contacts is on for Full One" in page.content()
     page.locator(".menu--user > summary").click()
     page.get_by_role("button", name="Sign out").click()
-    assert page.get_by_role("heading", name="Sign in").is_visible()
-    assert page.get_by_text("You are signed out.").is_visible()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
     context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.test_pages import NARROW, WIDE, sign_in
 from tests.console.conftest import build
@@ -110,7 +111,7 @@ def test_roles_are_found_and_compared_without_script(
     page.get_by_label("Compare", exact=True).select_option(label="Full")
     page.get_by_label("with", exact=True).select_option(label="Editor")
     page.get_by_role("button", name="Show permissions").click()
-    assert page.get_by_role("heading", name="Full and Editor differ in 3 of 8").is_visible()
+    expect(page.get_by_role("heading", name="Full and Editor differ in 3 of 8")).to_be_visible()
     assert rows.count() == 3
     page.get_by_role("link", name="Show all lines").click()
     assert rows.count() == 8

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.test_pages import faults, open_page
 from tests.signin.people import PASSWORD, login
@@ -52,7 +53,7 @@ def test_pages_are_accessible_silent_and_fit_and_a_passkey_signs_in(
     page, said = open_page(browser)
     wrong = walk(page, said, address, OUTSIDE)
     sign_in(page, address)
-    assert page.get_by_role("heading", name="Nothing here for this login").is_visible()
+    expect(page.get_by_role("heading", name="Nothing here for this login")).to_be_visible()
     wrong += [("no place", fault) for fault in faults(page, said)]
     wrong += walk(page, said, address, INSIDE)
     page.goto(f"{address}/sign-in/2fa/webauthn/add/")
