@@ -120,7 +120,10 @@ def _step(request: HttpRequest, found: Invitation, token: str) -> str:
     user = request.user
     known = logins.current()
     if user.is_authenticated:
-        return "accept" if joining.is_addressee(user, found.address, token) else "other"
+        if joining.is_addressee(user, found.address, token):
+            return "accept"
+        copied = not invitation_mail.is_mailed(token)
+        return "mail" if copied and user in logins.having(found.address) else "other"
     if not invitation_mail.is_mailed(token):
         return "mail"
     claimed = any(login.is_active for login in logins.having(found.address))

@@ -54,8 +54,15 @@ def test_mailed_link_confirms_the_address_that_a_login_says_it_has(
     assert EmailAddress.objects.get().primary
 
 
-def test_copied_link_confirms_nothing(invitation: Invitation) -> None:
+def test_copied_link_confirms_nothing_and_leads_to_the_mail(
+    invitation: Invitation, client: Any
+) -> None:
     kim = UserFactory(username="kim", email=ADDRESS)
+    client.force_login(kim)
+    link = f"/invitation/{token_of(invitation, mailed=False)}/"
+    assert "Send the mail" in client.get(link).content.decode()
+    client.force_login(UserFactory())
+    assert "Send the mail" not in client.get(link).content.decode()
     with pytest.raises(Refused) as refusal:
         services.accept_invitation(actor=kim, token=token_of(invitation, mailed=False))
     assert refusal.value.code == "ADDRESSEE"
