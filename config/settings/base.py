@@ -131,3 +131,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 
 # Where people reach the console: scheme, host and port. For links that leave it.
 CONSOLE_ORIGIN = env.str("CONSOLE_ORIGIN", "http://127.0.0.1:8000")
+
+# How many days an invitation can be accepted, and how many an account may send in an hour.
+INVITATION_DAYS = env.int("INVITATION_DAYS", 15)
+INVITATIONS_PER_HOUR = env.int("INVITATIONS_PER_HOUR", 200)
