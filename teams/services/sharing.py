@@ -170,13 +170,13 @@ def set_team_end(*, actor: Any, team: Team, user: Any, ends_at: datetime | None)
 
 def _outside(row: TeamMembership) -> Profile:
     """Return what is recorded for somebody as if they were not in that team."""
-    mark = transaction.savepoint()
-    TeamMembership.objects.filter(pk=row.pk).delete()
-    found = provider.load_profile(row.user, recorded=True)
-    for resource in registry:
-        if resource.limited:
-            found.shared(resource)  # read now, before the row is back
-    transaction.savepoint_rollback(mark)
+    with transaction.atomic():
+        TeamMembership.objects.filter(pk=row.pk).delete()
+        found = provider.load_profile(row.user, recorded=True)
+        for resource in registry:
+            if resource.limited:
+                found.shared(resource)  # read now, before the row is back
+        transaction.set_rollback(True)
     return found
 
 
