@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from teams import services
 from teams.models import Membership, Subaccount
 from tests.browser.test_pages import sign_in
 from tests.console.conftest import World, build
@@ -158,3 +159,14 @@ def test_the_first_tab_leads_past_the_frame(world: World, live_server: Any, page
     assert page.evaluate("document.activeElement.innerText") == "Skip to main content"
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#content-start"
+
+
+def test_suspended_in_an_open_window_is_out_at_the_next_click(
+    world: World, live_server: Any, page: Any
+) -> None:
+    sign_in(page, live_server.url, world.people["full"].username)
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    services.suspend_member(actor=world.people["owner"], membership=world.seats["full"])
+    page.get_by_role("link", name="Audience").first.click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_text("Newsletter")).to_have_count(0)
