@@ -61,8 +61,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Turn away whoever is locked out before their try counts against the login elsewhere."""
         if settings.AXES_ENABLED and not AxesProxyHandler.is_allowed(request, credentials):
-            request.axes_locked_out = True  # type: ignore[attr-defined]  # the middleware answers
-            request.axes_credentials = credentials  # type: ignore[attr-defined]
+            marked: Any = request  # axes' middleware answers a request that is marked so
+            marked.axes_locked_out, marked.axes_credentials = True, credentials
             raise self.validation_error("too_many_login_attempts")
         super().pre_authenticate(request, **credentials)
 
@@ -161,8 +161,8 @@ class FactorAdapter(DefaultMFAAdapter):
     def build_totp_svg(self, url: str) -> str:
         """Return the picture to stand in the page itself: the policy forbids data addresses."""
         whole = super().build_totp_svg(url)
-        # made of the modules of the code, so nothing of the address is in it
-        return mark_safe(whole[whole.index("<svg") :])  # noqa: S308
+        drawing = whole[whole.index("<svg") :]
+        return mark_safe(drawing)  # noqa: S308  (squares drawn from the code: no text is in it)
 
     def generate_authenticator_name(self, user: Any, type: str) -> str:
         """Return what a passkey is called until its owner knows better."""

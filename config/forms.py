@@ -98,7 +98,8 @@ class WholePasskey:
     def clean_credential(self) -> Any:
         """Return whose passkey answered."""
         try:
-            return super().clean_credential()  # type: ignore[misc]
+            form: Any = super()  # one of allauth's, which this stands before
+            return form.clean_credential()
         except BROKEN:
             raise factors().validation_error("incorrect_code") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,9 +83,9 @@ class ManyContacts(BulkVerb, ConsoleVerb):
             return "Is archived."
         return self.state_problem(found, is_on)
 
+    @abstractmethod
     def state_problem(self, found: MailingList, is_on: bool) -> str:
         """Return what is in the way about being on the list."""
-        raise NotImplementedError
 
     def done(self) -> str:
         """Say how many it was."""

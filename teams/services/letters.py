@@ -32,7 +32,7 @@ LINE_LIMIT = 990
 
 UNSUBSCRIBE_SALT = "teams.unsubscribe"
 #: stands where a link of somebody's own would, in previews and tests
-NOBODYS_TOKEN = "example"  # noqa: S105
+NOBODYS_TOKEN = "example"  # noqa: S105  (no secret: it opens nothing)
 
 
 def fields_used(campaign: Campaign) -> set[str]:

@@ -155,6 +155,7 @@ def is_expired(job: Any) -> bool:
 
 def _drop_orphans(model: Any, before: Any) -> None:
     folder = model._meta.model_name
+    # a storage need not be able to list what it holds; it says so by NotImplementedError
     with suppress(OSError, NotImplementedError):
         for name in storage().listdir(folder)[1]:
             path = f"{folder}/{name}"
