@@ -252,7 +252,7 @@ def _guest_branches(resource: Resource, profile: Profile, permission: str, prefi
         asleep = tenant.root.withheld.keys() | tenant.standing.sleeping
         if permission in tenant.root.levels and permission not in asleep:
             live |= within(
-                resource, root, Scope(everywhere=True, places=tenant.root.archived), prefix
+                resource, root, Scope(everywhere=True, places=tenant.root.shut(permission)), prefix
             )
     return [condition & live for condition in conditions] if live else []
 

@@ -36,6 +36,7 @@ from teams.logins import Logins, current
 from teams.models import (
     Account,
     AccountUserGrant,
+    ManagedGroup,
     ManagedSubaccount,
     Membership,
     Subaccount,
@@ -168,6 +169,16 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             label="subaccount__name",
         ),
         _branch(
+            ManagedGroup.objects.filter(
+                whose("membership__user_id"), group__contents__isnull=False
+            ),
+            "reach",
+            "membership__user_id",
+            place="group__contents__subaccount_id",
+            ref="membership_id",
+            label="group__contents__subaccount__name",
+        ),
+        _branch(
             AccountUserGrant.objects.filter(running, whose("user_id")),
             "toggle",
             "user_id",
@@ -197,7 +208,9 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
             "place",
             root="account_id",
             place="pk",
-            more=_more(archived="archived", home="is_home", direct="billed_directly"),
+            more=_more(
+                archived="archived", home="is_home", direct="billed_directly", off="features_off"
+            ),
         ),
         _branch(
             _sized(mine),

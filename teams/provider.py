@@ -22,6 +22,7 @@ from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Edition
 from teams.factors import FactorClass, demand_of, put_to_sleep
 from teams.facts import Row, rows_about, rows_of
+from teams.features import switched_off
 from teams.models import (
     Account,
     Membership,
@@ -169,13 +170,17 @@ def _profile(person: Any, found: _Sorted, shared: Any) -> Profile:
     )
 
 
-def root_of(key: int, account: Facts, places: Iterable[Fact]) -> Root:
+def root_of(key: int, account: Facts, places: Collection[Fact]) -> Root:
     """Return what is true of an account, whoever asks."""
     edition = get(account["edition"])
     is_single = bool(account["single_bill"])
     archived = frozenset(row.place for row, more in places if more["archived"])
     kinds: dict[Hashable, str] = {row.place: HOME for row, more in places if more["home"]}
     direct = frozenset(row.place for row, more in places if more["direct"] and not more["home"])
+    off: dict[str, set[Hashable]] = defaultdict(set)
+    for row, more in places:
+        for permission in switched_off(more["off"]):
+            off[permission].add(row.place)
     conditions = {SINGLE_BILL} if is_single else set()
     if account["reseller"]:
         conditions.add(RESELLER)
@@ -184,6 +189,7 @@ def root_of(key: int, account: Facts, places: Iterable[Fact]) -> Root:
         key=key,
         levels=levels(edition.codename),
         withheld=withheld if account["team_mode"] == TeamMode.OFF else {},
+        withheld_at={permission: frozenset(found) for permission, found in off.items()},
         kinds=kinds,
         archived=archived,
         conditions=frozenset(conditions),

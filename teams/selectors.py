@@ -12,7 +12,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from permissions import access, grants
 from permissions.catalogue import Area, Permission
 from permissions.lookups import NEVER, any_of
-from permissions.policy import TOP, Denial, Outcome, PlaceId, Scope, Source, decide
+from permissions.policy import (
+    SWITCHED_OFF,
+    TOP,
+    Denial,
+    Outcome,
+    PlaceId,
+    Scope,
+    Source,
+    decide,
+)
 from permissions.profile import Profile, Tenant
 from permissions.resources import Resource, registry
 from teams.catalogue import (
@@ -296,6 +305,8 @@ def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
             return "No active place in this account"
         case Denial.ABSENT:
             return f"{edition.label} does not have this"
+        case Denial.WITHHELD if outcome.detail == SWITCHED_OFF:
+            return "Switched off in this subaccount"
         case Denial.WITHHELD:
             return "Teams are switched off in this account"
         case Denial.WRONG_LEVEL:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
 from django.contrib import messages
@@ -38,13 +38,30 @@ class VerbForm(forms.Form):
         """Fill in choices and first values."""
 
 
+class Shown(Protocol):
+    """What a verb would do: shown by ``template``, and told from anything else by ``digest``."""
+
+    @property
+    def template(self) -> str:
+        """Return the template that shows it."""
+
+    @property
+    def digest(self) -> str:
+        """Return a text that differs for everything else that might be shown."""
+
+    @property
+    def button(self) -> str:
+        """Return what the button says then; empty for what it always says."""
+
+
 class Verb(ABC):
     """One thing a person may do to one object, or (``on_list``) to none in particular.
 
     ``is_part`` says that the verb concerns a part of the object, of ``part_type``, such as one
     membership of a person; ``choose`` that the part must be chosen first on a page of its own.
     ``needs_recent`` says that a recent sign-in is asked for (``wants_recent``): what a site's
-    ``ask_again`` answers is shown instead of the verb, and nothing is done.
+    ``ask_again`` answers is shown instead of the verb, and nothing is done. What ``preview``
+    returns is shown before anything is done, and confirmed as it was shown.
     """
 
     name: str
@@ -112,6 +129,10 @@ class Verb(ABC):
         """Say whether a recent sign-in is asked for: of this object, of this person."""
         return self.needs_recent
 
+    def preview(self, data: Mapping[str, Any]) -> Shown | None:
+        """Return what ``run`` would do, to be confirmed; None where there is nothing to say."""
+        return None
+
     @abstractmethod
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Call the service; return the sentence that says what was done, or a file to hand out."""
@@ -174,6 +195,9 @@ def act(
     form = verb.form_class(verb, request.POST, request.FILES)
     if form.is_valid():
         try:
+            shown = _to_confirm(verb, form)
+            if shown is not None:
+                return render(verb, form, preview=shown)
             done = verb.run(form.cleaned_data)
         except Invalid as error:
             form.add_error(None, error.message)
@@ -183,6 +207,17 @@ def act(
             messages.success(request, done)
             return HttpResponseRedirect(verb.next_url())
     return render(verb, form)
+
+
+def _to_confirm(verb: Verb, form: VerbForm) -> Shown | None:
+    """Return what must be shown first; None once it has been, exactly as it is now."""
+    try:
+        shown = verb.preview(form.cleaned_data)
+    except Refused:
+        return None  # the verb is refused in earnest, and that is recorded
+    if shown is None or verb.request.POST.get("previewed") == shown.digest:
+        return None
+    return shown
 
 
 def asked_again(verb: Verb) -> HttpResponse | None:

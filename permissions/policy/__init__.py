@@ -4,7 +4,15 @@ Imports the standard library only; every function is total and returns a value, 
 rules can be tested exhaustively, run against any storage, and read in one sitting.
 """
 
-from permissions.policy.decide import Denial, Outcome, Scope, decide, held_at, sources_at
+from permissions.policy.decide import (
+    SWITCHED_OFF,
+    Denial,
+    Outcome,
+    Scope,
+    decide,
+    held_at,
+    sources_at,
+)
 from permissions.policy.delegate import (
     Atoms,
     Refusal,
@@ -30,6 +38,7 @@ from permissions.policy.terms import (
 
 __all__ = [
     "FUTURE",
+    "SWITCHED_OFF",
     "TOP",
     "Atoms",
     "Bundle",

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from permissions.policy.terms import FUTURE, TOP, Holding, PlaceId, Root, Source, Standing
 
+#: why something is withheld in single places
+SWITCHED_OFF = "switched_off"
+
 
 class Denial(StrEnum):
     """Why something is refused; the first that applies is given."""
@@ -91,6 +94,8 @@ def _ceiling(root: Root, permission: str, place: PlaceId) -> tuple[Denial, str] 
         return Denial.WRONG_LEVEL, level
     if place in root.archived:
         return Denial.ARCHIVED, ""
+    if place in root.withheld_at.get(permission, ()):
+        return Denial.WITHHELD, SWITCHED_OFF
     return None
 
 
@@ -148,7 +153,7 @@ def held_at(standing: Standing, root: Root, permission: str) -> Scope:
             places |= ordinary
     yes = {
         place
-        for place in special - root.archived
+        for place in special - root.shut(permission)
         if any(_gives(h, root, permission, place) for h in standing.holdings)
     }
     if everywhere:

@@ -74,13 +74,15 @@ class Root:
 
     ``levels`` has a permission for everything that exists here, with ``"account"`` or
     ``"subaccount"``, the level it is asked at. ``withheld`` maps permissions that exist but are
-    switched off at present to the reason. ``kinds`` names places that are not ordinary ones.
+    switched off at present to the reason, ``withheld_at`` those switched off in single places to
+    these. ``kinds`` names places that are not ordinary ones.
     ``conditions`` are true everywhere in the root, ``except_at`` lists the places where one is not.
     """
 
     key: Hashable
     levels: Mapping[str, str]
     withheld: Mapping[str, str] = field(default_factory=dict)
+    withheld_at: Mapping[str, frozenset[PlaceId]] = field(default_factory=dict)
     kinds: Mapping[PlaceId, str] = field(default_factory=dict)
     archived: frozenset[PlaceId] = frozenset()
     conditions: frozenset[str] = frozenset()
@@ -92,7 +94,12 @@ class Root:
 
     def special(self) -> frozenset[PlaceId]:
         """Return the places for which the answer may differ from that for an ordinary place."""
-        return self.archived.union(self.kinds, *self.except_at.values())
+        return self.archived.union(self.kinds, *self.except_at.values(), *self.withheld_at.values())
+
+    def shut(self, permission: str) -> frozenset[PlaceId]:
+        """Return the places where ``permission`` is held by nobody: archived, or switched off."""
+        off = self.withheld_at.get(permission)
+        return self.archived | off if off else self.archived
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from teams.models.grants import (
     SubaccountGroupGrant,
     SubaccountUserGrant,
 )
+from teams.models.groups import GroupedSubaccount, ManagedGroup, SubaccountGroup
 from teams.models.invitation import Invitation, InvitedSubaccount, InvitedTeam, Reminder
 from teams.models.membership import ManagedSubaccount, Membership, Role
+from teams.models.ownership import OwnershipTransfer
 from teams.models.resources import (
     Archivable,
     Campaign,
@@ -45,6 +47,7 @@ __all__ = [
     "ContactImport",
     "CustomField",
     "Delivery",
+    "GroupedSubaccount",
     "ImportedRow",
     "Invitation",
     "InvitedSubaccount",
@@ -53,17 +56,20 @@ __all__ = [
     "MailingList",
     "MailingListGroupGrant",
     "MailingListUserGrant",
+    "ManagedGroup",
     "ManagedSubaccount",
     "Membership",
     "MessageTemplate",
     "MessageTemplateGroupGrant",
     "MessageTemplateUserGrant",
+    "OwnershipTransfer",
     "Reminder",
     "Result",
     "Role",
     "SavedRow",
     "Segment",
     "Subaccount",
+    "SubaccountGroup",
     "SubaccountGroupGrant",
     "SubaccountUserGrant",
     "Suppression",

@@ -66,11 +66,20 @@ class Account(models.Model):
 
 
 #: subaccounts that some rule treats unlike the others: few, and looked up for every profile
-SPECIAL = Q(is_home=True) | Q(archived_at__isnull=False) | Q(billed_directly=True)
+SPECIAL = (
+    Q(is_home=True)
+    | Q(archived_at__isnull=False)
+    | Q(billed_directly=True)
+    | Q(features_off__gt="")
+)
 
 
 class Subaccount(models.Model):
-    """One client's workspace, or the account's own (``is_home``, where the edition has one)."""
+    """One client's workspace, or the account's own (``is_home``, where the edition has one).
+
+    ``features_off`` names the features (``teams.features``) that nobody has there, with blanks
+    between them.
+    """
 
     account = models.ForeignKey(
         Account, models.CASCADE, related_name="subaccounts", verbose_name=_("account")
@@ -80,6 +89,7 @@ class Subaccount(models.Model):
     is_home = models.BooleanField(_("own workspace"), default=False)
     billed_directly = models.BooleanField(_("billed directly"), default=False)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
+    features_off = models.CharField(_("switched off"), max_length=200, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )

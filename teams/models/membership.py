@@ -39,7 +39,8 @@ class Membership(models.Model):
     At account level it reaches ``managed`` subaccounts, or with ``all_subaccounts`` every current
     and future one. ``role`` names a built-in role, otherwise ``custom_role`` is set. ``exclusive``
     says that the edition allows one role per person and place. A primary contact is marked here,
-    so that the mark dies with the membership.
+    so that the mark dies with the membership. ``added_by`` opened the place, ``given_by`` chose the
+    role as it stands.
     """
 
     class Status(models.TextChoices):
@@ -69,6 +70,9 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     added_at = models.DateTimeField(_("added at"), default=timezone.now)
+    given_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         verbose_name = _("membership")

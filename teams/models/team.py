@@ -15,20 +15,28 @@ from teams.models.account import Account
 class Team(models.Model):
     """A named group of people; what it is given are grants to ``group`` on lists and templates.
 
-    ``TeamMembership`` is the only record of who is in it; ``user.groups`` is never filled.
+    ``TeamMembership`` is the only record of who is in it; ``user.groups`` is never filled. An
+    archived team is empty for good: its people and its things went to another team, or nowhere.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="teams")
     name = models.CharField(_("name"), max_length=80)
     group = models.OneToOneField(Group, models.PROTECT, related_name="team", editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("team")
         verbose_name_plural = _("teams")
         constraints = [
             models.UniqueConstraint(fields=["account", "id"], name="team_account_id"),
-            models.UniqueConstraint("account", Lower("name"), name="team_account_name"),
+            # the name of an archived team is free again
+            models.UniqueConstraint(
+                "account",
+                Lower("name"),
+                condition=models.Q(archived_at=None),
+                name="team_account_name",
+            ),
         ]
 
     def __str__(self) -> str:

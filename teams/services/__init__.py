@@ -48,6 +48,7 @@ from teams.services.places import (
     rename_subaccount,
     restore_subaccount,
 )
+from teams.services.previews import preview
 from teams.services.primary_contact import set_primary_contact
 from teams.services.rows import (
     add_row,
@@ -117,6 +118,7 @@ __all__ = [
     "lock_row",
     "move_row",
     "open_export",
+    "preview",
     "purge_item",
     "put_on_list",
     "reactivate_member",

@@ -124,7 +124,8 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
             raise AlreadyUsed(f"{label_of(stored.user)} is {chosen.label} there already.")
         before = described(stored)
         stored.role, stored.custom_role = chosen.codename, chosen.custom
-        stored.save(update_fields=["role", "custom_role"])
+        stored.given_by = change.actor
+        stored.save(update_fields=["role", "custom_role", "given_by"])
         dropped = _drop_toggles(change, stored, before["role"], chosen)
         change.record(
             "role.changed", stored, before=before, after=described(stored), dropped=dropped

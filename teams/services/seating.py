@@ -137,6 +137,7 @@ def take_seat(change: Change, user: Any, seat: Seat, ends_at: datetime | None) -
         exclusive=not change.edition.roles_add_up,
         ends_at=ends_at,
         added_by=change.actor,
+        given_by=change.actor,
     )
     set_reach(membership, seat.reach)
     change.record("member.added", membership, **described(membership))

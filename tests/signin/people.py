@@ -98,7 +98,7 @@ def sent() -> Any:
     for link in links(message.body):
         assert link == ORIGIN or link.startswith(f"{ORIGIN}/"), link
     assert "evil" not in str(message.message())
-    assert "6666" not in str(message.message())
+    assert ":6666" not in str(message.message())
     return message
 
 
