@@ -238,12 +238,13 @@ def rights() -> dict[Any, Any]:
     for resource in registry:
         if resource.model not in (Account, Subaccount):
             places += list(resource.model._default_manager.all())
-    for person in get_user_model()._default_manager.all():
-        for obj in places:
-            for permission in registry.catalogue or ():
-                found[person.pk, str(obj._meta), obj.pk, str(permission)] = bool(
-                    access.can(person, permission, obj)
-                )
+    with access.unit_of_work():
+        for person in get_user_model()._default_manager.all():
+            for obj in places:
+                for permission in registry.catalogue or ():
+                    found[person.pk, str(obj._meta), obj.pk, str(permission)] = bool(
+                        access.can(person, permission, obj)
+                    )
     return found
 
 
