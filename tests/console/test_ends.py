@@ -16,6 +16,8 @@ from teams.models import Membership, SubaccountUserGrant, TeamMembership
 from tests.console.conftest import build
 from tests.console.test_bulk import PEOPLE, choose, confirm, hidden
 
+pytestmark = pytest.mark.once
+
 DAY = timedelta(days=1)
 
 

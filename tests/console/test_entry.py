@@ -10,7 +10,7 @@ from django.test import Client
 from teams.factories import UserFactory
 
 #: the door is the console's own
-pytestmark = pytest.mark.usefixtures("console_logins")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("console_logins")]
 
 AREAS = {
     "people": "/auth/user/",

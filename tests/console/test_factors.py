@@ -20,7 +20,7 @@ from teams.models import Account
 from tests.console.conftest import MARKER, World
 from tests.signing_in import SET_UP, GroupLogins, enrol, signing_in_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 PEOPLE = "/auth/user/"
 ASLEEP = "sleep until you set up a second factor"

@@ -25,6 +25,8 @@ from teams.factories import (
 from teams.models import Campaign, Membership, SubaccountUserGrant
 from tests.console.conftest import MARKER
 
+pytestmark = pytest.mark.once
+
 DAY = timedelta(days=1)
 RUNS = ("owner", "manager", "administrator")
 MEMBERS = ("full", "editor", "author")

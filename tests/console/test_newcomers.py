@@ -27,7 +27,7 @@ HEAD = "address,role,subaccount,manages,switches\n"
 TWO = f"{HEAD}ana@x.example,editor,north,,export_contacts\nben@x.example,manager,,all,\n"
 BAD = f"{TWO}=cmd@x.example,emperor,north,,\n"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 
 def upload(client: Client, raw: str | bytes = TWO, **more: Any) -> Any:

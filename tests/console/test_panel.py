@@ -17,6 +17,8 @@ from teams.factories import MailingListFactory, MembershipFactory, UserFactory
 from teams.models import MailingListUserGrant, Subaccount
 from tests.console.conftest import MARKER, build
 
+pytestmark = pytest.mark.once
+
 HEADING = "Who can do what here, and why"
 
 

@@ -24,6 +24,8 @@ from teams.factories import (
 )
 from teams.models import ListMembership
 
+pytestmark = pytest.mark.once
+
 PAGES = {
     "home": ("owner", "/", 27),
     "home of a member": ("author", "/", 14),

@@ -25,7 +25,7 @@ from tests.console.test_bulk import PEOPLE, choose, hidden
 from tests.services.world import world as account_of
 from tests.signing_in import AGAIN, RECENT, GroupLogins, signing_in_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 EXPORTS = "/teams/contactexport/"
 

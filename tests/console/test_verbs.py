@@ -9,6 +9,8 @@ import pytest
 from permissions.models import AuditEvent
 from teams.models import Membership, Subaccount, SubaccountUserGrant
 
+pytestmark = pytest.mark.once
+
 
 def act(client: Any, url: str, **data: Any) -> Any:
     """Open the verb's page, then do it."""

@@ -18,6 +18,8 @@ from teams.factories import MembershipFactory, SubaccountFactory, UserFactory
 from teams.models import Membership, SubaccountUserGrant
 from tests.console.conftest import MARKER
 
+pytestmark = pytest.mark.once
+
 
 def url_of(world: Any, whom: str, **query: Any) -> str:
     base = f"/auth/user/{world.people[whom].pk}/change/"

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+# one worker for all of them: building and installing the wheel takes ten seconds
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostapp")]
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
