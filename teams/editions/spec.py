@@ -5,7 +5,8 @@ Nothing here decides; ``teams.provider`` turns a role into what the pure policy 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from permissions.catalogue import Label, Permission
@@ -162,3 +163,58 @@ class Edition:
                 return toggle
         known = ", ".join(toggle.codename for toggle in self.toggles) or "none"
         raise KeyError(f"{self.codename} has no toggle {codename!r}; it has: {known}")
+
+
+def flaws(edition: Edition) -> Iterator[str]:
+    """Yield what keeps ``edition`` from working, each a sentence with the remedy."""
+    if not _IS_CODENAME.fullmatch(edition.codename):
+        yield "its codename may hold small letters, digits and underscores, 40 at most; rename it."
+    if not edition.roles:
+        yield "it has no role; declare one."
+    for role in edition.roles:
+        yield from _role_flaws(edition, role)
+    names = [role.codename for role in edition.roles]
+    if len(set(names)) < len(names):
+        yield "two roles have the same codename; rename one."
+    if len({role.rank is None for role in edition.roles}) > 1:
+        yield "some roles have a rank and others none; give one to all or to none."
+    for column in edition.columns:
+        if column.role not in {*names, edition.owner}:
+            yield f"the column {column.name} shows the role {column.role}, which there is not."
+    needed = edition.changes_account | edition.changes_subaccount | edition.gives_roles
+    if lost := sorted((needed | edition.teams_only) - edition.permissions):
+        yield f"{lost[0]} is needed to change people, and the edition does not have it."
+    custom = edition.custom_roles
+    if custom is None:
+        return
+    if lost := sorted(
+        (custom.tickable | custom.always | set(custom.follows)) - edition.permissions
+    ):
+        yield f"custom roles may hold {lost[0]}, which the edition does not have."
+    if any(role.rank is not None for role in edition.roles):
+        yield "custom roles have no rank; declare the built-in ones without, too."
+
+
+def _role_flaws(edition: Edition, role: RoleSpec) -> Iterator[str]:
+    what = f"the role {role.codename}"
+    if not (role.account_level or role.subaccount_level):
+        yield f"{what} is held nowhere; say at which level."
+    if role.account_level and not role.reaches:
+        yield f"{what} reaches nothing; name how far in reaches."
+    if lost := sorted(_named(role) - edition.permissions):
+        yield f"{what} names {lost[0]}, which the edition does not have."
+    switches = {toggle.codename for toggle in edition.toggles}
+    if unknown := sorted(set(role.optional) - switches):
+        yield f"{what} has the toggle {unknown[0]}; declare it in toggles."
+    people = {edition.owner, *(one.codename for one in edition.roles)}
+    if unknown := sorted(role.toggled_by - people):
+        yield f"{what} is toggled by {unknown[0]}, which is no role."
+
+
+_IS_CODENAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def _named(role: RoleSpec) -> Set:
+    """Return every permission that ``role`` names."""
+    found = role.holds.union(role.contact_adds, *role.when.values(), *role.optional.values())
+    return found | (_named(role.at_home) if role.at_home else NOTHING)
