@@ -121,6 +121,14 @@ def email_field() -> str:
     return name
 
 
+def name_fields() -> tuple[str, ...]:
+    """Return the fields of this project's logins that hold a person's name, or else the login."""
+    model = get_user_model()
+    known = {field.name for field in model._meta.concrete_fields}
+    names = tuple(name for name in ("first_name", "last_name") if name in known)
+    return names or (model.USERNAME_FIELD,)
+
+
 def address_of(user: Any) -> str:
     """Return the address that the login ``user`` says it has."""
     return str(getattr(user, email_field()) or "")

@@ -44,6 +44,7 @@ from teams.admin.persons import (
 from teams.admin.place_verbs import PLACE_VERBS
 from teams.admin.site import console
 from teams.admin.why import why_context
+from teams.logins import name_fields
 from teams.models import Membership
 
 
@@ -132,7 +133,7 @@ def columns(desk: Desk) -> tuple[Any, ...]:
     meta = get_user_model()._meta
     link = f"{console.name}:{meta.app_label}_{meta.model_name}_change"
 
-    @admin.display(description="Person", ordering=words.name_fields()[0])
+    @admin.display(description="Person", ordering=name_fields()[0])
     def person(obj: Any) -> SafeString:
         state = words.state(obj, obj.seen, desk.account)
         return format_html(

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams.admin.desk import Chip, Desk, initials, role_kind, role_spec
+from teams.logins import name_fields
 from teams.models import Account, Invitation, Membership
 
 CHIPS_SHOWN = 2
@@ -176,14 +177,6 @@ def listed(names: list[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def name_fields() -> tuple[str, ...]:
-    """Return the fields of this project's logins that hold a person's name, or else the login."""
-    model = get_user_model()
-    known = {field.name for field in model._meta.concrete_fields}
-    names = tuple(name for name in ("first_name", "last_name") if name in known)
-    return names or (model.USERNAME_FIELD,)
 
 
 def search_fields() -> tuple[str, ...]:

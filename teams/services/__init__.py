@@ -50,6 +50,7 @@ from teams.services.places import (
 )
 from teams.services.previews import preview
 from teams.services.primary_contact import set_primary_contact
+from teams.services.roles import create_role, delete_role, edit_role
 from teams.services.rows import (
     add_row,
     change_row,
@@ -96,6 +97,7 @@ __all__ = [
     "create_campaign",
     "create_field",
     "create_list",
+    "create_role",
     "create_segment",
     "create_subaccount",
     "create_team",
@@ -103,10 +105,12 @@ __all__ = [
     "delete_campaign",
     "delete_field",
     "delete_list",
+    "delete_role",
     "delete_saved_row",
     "duplicate_campaign",
     "edit_campaign",
     "edit_contact",
+    "edit_role",
     "edit_segment",
     "export_contacts",
     "give_guest_access",

@@ -13,13 +13,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from permissions.catalogue import Permission
 from permissions.errors import ServiceError
 from permissions.policy import TOP, Atoms, PlaceId, Reach, covers
 from permissions.policy import atoms as atoms_of
 from permissions.policy.delegate import Code, Refusal
 from permissions.policy.terms import Holding, Source
 from permissions.resources import registry
-from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.catalogue import CATALOGUE, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.endings import Ending
 from teams.models import Invitation, Membership, Role, Subaccount, Team
@@ -34,9 +35,11 @@ from teams.services.gates import (
     refuse_archived,
 )
 from teams.services.guests import gate_guest, given_to
+from teams.services.holders import Holders
 from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
 from teams.services.people import atoms_of as recorded_atoms
 from teams.services.places import active_subaccounts, check_limit, require_archiving
+from teams.services.roles import beyond, custom_roles_in, gate_composing, gate_naming, ticked
 from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import place_of, reach_of, require_named, toggle_atoms
 
@@ -328,9 +331,73 @@ class Offers:
             rights = custom_bundle(edition.codename, json.dumps(chosen.custom.permissions))
         holding = Holding(Source("role"), rights, reach)
         root, universe = self.change.root, self.change.universe
+        return bool(covers(self._held(), atoms_of([holding], root, universe)))
+
+    def _held(self) -> Atoms:
+        """Return what the actor holds, remembered."""
         if self._own is None:
-            self._own = atoms_of(self.change.standing.holdings, root, universe)
-        return bool(covers(self._own, atoms_of([holding], root, universe)))
+            change = self.change
+            self._own = atoms_of(change.standing.holdings, change.root, change.universe)
+        return self._own
+
+    # roles of the account's own
+
+    def composing_refusal(self) -> str:
+        """Return why the actor may not create a role here; empty if they may."""
+        try:
+            custom_roles_in(self.change)
+            gate_composing(self.change, "create a role")
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def naming_refusal(self, role: Role) -> str:
+        """Return why the actor may not rename, describe or delete this role; empty if they may.
+
+        Who has it is another matter: see ``role_refusal``.
+        """
+        try:
+            custom_roles_in(self.change)
+            gate_naming(Holders(self.change, role), f"edit the role {role.name}")
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def role_refusal(self, role: Role) -> str:
+        """Return why the actor may not change what this role allows; empty if they may."""
+        act = f"edit the role {role.name}"
+        holders = Holders(self.change, role)
+        try:
+            custom_roles_in(self.change)
+            gate_naming(holders, act)
+            holders.require_managing(act)
+        except ServiceError as error:
+            return error.message
+        return ""
+
+    def tick_refusals(self, role: Role | None = None) -> dict[str, str]:
+        """Return why the actor may not tick a permission in a new role, or add it to ``role``; by
+        codename, without those they may."""
+        custom = self.change.edition.custom_roles
+        if custom is None:
+            return {}
+        ticks = frozenset[str]() if role is None else ticked(role)
+        asked = [permission for permission in CATALOGUE if permission in custom.tickable - ticks]
+        lacking: dict[str, Atoms] = {p: beyond(self.change, [p]) for p in asked}
+        if role is not None:
+            counts = Holders(self.change, role).places
+            for p in asked:
+                where = counts & {TOP} if p.level == TOP else counts - {TOP}
+                lacking[p] = lacking[p] or covers(self._held(), {(str(p), ""): where})
+        return {str(p): self._locked(p, lacking[p], role) for p in asked if lacking[p]}
+
+    def _locked(self, permission: Permission, lacking: Atoms, role: Role | None) -> str:
+        where = sorted({missing.place for missing in self.change.missing(lacking)})
+        places = f"in {where[0]}" if len(where) == 1 else f"in {where[0]} and elsewhere"
+        if role is None and permission.level != TOP:
+            places = "where you may give roles"
+        which = "a role" if role is None else f"{role.name}"
+        return f"You do not hold {permission.label} {places}, so you cannot put it into {which}."
 
     def guest_refusal(self, person: Any, place: PlaceId, act: str) -> str:
         """Return why the actor may not change what ``person`` may do as a guest at ``place``."""

@@ -122,15 +122,19 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
         )
         if clash.exists():
             raise AlreadyUsed(f"{label_of(stored.user)} is {chosen.label} there already.")
-        before = described(stored)
-        stored.role, stored.custom_role = chosen.codename, chosen.custom
-        stored.given_by = change.actor
-        stored.save(update_fields=["role", "custom_role", "given_by"])
-        dropped = _drop_toggles(change, stored, before["role"], chosen)
-        change.record(
-            "role.changed", stored, before=before, after=described(stored), dropped=dropped
-        )
+        give_role(change, stored, chosen)
     return stored
+
+
+def give_role(change: Change, membership: Membership, chosen: ChosenRole) -> None:
+    """Write that ``membership`` has the role ``chosen`` from now on, and record it."""
+    before = described(membership)
+    membership.role, membership.custom_role = chosen.codename, chosen.custom
+    membership.given_by = change.actor
+    membership.save(update_fields=["role", "custom_role", "given_by"])
+    dropped = _drop_toggles(change, membership, before["role"], chosen)
+    after = described(membership)
+    change.record("role.changed", membership, before=before, after=after, dropped=dropped)
 
 
 def _drop_toggles(
