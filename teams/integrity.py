@@ -13,7 +13,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from permissions import audit, grants
 from permissions.constraints import CompositeForeignKey
@@ -28,6 +28,7 @@ from teams.models import (
     Campaign,
     Invitation,
     Membership,
+    OwnershipTransfer,
     Role,
     Subaccount,
     SubaccountUserGrant,
@@ -262,6 +263,17 @@ def _invited_addresses_are_in_small_letters() -> Found:
             yield row, "its address is not written as mail is sent to it"
 
 
+def _offers_are_made_by_the_owner_to_somebody_inside() -> Found:
+    pending = OwnershipTransfer.objects.filter(status=OwnershipTransfer.Status.PENDING)
+    for row in pending.exclude(owner=F("account__owner")):
+        yield row, "somebody who is not the owner offers the account"
+    active = Membership.objects.filter(
+        account=OuterRef("account"), user=OuterRef("heir"), status=Membership.Status.ACTIVE
+    )
+    for row in pending.exclude(Exists(active)):
+        yield row, "the account is offered to somebody who has no active role in it"
+
+
 def _nobody_holds_model_permissions() -> Found:
     held = Q(user_permissions__content_type__app_label=CATALOGUE.app_label) | Q(
         groups__permissions__content_type__app_label=CATALOGUE.app_label
@@ -322,6 +334,7 @@ _CHECKS: tuple[Callable[[], Found], ...] = (
     _invited_to_what_the_edition_has,
     _invitations_are_settled_once,
     _invited_addresses_are_in_small_letters,
+    _offers_are_made_by_the_owner_to_somebody_inside,
     _nobody_holds_model_permissions,
     _tenants_are_not_mixed,
     _segments_fit_their_campaign,

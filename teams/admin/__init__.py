@@ -9,6 +9,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     invitations,
     leaving,
     lists,
+    ownership,
     pages,
     people,
     results,

@@ -23,6 +23,13 @@ from teams.admin import words
 from teams.admin.base import ConsoleAdmin, ConsoleVerb
 from teams.admin.desk import desk_of
 from teams.admin.forms import OfferedSet, offer
+from teams.admin.ownership_verbs import (
+    OwnershipVerb,
+    TransferOwnership,
+    WithdrawTransfer,
+    becomes,
+    open_offer,
+)
 from teams.admin.persons import open_people
 from teams.admin.site import console
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_THEME
@@ -279,7 +286,14 @@ class AccountSettingsAdmin(ConsoleAdmin):
     menu_label = "Account settings"
     page_template = "teams/console/account.html"
     ordering = ("name",)
-    verbs = (ChangeColour, StandardColour, MaskAddresses, AskSecondFactor)
+    verbs = (
+        ChangeColour,
+        StandardColour,
+        MaskAddresses,
+        AskSecondFactor,
+        TransferOwnership,
+        WithdrawTransfer,
+    )
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the chosen account."""
@@ -305,6 +319,7 @@ class AccountSettingsAdmin(ConsoleAdmin):
         """Show what the account is, and its colour."""
         desk = desk_of(request)
         offered = self.offered(request, obj)
+        pending = desk.once(open_offer) if desk.is_owner else None
         context = {
             "title": "Account settings",
             "facts": [
@@ -313,6 +328,11 @@ class AccountSettingsAdmin(ConsoleAdmin):
                 (desk.edition.owner_label, label_of(obj.owner)),
                 ("Since", words.when(obj.created_at)),
             ],
+            "owner": label_of(obj.owner),
+            "pending": pending,
+            "heir": label_of(pending.heir) if pending else "",
+            "becomes": becomes(desk),
+            "owner_verbs": [verb for verb in offered if isinstance(verb, OwnershipVerb)],
             "shades": shades(obj),
             "is_standard": not obj.accent,
             "verbs": [verb for verb in offered if isinstance(verb, ColourVerb)],

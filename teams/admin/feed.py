@@ -74,6 +74,10 @@ SENTENCES = {
     "invitation.resent": "sent the invitation of {subject} again.",
     "invitation.withdrawn": "withdrew the invitation of {subject}.",
     "invitation.accepted": "accepted an invitation.",
+    "ownership.offered": "offered {subject} to {person}.",
+    "ownership.withdrawn": "withdrew the offer of {subject} to {person}.",
+    "ownership.declined": "declined to own {subject}.",
+    "ownership.transferred": "took {subject} over from {name}.",
     "contact.changed": "changed the primary contact of {subject}.",
     "guest.given": "gave {person} guest access to {subject}.",
     "guest.withdrawn": "withdrew guest access to {subject} from {person}.",
@@ -111,6 +115,8 @@ def sentence(desk: Desk, event: AuditEvent, names: dict[str, str]) -> str:
             return f"left {_place(desk, data.get('before', {}))}."
         case "member.removed":
             before = data.get("before", {})
+            if data.get("because"):  # an owner has no role
+                return f"gave up a role of {_place(desk, before)} for the whole account."
             return f"removed {before.get('person', person)} from {_place(desk, before)}."
         case "membership.pruned":
             before = data.get("before", {})

@@ -17,6 +17,7 @@ from teams import selectors
 from teams.admin import activity, lacks, words
 from teams.admin.desk import Desk
 from teams.admin.invitations import pending_counts, pending_in, pending_url
+from teams.admin.ownership import waiting
 from teams.admin.persons import changes_people, seen_memberships, sees_people
 from teams.admin.site import console
 from teams.admin.soon import SOON, Row, ending_rows, extending
@@ -75,6 +76,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "title": "Home",
         "subtitle": f"{desk.account.name}, {desk.edition.label}. You are {_you_are(desk)}.",
         "runs": runs,
+        "offered": waiting(desk),
         "ending": ending[:FIRST],
         "ending_count": len(ending),
         **extending(desk, ending),

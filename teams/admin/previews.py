@@ -37,7 +37,8 @@ class ShownLine:
 class ShownPreview:
     """A preview in words, for the people whom the reader may know.
 
-    ``others`` is how many people are left out because the reader does not see them.
+    ``others`` is how many people are left out because the reader does not see them. ``heading``
+    says on what condition, ``effect`` from when on.
     """
 
     digest: str
@@ -48,6 +49,8 @@ class ShownPreview:
     offers: int
     lines: Sequence[ShownLine]
     button: str = ""
+    heading: str = "If you save now"
+    effect: str = "Takes effect at once, everywhere. Recorded in Activity."
     template: str = "teams/console/preview.html"
 
 

@@ -91,6 +91,8 @@ EDITION = Edition(
     permissions=PERMISSIONS,
     owner="account_owner",
     owner_label=_("Account Owner"),
+    # seeds/000 names no former owner: the highest role below
+    former_owner="partner_manager",
     owner_when={RESELLER: RESOURCES},
     roles=(
         PARTNER_MANAGER,

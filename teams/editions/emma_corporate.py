@@ -114,6 +114,8 @@ EDITION = Edition(
     permissions=EMMA,
     owner="parent",
     owner_label=_("Parent"),
+    # seeds/001 names no former owner: the highest role below, every toggle off
+    former_owner="manager",
     roles=(
         MANAGER,
         ADMINISTRATOR,

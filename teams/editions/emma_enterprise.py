@@ -59,6 +59,8 @@ EDITION = Edition(
     permissions=PERMISSIONS,
     owner="owner",
     owner_label=_("Owner"),
+    # seeds/003 names no former owner: the highest role below, every toggle off
+    former_owner="manager",
     roles=(
         RoleSpec(
             codename="manager",

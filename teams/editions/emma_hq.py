@@ -55,6 +55,8 @@ EDITION = Edition(
     permissions=EMMA,
     owner="owner",
     owner_label=_("Owner"),
+    # seeds/004 names no former owner: the highest role below, every toggle off
+    former_owner="manager",
     roles=(
         RoleSpec(
             codename="manager",

@@ -136,6 +136,8 @@ EDITION = Edition(
     permissions=PERMISSIONS,
     owner="owner",  # no column of the document: whose account it is, above the Account Admins
     owner_label=_("Owner"),
+    # seeds/002 knows no owner: its highest role
+    former_owner="account_admin",
     teams_only=frozenset({ASSIGN_TEAM_RESOURCES}),
     roles=(
         RoleSpec(

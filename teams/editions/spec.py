@@ -117,8 +117,9 @@ class Edition:
     exist only while the account has teams switched on. ``changes_account`` and
     ``changes_subaccount`` are the permissions needed (all of them) to change who holds what at
     account level and in a subaccount; ``gives_roles`` what is needed besides to choose somebody's
-    role. ``roles_add_up``: a person may hold several roles in
-    one place. ``max_active_subaccounts`` counts those not archived.
+    role. ``former_owner`` is the role, held on the account and reaching every current and future
+    subaccount, of an owner who handed the account over and stays. ``roles_add_up``: a person may
+    hold several roles in one place. ``max_active_subaccounts`` counts those not archived.
     """
 
     codename: str
@@ -126,6 +127,7 @@ class Edition:
     permissions: Set
     owner: str
     owner_label: Label
+    former_owner: str
     owner_when: Mapping[str, Set] = field(default_factory=dict)
     teams_only: Set = NOTHING
     roles: tuple[RoleSpec, ...]

@@ -41,6 +41,12 @@ from teams.services.invitations import invite_member, resend_invitation, withdra
 from teams.services.joining import accept_invitation, join
 from teams.services.lists import change_list_type, create_list, delete_list, rename_list
 from teams.services.masking import set_address_masking
+from teams.services.ownership import (
+    accept_ownership,
+    decline_transfer,
+    offer_ownership,
+    withdraw_transfer,
+)
 from teams.services.people import add_member, change_role, set_end, set_manager_reach
 from teams.services.places import (
     archive_subaccount,
@@ -84,6 +90,7 @@ from teams.services.trials import send_test
 
 __all__ = [
     "accept_invitation",
+    "accept_ownership",
     "add_contact",
     "add_member",
     "add_row",
@@ -102,6 +109,7 @@ __all__ = [
     "create_subaccount",
     "create_team",
     "create_template",
+    "decline_transfer",
     "delete_campaign",
     "delete_field",
     "delete_list",
@@ -121,6 +129,7 @@ __all__ = [
     "leave_account",
     "lock_row",
     "move_row",
+    "offer_ownership",
     "open_export",
     "preview",
     "purge_item",
@@ -167,4 +176,5 @@ __all__ = [
     "use_template",
     "withdraw_guest_access",
     "withdraw_invitation",
+    "withdraw_transfer",
 ]

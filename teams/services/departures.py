@@ -14,6 +14,7 @@ from permissions.errors import Invalid, NotFound, OwnerRequired
 from permissions.policy import FUTURE
 from teams import logins
 from teams.models import Account, Membership
+from teams.services import heirs
 from teams.services.base import Change, Entry, changing, service
 from teams.services.gates import about, choose_role, gate_membership, stored_membership
 from teams.services.inputs import expect
@@ -72,21 +73,21 @@ def take_away(change: Entry, membership: Membership) -> None:
     """Delete a membership, and all that has no meaning without it."""
     user = membership.user
     membership.delete()
+    depart(change, user)
+
+
+def depart(change: Entry, user: Any) -> None:
+    """Clear away what means nothing without a place here, as far as ``user`` has none left."""
     _clean_up_after(change, user)
     if change.actor is not None:  # what is merely cleared away sends nobody away
         close_the_door(change, user)
+    heirs.withdraw_from_heir(change, user)
     end_sessions_unless_placed(user)
 
 
 def close_the_door(change: Entry, user: Any) -> None:
     """Withdraw what is offered to ``user`` here, unless they still work in the account."""
-    works = Membership.objects.filter(
-        grants.active(timezone.now()),
-        account=change.account,
-        user=user,
-        status=Membership.Status.ACTIVE,
-    )
-    if change.account.owner_id != user.pk and not works.exists():
+    if change.account.owner_id != user.pk and not heirs.works_in(change.account, user):
         withdraw_to(change, user)
 
 
@@ -110,14 +111,19 @@ def _clean_up_after(change: Entry, user: Any) -> None:
         return  # an heir whose old role had ended
     if Membership.objects.filter(account=change.account, user=user).exists():
         return
-    person = {"user": str(user.pk), "person": label_of(user), "because": "left the account"}
+    withdraw_extras(change, user, "left the account")
+    withdraw_from(change, user)
+
+
+def withdraw_extras(change: Entry, user: Any, because: str) -> None:
+    """Take ``user`` out of every team of the account, and withdraw all guest access in it."""
+    person = {"user": str(user.pk), "person": label_of(user), "because": because}
     for row in user.team_memberships.filter(team__account=change.account).select_related("team"):
         team = row.team
         row.delete()
         change.record("team.left", team, **person)
     for obj, permission in grants.withdraw_all(user=user, root=change.account):
         change.record("guest.withdrawn", obj, permissions=[permission], **person)
-    withdraw_from(change, user)
 
 
 @service
@@ -222,6 +228,7 @@ def suspend(change: Change, membership: Membership) -> Membership:
     end_sessions_unless_placed(membership.user)
     off = _set_status(change, membership, Membership.Status.SUSPENDED, "member.suspended")
     close_the_door(change, membership.user)
+    heirs.withdraw_from_heir(change, membership.user)
     return off
 
 

@@ -74,20 +74,26 @@ def link_of(invitation: Invitation, *, mailed: bool = False) -> str:
 
     Raises ImproperlyConfigured if the project has no origin or does not include our addresses.
     """
-    origin = getattr(settings, "CONSOLE_ORIGIN", "")
-    parts = urlsplit(origin)
-    if not (parts.scheme and parts.netloc):
-        raise ImproperlyConfigured(
-            "CONSOLE_ORIGIN must say where people reach the console, such as "
-            "https://console.example.com: links in mail begin with it."
-        )
+    origin = console_origin()
     try:
         path = reverse("teams:invitation", args=[token_of(invitation, mailed=mailed)])
     except NoReverseMatch:
         raise ImproperlyConfigured(
             'Add path("", include("teams.urls")) to the addresses: invitations lead there.'
         ) from None
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    return f"{origin}{path}"
+
+
+def console_origin() -> str:
+    """Return where people reach the console, as links in mail begin. Raises
+    ImproperlyConfigured."""
+    parts = urlsplit(getattr(settings, "CONSOLE_ORIGIN", ""))
+    if not (parts.scheme and parts.netloc):
+        raise ImproperlyConfigured(
+            "CONSOLE_ORIGIN must say where people reach the console, such as "
+            "https://console.example.com: links in mail begin with it."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def plain_name(text: object) -> str:

@@ -211,11 +211,11 @@ def withdraw_from(change: Entry, person: Any) -> None:
     _withdraw_all(change, Q(invited_by=person), f"{label_of(person)} left the account")
 
 
-def withdraw_to(change: Entry, person: Any) -> None:
+def withdraw_to(change: Entry, person: Any, because: str = "has no active role any more") -> None:
     """Withdraw what is offered to ``person``, who works here no more: whoever sends somebody away,
-    for good or for a while, does not leave a door open."""
+    for good or for a while, does not leave a door open. Or who needs no offer any more."""
     own = str(getattr(person, type(person).get_email_field_name(), "") or "").lower()
-    _withdraw_all(change, Q(address=own), f"{label_of(person)} has no active role any more")
+    _withdraw_all(change, Q(address=own), f"{label_of(person)} {because}")
 
 
 def _withdraw_all(change: Entry, which: Q, because: str) -> None:

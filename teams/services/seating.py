@@ -20,9 +20,10 @@ from permissions.errors import AlreadyUsed, Invalid, LimitReached
 from permissions.policy import Holding, PlaceId, Reach, Source
 from permissions.resources import registry
 from teams import logins
+from teams.editions import get
 from teams.models import Account, Invitation, ManagedSubaccount, Membership, Subaccount
 from teams.rights import custom_bundle, role_bundle
-from teams.services.base import Change
+from teams.services.base import Change, Entry
 from teams.services.gates import (
     ChosenRole,
     RoleLike,
@@ -127,21 +128,27 @@ def refuse_taken(change: Change, user: Any, seat: Seat) -> None:
 def take_seat(change: Change, user: Any, seat: Seat, ends_at: datetime | None) -> Membership:
     """Give ``user`` the seat and record it; guest access there ends, for guests have no role."""
     check_seats(change.account, user=user)
+    membership = sit_down(change, user, seat, ends_at)
+    end_guest_access(change, user)
+    return membership
+
+
+def sit_down(entry: Entry, user: Any, seat: Seat, ends_at: datetime | None = None) -> Membership:
+    """Give ``user`` the seat and record it, for callers who know that there is one."""
     membership = Membership.objects.create(
         user=user,
-        account=change.account,
+        account=entry.account,
         subaccount=seat.subaccount,
         role=seat.chosen.codename,
         custom_role=seat.chosen.custom,
         all_subaccounts=seat.all_subaccounts,
-        exclusive=not change.edition.roles_add_up,
+        exclusive=not get(entry.account.edition).roles_add_up,
         ends_at=ends_at,
-        added_by=change.actor,
-        given_by=change.actor,
+        added_by=entry.actor,
+        given_by=entry.actor,
     )
     set_reach(membership, seat.reach)
-    change.record("member.added", membership, **described(membership))
-    end_guest_access(change, user)
+    entry.record("member.added", membership, **described(membership))
     return membership
 
 

@@ -24,6 +24,7 @@ Atoms = set[tuple[Any, str, Any]]
 
 def effective(w: World) -> Atoms:
     """Return (person, permission, where) of everything anybody holds, asked one by one."""
+    w.account.refresh_from_db()
     objects: list[tuple[Any, Any]] = [(TOP, w.account)]
     objects += [(place.pk, place) for place in Subaccount.objects.filter(account=w.account)]
     for model in (MailingList, MessageTemplate):
