@@ -266,8 +266,8 @@ def _logins(edition: Edition, *, rival: bool) -> list[Login]:
         elif m.all_subaccounts:
             where = "all subaccounts"
         else:
-            names = Subaccount.objects.filter(managing_memberships=m).values_list("name", flat=True)
-            where = ", ".join(names)
+            reached = Subaccount.objects.filter(pk__in=m.reach_keys)
+            where = ", ".join(reached.order_by("name").values_list("name", flat=True))
         found.append(_login(m.user, account, f"{label} of {where}"))
     return found
 

@@ -17,6 +17,7 @@ from teams import selectors
 from teams.catalogue import MANAGE_TEAMS
 from teams.editions import get
 from teams.models import (
+    REACH,
     Account,
     AccountUserGrant,
     Membership,
@@ -126,7 +127,7 @@ def whose_end(account: Account, *, within: timedelta) -> list[Any]:
 
 
 def _loaded(rows: Any) -> Any:
-    return rows.select_related("user", "subaccount", "custom_role").prefetch_related("reach")
+    return rows.select_related("user", "subaccount", "custom_role").prefetch_related(*REACH)
 
 
 def _roles(search: _Search) -> Iterator[Ending]:

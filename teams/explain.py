@@ -130,7 +130,8 @@ def _reach(membership: Membership, account: Account) -> str:
         return membership.subaccount.name
     if membership.all_subaccounts:
         return f"{account.name}, all current and future subaccounts"
-    names = sorted(membership.managed.values_list("name", flat=True))
+    reached = Subaccount.objects.filter(pk__in=membership.reach_keys)
+    names = sorted(reached.values_list("name", flat=True))
     return f"{account.name}, {', '.join(names) or 'no subaccount yet'}"
 
 

@@ -26,7 +26,9 @@ from teams.models import (
     Account,
     AccountUserGrant,
     Campaign,
+    GroupedSubaccount,
     Invitation,
+    ManagedGroup,
     Membership,
     OwnershipTransfer,
     Role,
@@ -115,12 +117,21 @@ def _reach_as_the_role_says() -> Found:
         if spec is None:
             continue
         managed = list(Subaccount.objects.filter(managing_memberships=row))
+        grouped = row.managed_groups.exists()
         if row.all_subaccounts:
             kind = ALL
         else:
-            kind = AT_HOME if len(managed) == 1 and managed[0].is_home else SOME
-        if kind not in spec.reaches or (row.all_subaccounts and managed):
+            at_home = len(managed) == 1 and managed[0].is_home and not grouped
+            kind = AT_HOME if at_home else SOME
+        if kind not in spec.reaches or (row.all_subaccounts and (managed or grouped)):
             yield row, f"reaches {kind}, which {row.role} cannot"
+
+
+def _groups_hold_and_reach_what_they_may() -> Found:
+    for row in GroupedSubaccount.objects.filter(subaccount__is_home=True):
+        yield row, "the own workspace is in a group"
+    for managed in ManagedGroup.objects.exclude(membership__subaccount=None):
+        yield managed, "a role in one subaccount reaches a group"
 
 
 def _members_of_home_are_at_account_level() -> Found:
@@ -322,6 +333,7 @@ _CHECKS: tuple[Callable[[], Found], ...] = (
     _role_exists_at_that_level,
     _exclusive_as_the_edition_says,
     _reach_as_the_role_says,
+    _groups_hold_and_reach_what_they_may,
     _members_of_home_are_at_account_level,
     _home_only_where_the_edition_has_one,
     _limit_is_kept,

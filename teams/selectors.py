@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 
 from permissions import access, grants
 from permissions.catalogue import Area, Permission
@@ -27,6 +28,7 @@ from permissions.resources import Resource, registry
 from teams.catalogue import (
     ARCHIVE_SUBACCOUNTS,
     CATALOGUE,
+    MANAGE_ACCOUNT_SETTINGS,
     MANAGE_MANAGERS,
     MANAGE_MEMBERS,
     MANAGE_ROLES,
@@ -36,7 +38,16 @@ from teams.catalogue import (
 from teams.editions import get
 from teams.editions.spec import Edition
 from teams.invited import invitation_condition
-from teams.models import Account, Invitation, ManagedSubaccount, Membership, Role, Subaccount
+from teams.models import (
+    Account,
+    GroupedSubaccount,
+    Invitation,
+    ManagedSubaccount,
+    Membership,
+    Role,
+    Subaccount,
+    SubaccountGroup,
+)
 
 #: whoever holds one of these in a subaccount sees the people in it
 SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
@@ -61,6 +72,20 @@ def subaccounts_of(user: Any) -> QuerySet[Subaccount]:
             for scope in _reach(profile.tenants[key]):
                 condition |= access.within(resource, key, scope) & Q(archived_at__isnull=False)
     return Subaccount.objects.filter(condition)
+
+
+def groups_of(user: Any) -> QuerySet[SubaccountGroup]:
+    """Return the groups that hold a subaccount ``user`` works in, and all there are for whoever
+    runs the account, by name. What else is in them is not theirs to see."""
+    profile = access.profile_of(user)
+    inside = GroupedSubaccount.objects.filter(
+        group=OuterRef("pk"), subaccount__in=subaccounts_of(user)
+    )
+    found: Any = Exists(inside)
+    for key in profile.tenants:
+        if profile.scope(key, MANAGE_ACCOUNT_SETTINGS).top:
+            found |= Q(account=key)
+    return SubaccountGroup.objects.filter(found).order_by(Lower("name"), "pk")
 
 
 def _reach(tenant: Tenant) -> Iterator[Scope]:
@@ -109,7 +134,22 @@ def sees_account_people(profile: Profile, key: Any) -> bool:
 
 def works_in(place: Any) -> Q:
     """Return the condition on memberships of its account that they reach ``place``."""
+    found: Q = Q(subaccount=place) | Q(all_subaccounts=True) | _manages(Q(subaccount=place))
+    return found
+
+
+def offered_in(place: Any) -> Q:
+    """Return the condition on invitations into its account that they offer a role in ``place``,
+    or one that reaches it."""
     return Q(subaccount=place) | Q(all_subaccounts=True) | Q(reach__subaccount=place)
+
+
+def _manages(places: Any) -> Any:
+    """Return the condition on memberships that they reach one of the subaccounts that rows with a
+    ``subaccount`` name by ``places``: by choice, or through a group."""
+    chosen = ManagedSubaccount.objects.filter(places, membership=OuterRef("pk"))
+    grouped = GroupedSubaccount.objects.filter(places, group__managing__membership=OuterRef("pk"))
+    return Exists(chosen) | Exists(grouped)
 
 
 def memberships_of(user: Any) -> QuerySet[Membership]:
@@ -155,11 +195,7 @@ def _managers_seen(profile: Profile, key: Any) -> Any:
     for scope in _reach(profile.tenants[key]):
         if scope.everywhere:
             return every
-        meet |= Exists(
-            ManagedSubaccount.objects.filter(membership=OuterRef("pk")).filter(
-                any_of("subaccount_id", scope.places)
-            )
-        )
+        meet |= _manages(any_of("subaccount_id", scope.places))
     return meet
 
 
@@ -346,8 +382,10 @@ __all__ = [
     "custom_roles_of",
     "denial_text",
     "effective",
+    "groups_of",
     "invitations_of",
     "memberships_of",
+    "offered_in",
     "people_of",
     "sees_people",
     "source_text",

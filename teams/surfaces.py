@@ -47,11 +47,18 @@ from teams.catalogue import (
 from teams.editions import EDITIONS
 from teams.models import Archivable
 
+_GROUPS = (
+    "service create_subaccount_group",
+    "service rename_subaccount_group",
+    "service set_subaccount_group",
+    "service delete_subaccount_group",
+)
 #: what services and pages ask by name; tests/services holds every line of it to be true
 ASKED: Mapping[str, tuple[str, ...]] = {
     CREATE_SUBACCOUNTS: ("service create_subaccount",),
     ARCHIVE_SUBACCOUNTS: ("service archive_subaccount", "service restore_subaccount"),
     MANAGE_SUBACCOUNT_SETTINGS: (
+        *_GROUPS,
         "service rename_subaccount",
         "service archive_subaccount",
         "service restore_subaccount",
@@ -105,7 +112,11 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ),
     CREATE_SEGMENTS: ("service create_segment", "service edit_segment"),
     USE_AUDIENCE_BUILDER: ("console audience builder",),
-    MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking", "service set_second_factor"),
+    MANAGE_ACCOUNT_SETTINGS: (
+        *_GROUPS,
+        "service set_address_masking",
+        "service set_second_factor",
+    ),
     EXPORT_PII: (
         "addresses on pages, where the account masks them",
         "addresses in exports, asked again when a file is fetched",

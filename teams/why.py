@@ -25,7 +25,14 @@ from teams import preconditions
 from teams.editions import get
 from teams.editions.spec import RoleSpec
 from teams.givers import Giver, givers
-from teams.models import Account, AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
+from teams.models import (
+    REACH,
+    Account,
+    AccountUserGrant,
+    Membership,
+    Subaccount,
+    SubaccountUserGrant,
+)
 from teams.services.base import root_key
 
 #: people who could give what is missing; the reader may not know all of them
@@ -152,7 +159,7 @@ def own_steps(source: Source, person: Any, account: Account) -> list[Step]:
 def _memberships() -> Any:
     return Membership.objects.select_related(
         "user", "subaccount", "custom_role", "added_by"
-    ).prefetch_related("reach")
+    ).prefetch_related(*REACH)
 
 
 def _made(membership: Membership, account: Account) -> Step:

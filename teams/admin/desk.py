@@ -148,6 +148,12 @@ class Desk:
         return {place.pk: place.name for place in self.places}
 
     @cached_property
+    def group_names(self) -> dict[Any, str]:
+        """Return the names of the groups the person may see, by key."""
+        rows = selectors.groups_of(self.user).filter(account=self.account)
+        return dict(rows.values_list("pk", "name"))
+
+    @cached_property
     def active(self) -> list[Place]:
         """Return the subaccounts that are not archived."""
         return [place for place in self.places if not place.is_archived]

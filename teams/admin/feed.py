@@ -85,6 +85,10 @@ SENTENCES = {
     "subaccount.renamed": "renamed {before} to {after}.",
     "subaccount.archived": "archived {subject}.",
     "subaccount.restored": "restored {subject}.",
+    "group.created": "created the group {subject}.",
+    "group.renamed": "renamed the group {before} to {after}.",
+    "group.changed": "changed which subaccounts are in the group {subject}.",
+    "group.deleted": "deleted the group {subject}.",
     "contact.added": "added {subject}.",
     "contact.edited": "edited {subject}.",
     "contact.unsubscribed": "unsubscribed {subject}.",
@@ -184,4 +188,8 @@ def _place(desk: Desk, data: dict[str, Any]) -> str:
     if data.get("all_subaccounts"):
         return "all subaccounts"
     names = [desk.place_names.get(pk, "a subaccount") for pk in data.get("managed", ())]
+    names += [
+        f"the group {desk.group_names[pk]}" if pk in desk.group_names else "a group"
+        for pk in data.get("groups", ())
+    ]
     return words.listed(names) or desk.account.name

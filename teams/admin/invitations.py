@@ -155,7 +155,7 @@ class InvitationAdmin(ConsoleAdmin):
 
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Keep the offers of a role there, or of one that reaches it."""
-        return queryset.filter(selectors.works_in(place))
+        return queryset.filter(selectors.offered_in(place))
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader changes anybody's roles."""

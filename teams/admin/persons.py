@@ -21,6 +21,7 @@ from teams.admin.known import known_of
 from teams.admin.switchers import why_locked
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import (
+    REACH,
     AccountUserGrant,
     Membership,
     SubaccountUserGrant,
@@ -56,7 +57,7 @@ def seen_memberships(desk: Desk) -> QuerySet[Membership]:
         selectors.memberships_of(desk.user)
         .filter(account=desk.account)
         .select_related("subaccount", "custom_role", "added_by", "user")
-        .prefetch_related("reach")
+        .prefetch_related(*REACH)
         .order_by("subaccount__name", "pk")
     )
 
@@ -317,7 +318,7 @@ def tabs(desk: Desk, person: Any, memberships: Iterable[Membership]) -> list[tup
         if membership.is_account_level:
             at_account = True
             everywhere = everywhere or membership.all_subaccounts
-            own.update(row.subaccount_id for row in membership.reach.all())
+            own.update(membership.reach_keys)
         else:
             own.add(membership.subaccount_id)
     guests = access.profile_of(person).tenants.get(desk.account.pk)

@@ -11,14 +11,14 @@ from permissions import access, grants
 from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.resources import registry
-from teams import services
+from teams import selectors, services
 from teams.admin import words
 from teams.admin.access_verbs import GuestForm
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import OfferedField, chosen_from, offer
 from teams.admin.persons import people_in, sees_people
 from teams.catalogue import ASSIGN_TEAM_RESOURCES
-from teams.models import Team
+from teams.models import Membership, Team
 
 
 class ShareForm(VerbForm):
@@ -149,12 +149,11 @@ class GuestHere(ConsoleVerb):
     def people(self) -> list[Any]:
         """Return who may become a guest: people of the account without a role there."""
         _root, place = registry.of(self.obj).locate(self.obj)
+        working = Membership.objects.filter(selectors.works_in(place), account=self.desk.account)
         found = (
             people_in(self.desk)
             .exclude(pk__in=(self.actor.pk, self.desk.account.owner_id))
-            .exclude(memberships__subaccount=place)
-            .exclude(memberships__account=self.desk.account, memberships__all_subaccounts=True)
-            .exclude(memberships__reach__subaccount=place)
+            .exclude(pk__in=working.values("user"))
         )
         people = list(found.order_by(*words.by_name()))
         self.desk.glance.look_up([person.pk for person in people])

@@ -62,8 +62,7 @@ def _lies_in(ending: Ending, place: Place | None) -> bool:
     membership = ending.membership
     if membership is None or not membership.is_account_level:
         return place.pk in (ending.place, getattr(membership, "subaccount_id", None))
-    reached = {row.subaccount_id for row in membership.reach.all()}
-    return membership.all_subaccounts or place.pk in reached
+    return membership.all_subaccounts or place.pk in membership.reach_keys
 
 
 def _row(desk: Desk, ending: Ending, opened: set[Any]) -> Row:

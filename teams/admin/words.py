@@ -97,7 +97,7 @@ def place_label(desk: Desk, membership: Membership | Invitation) -> str:
         return membership.subaccount.name
     if membership.all_subaccounts:
         return "All subaccounts"
-    reached = [row.subaccount_id for row in membership.reach.all()]
+    reached = membership.reach_keys
     if len(reached) == 1 and reached[0] in desk.place_names:
         return desk.place_names[reached[0]]
     return f"{len(reached)} subaccount{'' if len(reached) == 1 else 's'}"

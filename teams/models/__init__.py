@@ -15,7 +15,7 @@ from teams.models.grants import (
 )
 from teams.models.groups import GroupedSubaccount, ManagedGroup, SubaccountGroup
 from teams.models.invitation import Invitation, InvitedSubaccount, InvitedTeam, Reminder
-from teams.models.membership import ManagedSubaccount, Membership, Role
+from teams.models.membership import REACH, ManagedSubaccount, Membership, Role
 from teams.models.ownership import OwnershipTransfer
 from teams.models.resources import (
     Archivable,
@@ -35,6 +35,7 @@ from teams.models.team import Team, TeamMembership
 from teams.models.transfers import ContactExport, ContactImport, ImportedRow
 
 __all__ = [
+    "REACH",
     "Account",
     "AccountGroupGrant",
     "AccountUserGrant",

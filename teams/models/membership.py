@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from permissions.constraints import CompositeForeignKey
 from teams.models.account import Account, Subaccount, same_account
 
+#: what to prefetch of memberships whose ``reach_keys`` are read
+REACH = ("reach", "managed_groups__group__contents")
+
 
 class Role(models.Model):
     """A role an account made for itself; the built-in ones are data of the edition."""
@@ -36,11 +39,11 @@ class Role(models.Model):
 class Membership(models.Model):
     """A person's role at account level (``subaccount`` null) or in one subaccount.
 
-    At account level it reaches ``managed`` subaccounts, or with ``all_subaccounts`` every current
-    and future one. ``role`` names a built-in role, otherwise ``custom_role`` is set. ``exclusive``
-    says that the edition allows one role per person and place. A primary contact is marked here,
-    so that the mark dies with the membership. ``added_by`` opened the place, ``given_by`` chose the
-    role as it stands.
+    At account level it reaches ``managed`` subaccounts and those in its groups, or with
+    ``all_subaccounts`` every current and future one. ``role`` names a built-in role, otherwise
+    ``custom_role`` is set. ``exclusive`` says that the edition allows one role per person and
+    place. A primary contact is marked here, so that the mark dies with the membership.
+    ``added_by`` opened the place, ``given_by`` chose the role as it stands.
     """
 
     class Status(models.TextChoices):
@@ -143,6 +146,15 @@ class Membership(models.Model):
     def is_account_level(self) -> bool:
         """Say whether the role is held on the account and not in one subaccount."""
         return self.subaccount_id is None
+
+    @property
+    def reach_keys(self) -> list[int]:
+        """Return the keys of the subaccounts it reaches at account level, by choice and through
+        groups; none for one that reaches all. May be loaded already (``REACH``)."""
+        found = {row.subaccount_id for row in self.reach.all()}
+        for managed in self.managed_groups.all():
+            found.update(row.subaccount_id for row in managed.group.contents.all())
+        return sorted(found)
 
 
 class ManagedSubaccount(models.Model):

@@ -31,6 +31,12 @@ from teams.services.exports import (
     open_export,
 )
 from teams.services.factors import set_second_factor
+from teams.services.groups import (
+    create_subaccount_group,
+    delete_subaccount_group,
+    rename_subaccount_group,
+    set_subaccount_group,
+)
 from teams.services.guests import give_guest_access, set_guest_end, withdraw_guest_access
 from teams.services.imports import (
     start_import,
@@ -107,6 +113,7 @@ __all__ = [
     "create_role",
     "create_segment",
     "create_subaccount",
+    "create_subaccount_group",
     "create_team",
     "create_template",
     "decline_transfer",
@@ -115,6 +122,7 @@ __all__ = [
     "delete_list",
     "delete_role",
     "delete_saved_row",
+    "delete_subaccount_group",
     "duplicate_campaign",
     "edit_campaign",
     "edit_contact",
@@ -142,6 +150,7 @@ __all__ = [
     "rename_field",
     "rename_list",
     "rename_subaccount",
+    "rename_subaccount_group",
     "rename_template",
     "resend_invitation",
     "restore_item",
@@ -158,6 +167,7 @@ __all__ = [
     "set_manager_reach",
     "set_primary_contact",
     "set_second_factor",
+    "set_subaccount_group",
     "set_subscription",
     "set_team_end",
     "set_toggle_end",

@@ -224,6 +224,14 @@ class Change(Entry):
 
     # what is judged afterwards
 
+    def watch(self, *people: Any) -> None:
+        """Judge what the change does to ``people`` too; called before anything is written.
+
+        For those who are found once the account is locked.
+        """
+        self.people += people
+        self.before |= {person.pk: self.look(person) for person in people}
+
     def look(self, person: Any) -> tuple[Sequence[Holding], Sequence[Holding]]:
         """Return what is recorded for ``person``, and what counts of it now.
 
@@ -353,7 +361,6 @@ def changing(actor: Any, account: Any, *people: Any, act: str) -> Iterator[Chang
         change = Change.open(actor, locked, access.profile_of(actor, fresh=True))
     if change is None:
         raise NotFound("There is no such account among yours.")
-    change.people = list(people)
-    change.before = {person.pk: change.look(person) for person in people}
+    change.watch(*people)
     yield change
     change.judge(act)

@@ -17,7 +17,7 @@ from permissions.errors import Invalid, NotFound
 from permissions.policy import FUTURE, TOP, PlaceId
 from teams.catalogue import CATALOGUE
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec
-from teams.models import Membership, Role, Subaccount
+from teams.models import Membership, Role, Subaccount, SubaccountGroup
 from teams.models.account import TeamMode
 from teams.services.base import Change
 from teams.services.inputs import expect
@@ -110,30 +110,36 @@ def gate_membership(
     change: Change, membership: Membership, act: str, chosen: ChosenRole | None = None
 ) -> None:
     """Refuse unless the actor may change this membership, or give it the role ``chosen``."""
-    reach = (
-        [membership.subaccount_id]
-        if membership.subaccount_id
-        else [row.subaccount_id for row in membership.reach.all()]  # may be loaded already
-    )
+    reach = [membership.subaccount_id] if membership.subaccount_id else membership.reach_keys
     level = membership.is_account_level
     places = places_of(level, change, reach, membership.all_subaccounts)
     gate(change, membership.user, account_level=level, places=places, act=act, chosen=chosen)
 
 
 def check_reach(
-    change: Change, chosen: ChosenRole, subaccounts: Iterable[Any], every: Any
-) -> list[Subaccount]:
-    """Return the subaccounts an account-level role may reach. Raises Invalid."""
-    asked = [expect(s, Subaccount, "A subaccount") for s in clean_list(subaccounts)]
-    found = {s.pk: s for s in asked}
-    if any(s.account_id != change.account.pk for s in found.values()):
-        raise NotFound("There is no such subaccount in this account.")
-    if every and found:
+    change: Change,
+    chosen: ChosenRole,
+    subaccounts: Iterable[Any],
+    every: Any,
+    groups: Iterable[Any] = (),
+) -> tuple[list[Subaccount], list[SubaccountGroup]]:
+    """Return the subaccounts, and the groups of them, an account-level role may reach.
+
+    Raises Invalid, or NotFound for what is not of this account.
+    """
+    found = own_subaccounts(change, subaccounts)
+    grouped = {
+        group.pk: group
+        for group in (expect(g, SubaccountGroup, "A group") for g in clean_list(groups, "groups"))
+    }
+    if any(group.account_id != change.account.pk for group in grouped.values()):
+        raise NotFound("There is no such group in this account.")
+    if every and (found or grouped):
         raise Invalid("Choose either all subaccounts or some, not both.", code="REACH")
     home = [s for s in found.values() if s.is_home]
     if every:
         kind = ALL
-    elif home and len(found) == 1 and change.edition.has_home:
+    elif home and len(found) == 1 and not grouped and change.edition.has_home:
         kind = AT_HOME
     else:
         kind = SOME
@@ -141,7 +147,15 @@ def check_reach(
         may = {ALL: "all subaccounts", SOME: "chosen subaccounts", AT_HOME: "the own workspace"}
         allowed = " or ".join(may[k] for k in sorted(chosen.reaches)) or "nothing at this level"
         raise Invalid(f"{chosen.label} reaches {allowed}.", code="REACH")
-    return list(found.values())
+    return list(found.values()), list(grouped.values())
+
+
+def own_subaccounts(change: Change, subaccounts: Iterable[Any]) -> dict[Any, Subaccount]:
+    """Return these subaccounts as stored, by key, if all are of this account. Raises NotFound."""
+    asked = [expect(s, Subaccount, "A subaccount") for s in clean_list(subaccounts)]
+    if any(s.account_id != change.account.pk for s in asked):
+        raise NotFound("There is no such subaccount in this account.")
+    return {s.pk: s for s in asked}
 
 
 def clean_list(asked: Any, what: str = "subaccounts") -> list[Any]:

@@ -28,6 +28,7 @@ from teams.models import (
     InvitedSubaccount,
     InvitedTeam,
     Subaccount,
+    SubaccountGroup,
     Team,
 )
 from teams.models.invitation import new_nonce
@@ -71,6 +72,7 @@ def invite_member(
     subaccount: Subaccount | None = None,
     managed: Iterable[Subaccount] = (),
     all_subaccounts: bool = False,
+    groups: Iterable[SubaccountGroup] = (),
     toggles: Iterable[str] = (),
     teams: Iterable[Team] = (),
     ends_at: datetime | None = None,
@@ -78,8 +80,15 @@ def invite_member(
     """Offer a role, with ``toggles`` switched on and a place in ``teams``, to ``address``.
 
     The mail goes out by itself. As ``add_member``, ``toggle_permission`` and ``add_to_team``, it
-    raises Refused, or Invalid (NOT_AN_ADDRESS, ALREADY_USED, LIMIT_REACHED, TOO_MANY, …).
+    raises Refused, or Invalid (NOT_AN_ADDRESS, ALREADY_USED, LIMIT_REACHED, TOO_MANY, …); also
+    NO_GROUPS for ``groups``: what is in one may change before anybody accepts.
     """
+    if clean_list(groups, "groups"):
+        raise Invalid(
+            "An invitation names subaccounts, not groups of them. Choose the subaccounts, or give "
+            "the group once it is accepted.",
+            code="NO_GROUPS",
+        )
     with changing(actor, account, act="invite this person") as change:
         return offer(
             change,

@@ -253,9 +253,8 @@ def _refuse_other_offer(intake: Intake, asked: Asked) -> None:
 
 
 def _is_same_reach(asked: Asked, row: Invitation | Membership) -> bool:
-    reached = {one.subaccount_id for one in row.reach.all()}
     wanted = {place.pk for place in asked.managed}
-    return row.all_subaccounts == asked.all_subaccounts and reached == wanted
+    return row.all_subaccounts == asked.all_subaccounts and set(row.reach_keys) == wanted
 
 
 # somebody who is here already

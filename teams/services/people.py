@@ -11,7 +11,7 @@ from django.db.models import Q
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid
 from permissions.policy import Atoms, atoms
-from teams.models import Account, Membership, Subaccount
+from teams.models import Account, Membership, Subaccount, SubaccountGroup
 from teams.services.base import Change, changing, service
 from teams.services.gates import (
     ChosenRole,
@@ -49,13 +49,14 @@ def add_member(
     subaccount: Subaccount | None = None,
     managed: Iterable[Subaccount] = (),
     all_subaccounts: bool = False,
+    groups: Iterable[SubaccountGroup] = (),
     ends_at: datetime | None = None,
     consented: bool = False,
 ) -> Membership:
     """Give ``user`` a role in ``subaccount``, or at account level if that is None.
 
-    ``role`` is the codename of a built-in role or a custom ``Role``; ``managed`` or
-    ``all_subaccounts`` say how far one held at account level reaches. Nobody is brought into an
+    ``role`` is the codename of a built-in role or a custom ``Role``; ``managed`` and ``groups``, or
+    ``all_subaccounts``, say how far one held at account level reaches. Nobody is brought into an
     account without having agreed: who has no place in it yet is invited, unless the caller vouches
     for that with ``consented``. Raises Refused (OUT_OF_SCOPE, RANK_TOO_HIGH, OWN_RIGHTS,
     OWNER_REQUIRED) or Invalid (NOT_A_MEMBER, ALREADY_USED, UNKNOWN_ROLE, WRONG_LEVEL, REACH,
@@ -70,6 +71,7 @@ def add_member(
             subaccount=subaccount,
             managed=managed,
             all_subaccounts=all_subaccounts,
+            groups=groups,
         )
         if change.account.owner_id == user.pk:
             raise Invalid("The owner holds everything already.", code="OWNER")
@@ -114,6 +116,7 @@ def change_role(*, actor: Any, membership: Membership, role: RoleLike) -> Member
                 chosen,
                 Subaccount.objects.filter(managing_memberships=stored),
                 stored.all_subaccounts,
+                SubaccountGroup.objects.filter(managing__membership=stored),
             )
         clash = Membership.objects.filter(
             Q(user=stored.user, account=change.account, subaccount=stored.subaccount),
@@ -164,8 +167,10 @@ def set_manager_reach(
     membership: Membership,
     subaccounts: Iterable[Subaccount] = (),
     all_subaccounts: bool = False,
+    groups: Iterable[SubaccountGroup] = (),
 ) -> Membership:
-    """Say which subaccounts an account-level membership reaches: these, or all, also new ones."""
+    """Say which subaccounts an account-level membership reaches: these and what is in ``groups``
+    at any time, or all, also new ones."""
     stored = stored_membership(membership)
     all_subaccounts = clean_flag(all_subaccounts)
     act = f"change which subaccounts {label_of(stored.user)} manages"
@@ -177,7 +182,7 @@ def set_manager_reach(
                 code="WRONG_LEVEL",
             )
         chosen = choose_role(change, stored.custom_role or stored.role, account_level=True)
-        reach = check_reach(change, chosen, subaccounts, all_subaccounts)
+        reach, sets = check_reach(change, chosen, subaccounts, all_subaccounts, groups)
         change.asked |= {place.pk for place in reach}
         had = set(stored.reach.values_list("subaccount_id", flat=True))
         for place in reach:
@@ -187,7 +192,7 @@ def set_manager_reach(
         before = described(stored)
         stored.all_subaccounts = all_subaccounts
         stored.save(update_fields=["all_subaccounts"])
-        set_reach(stored, reach)
+        set_reach(stored, reach, sets)
         change.record("reach.changed", stored, before=before, after=described(stored))
         end_guest_access(change, stored.user)
     return stored

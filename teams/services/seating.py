@@ -21,7 +21,16 @@ from permissions.policy import Holding, PlaceId, Reach, Source
 from permissions.resources import registry
 from teams import logins
 from teams.editions import get
-from teams.models import Account, Invitation, ManagedSubaccount, Membership, Subaccount
+from teams.models import (
+    Account,
+    GroupedSubaccount,
+    Invitation,
+    ManagedGroup,
+    ManagedSubaccount,
+    Membership,
+    Subaccount,
+    SubaccountGroup,
+)
 from teams.rights import custom_bundle, role_bundle
 from teams.services.base import Change, Entry
 from teams.services.gates import (
@@ -41,12 +50,15 @@ from teams.services.gates import (
 @dataclass(frozen=True, slots=True)
 class Seat:
     """A role at a place of ``change``'s account: in ``subaccount``, or at account level reaching
-    ``reach`` or every subaccount."""
+    ``reach`` and what is in ``groups``, or every subaccount. ``grouped`` are the keys of what is in
+    the groups now."""
 
     chosen: ChosenRole
     subaccount: Subaccount | None
     reach: tuple[Subaccount, ...]
     all_subaccounts: bool
+    groups: tuple[SubaccountGroup, ...] = ()
+    grouped: frozenset[Any] = frozenset()
 
     @property
     def is_account_level(self) -> bool:
@@ -55,8 +67,10 @@ class Seat:
 
     @property
     def keys(self) -> list[Any]:
-        """Return the keys of the subaccounts it names."""
-        return [self.subaccount.pk] if self.subaccount else [place.pk for place in self.reach]
+        """Return the keys of the subaccounts it reaches, unless it reaches all."""
+        if self.subaccount is not None:
+            return [self.subaccount.pk]
+        return sorted({*self.grouped, *(place.pk for place in self.reach)})
 
     def places(self, change: Change) -> frozenset[PlaceId]:
         """Return the places whose permission to manage people it needs."""
@@ -86,19 +100,22 @@ def find_seat(
     subaccount: Subaccount | None,
     managed: Iterable[Subaccount],
     all_subaccounts: bool,
+    groups: Iterable[SubaccountGroup] = (),
 ) -> Seat:
     """Return the seat, if this account has it now. Raises Invalid (UNKNOWN_ROLE, WRONG_LEVEL,
     REACH, ARCHIVED, …) or NotFound."""
     asked, every = clean_list(managed), clean_flag(all_subaccounts)
+    sets = clean_list(groups, "groups")
     chosen = choose_role(change, role, account_level=subaccount is None)
     reach: list[Subaccount] = []
+    grouped: list[SubaccountGroup] = []
     if subaccount is None:
-        reach = check_reach(change, chosen, asked, every)
+        reach, grouped = check_reach(change, chosen, asked, every, sets)
         for place in reach:
             refuse_archived(place)
     else:
         subaccount = own_subaccount(change, subaccount)
-        if every or asked:
+        if every or asked or sets:
             raise Invalid("A role in one subaccount reaches just that.", code="REACH")
         refuse_archived(subaccount)
         if subaccount.is_home:
@@ -106,9 +123,11 @@ def find_seat(
                 f"People of {subaccount.name} are added to the account, reaching it.",
                 code="WRONG_LEVEL",
             )
-    seat = Seat(chosen, subaccount, tuple(reach), every)
-    change.asked |= frozenset(seat.keys)
-    return seat
+    # what is in a group has not been named: a refusal names it to those who work there only
+    change.asked |= {place.pk for place in (*reach, *([subaccount] if subaccount else ()))}
+    inside = GroupedSubaccount.objects.filter(group__in=grouped) if grouped else ()
+    keys = frozenset(row.subaccount_id for row in inside)
+    return Seat(chosen, subaccount, tuple(reach), every, tuple(grouped), keys)
 
 
 def refuse_taken(change: Change, user: Any, seat: Seat) -> None:
@@ -147,17 +166,26 @@ def sit_down(entry: Entry, user: Any, seat: Seat, ends_at: datetime | None = Non
         added_by=entry.actor,
         given_by=entry.actor,
     )
-    set_reach(membership, seat.reach)
+    set_reach(membership, seat.reach, seat.groups)
     entry.record("member.added", membership, **described(membership))
     return membership
 
 
-def set_reach(membership: Membership, subaccounts: Iterable[Subaccount]) -> None:
-    """Let an account-level membership reach exactly these."""
+def set_reach(
+    membership: Membership,
+    subaccounts: Iterable[Subaccount],
+    groups: Iterable[SubaccountGroup] = (),
+) -> None:
+    """Let an account-level membership reach exactly these, and what is in ``groups``."""
     membership.reach.all().delete()
     ManagedSubaccount.objects.bulk_create(
         ManagedSubaccount(membership=membership, subaccount=s, account_id=membership.account_id)
         for s in subaccounts
+    )
+    membership.managed_groups.all().delete()
+    ManagedGroup.objects.bulk_create(
+        ManagedGroup(membership=membership, group=group, account_id=membership.account_id)
+        for group in groups
     )
 
 
@@ -169,6 +197,7 @@ def described(membership: Membership) -> dict[str, Any]:
         "custom_role": membership.custom_role_id,
         "all_subaccounts": membership.all_subaccounts,
         "managed": sorted(membership.reach.values_list("subaccount_id", flat=True)),
+        "groups": sorted(membership.managed_groups.values_list("group_id", flat=True)),
         "primary_contact": membership.is_primary_contact,
         "toggles": sorted(
             {

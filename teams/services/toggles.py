@@ -186,8 +186,7 @@ def reach_of(membership: Membership) -> Reach:
         return Reach(top=False, places=frozenset({membership.subaccount_id}))
     if membership.all_subaccounts:
         return Reach(top=True, places=None)
-    ids = frozenset(row.subaccount_id for row in membership.reach.all())
-    return Reach(top=True, places=ids)
+    return Reach(top=True, places=frozenset(membership.reach_keys))
 
 
 def place_of(membership: Membership) -> PlaceId:

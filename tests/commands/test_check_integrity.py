@@ -38,6 +38,7 @@ from teams.models import (
     Role,
     Segment,
     Subaccount,
+    SubaccountGroup,
     SubaccountUserGrant,
     Team,
 )
@@ -120,6 +121,17 @@ def segment_of_another_list(c: Cast) -> Segment:
     )
 
 
+def hold(place: Any) -> SubaccountGroup:
+    """Return a new group that holds ``place``."""
+    group = SubaccountGroup.objects.create(account=place.account, name="Coast")
+    group.contents.create(account=place.account, subaccount=place)
+    return group
+
+
+def manage(membership: Membership, group: SubaccountGroup) -> None:
+    group.managing.create(account=group.account, membership=membership)
+
+
 PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "edition_is_known": {
         "unknown": lambda c: set_(c.contact.account, edition="emma_imperial"),
@@ -148,6 +160,15 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "some": lambda c: c.contact.manager(c.contact.north, role="partner_manager"),
         "home": lambda c: c.contact.manager(c.contact.north, role="campaign_creator"),
         "all and some": lambda c: set_(c.manager, all_subaccounts=True),
+        "all and a group": lambda c: manage(c.hq.manager(), hold(c.hq.north)),
+        "home and a group": lambda c: manage(
+            c.contact.manager(c.contact.home, role="account_manager"),
+            SubaccountGroup.objects.create(account=c.contact.account, name="Clients"),
+        ),
+    },
+    "groups_hold_and_reach_what_they_may": {
+        "home": lambda c: hold(c.contact.home),
+        "inside": lambda c: manage(c.full, hold(c.hq.north)),
     },
     "members_of_home_are_at_account_level": {
         "inside": lambda c: c.contact.member("campaign_creator", c.contact.home)
@@ -255,6 +276,11 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "custom role": lambda c: set_(c.custom, custom_role=world("sailthru").custom()),
         "manager": lambda c: ManagedSubaccount.objects.filter(membership=c.manager).update(
             subaccount=elsewhere(c.hq)
+        ),
+        "group": lambda c: hold(c.hq.north).contents.update(subaccount=elsewhere(c.hq)),
+        "manager of a group": lambda c: (
+            manage(c.manager, hold(c.hq.north)),
+            c.manager.managed_groups.update(group=hold(elsewhere(c.hq))),
         ),
     },
     "segments_fit_their_campaign": {

@@ -22,18 +22,18 @@ from teams.factories import (
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import ListMembership
+from teams.models import ListMembership, SubaccountGroup
 
 pytestmark = pytest.mark.once
 
 PAGES = {
-    "home": ("owner", "/", 27),
+    "home": ("owner", "/", 28),
     "home of a member": ("author", "/", 14),
-    "ending": ("owner", "/ending/", 16),
+    "ending": ("owner", "/ending/", 17),
     "results": ("owner", "/teams/result/", 9),
     "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),
-    "people": ("owner", "/auth/user/", 19),
+    "people": ("owner", "/auth/user/", 22),
     "person": ("owner", "/auth/user/{full}/change/", 25),
     "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 40),
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),
@@ -92,7 +92,11 @@ def grow(world: Any, items: int) -> None:
         MembershipFactory(
             account=world.account, subaccount=world.places["north"], user=person, ends_at=soon
         )
-        MembershipFactory(account=world.account, user=person, role="manager", reaching=[place])
+        seat = MembershipFactory(account=world.account, user=person, role="manager")
+        group = SubaccountGroup.objects.create(account=world.account, name=place.name)
+        group.contents.create(account=world.account, subaccount=place)
+        group.managing.create(account=world.account, membership=seat)
+        seat.reach.create(account=world.account, subaccount=place)
         extra = MembershipFactory(
             account=world.account, subaccount=place, user=world.people["full"]
         )

@@ -30,17 +30,20 @@ from teams.models import (
     ContactImport,
     CustomField,
     Delivery,
+    GroupedSubaccount,
     ImportedRow,
     Invitation,
     InvitedSubaccount,
     InvitedTeam,
     ListMembership,
     MailingList,
+    ManagedGroup,
     ManagedSubaccount,
     Membership,
     MessageTemplate,
     SavedRow,
     Segment,
+    SubaccountGroup,
     SubaccountUserGrant,
     Suppression,
 )
@@ -79,6 +82,7 @@ class Cast:
             "segment": segment(north),
             "south segment": segment(south),
             "team": TeamFactory(account=w.account),
+            "group": SubaccountGroup.objects.create(account=w.account, name="Coast"),
             "invitation": Invitation.objects.create(
                 account=w.account,
                 address="ana@new.example",
@@ -274,6 +278,32 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
     "managedsubaccount_same_account_subaccount": [
         lambda c: ManagedSubaccount.objects.create(
             account=c.w.account, membership=c.mine["manager"], subaccount=c.rival.north
+        ),
+    ],
+    "groupedsubaccount_same_account_group": [
+        lambda c: GroupedSubaccount.objects.create(
+            account=c.w.account, group=c.theirs["group"], subaccount=c.w.north
+        ),
+    ],
+    "groupedsubaccount_same_account_subaccount": [
+        lambda c: GroupedSubaccount.objects.create(
+            account=c.w.account, group=c.mine["group"], subaccount=c.rival.north
+        ),
+    ],
+    "managedgroup_same_account_membership": [
+        lambda c: ManagedGroup.objects.create(
+            account=c.rival.account, membership=c.mine["manager"], group=c.theirs["group"]
+        ),
+    ],
+    "managedgroup_same_account_group": [
+        lambda c: ManagedGroup.objects.create(
+            account=c.w.account, membership=c.mine["manager"], group=c.theirs["group"]
+        ),
+        lambda c: (
+            ManagedGroup.objects.create(
+                account=c.w.account, membership=c.mine["manager"], group=c.mine["group"]
+            ),
+            SubaccountGroup.objects.filter(pk=c.mine["group"].pk).update(account=c.rival.account),
         ),
     ],
     "invitation_same_account_subaccount": [

@@ -44,6 +44,7 @@ from teams.models import (
     SavedRow,
     Segment,
     Subaccount,
+    SubaccountGroup,
     Team,
 )
 from teams.services import transfers
@@ -91,6 +92,7 @@ class Cast:
             "old": _sent_long_ago(_invited(w, "old@new.example")),
             "suspended": w.member("marketer_limited", status="suspended"),
             "manager": emma.manager(emma.north),
+            "group": SubaccountGroup.objects.create(account=emma.account, name="Coast"),
             "full": emma.member("full"),
             "exporter": emma.member("full", toggles=("export_contacts",)),
             "team": w.team(),
@@ -201,6 +203,7 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "subaccount": s["subaccount"],
         "managed": (),
         "all_subaccounts": False,
+        "groups": (),
         "ends_at": None,
         "consented": True,
     },
@@ -212,6 +215,7 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "subaccount": s["subaccount"],
         "managed": (),
         "all_subaccounts": False,
+        "groups": (),
         "toggles": (),
         "teams": [s["team"]],
         "ends_at": None,
@@ -353,7 +357,25 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "membership": s["manager"],
         "subaccounts": [s["emma"].south],
         "all_subaccounts": False,
+        "groups": [s["group"]],
     },
+    "create_subaccount_group": lambda s: {
+        "actor": s["emma"].owner,
+        "account": s["emma"].account,
+        "name": "Hills",
+        "subaccounts": [s["emma"].south],
+    },
+    "rename_subaccount_group": lambda s: {
+        "actor": s["emma"].owner,
+        "group": s["group"],
+        "name": "Hills",
+    },
+    "set_subaccount_group": lambda s: {
+        "actor": s["emma"].owner,
+        "group": s["group"],
+        "subaccounts": [s["emma"].south],
+    },
+    "delete_subaccount_group": lambda s: {"actor": s["emma"].owner, "group": s["group"]},
     "set_primary_contact": lambda s: {
         "actor": s["emma"].owner,
         "subaccount": s["emma"].north,
@@ -719,6 +741,9 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "password": {k: v for k, v in ANYTHING.items() if k != "text"}
     | {"short": lambda c: "x", "empty": lambda c: "", "common": lambda c: "password123"},
     "managed": PLACES,
+    "group": _models(SubaccountGroup, "group", account=lambda c: c.here["emma"].account),
+    "groups": {k: v for k, v in ANYTHING.items() if k != "list"}
+    | {"of none": lambda c: [None], "foreign": lambda c: [c.there["group"]]},
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
     # contacts, their fields, segments

@@ -11,10 +11,16 @@ from permissions import access
 from permissions.policy import FUTURE, TOP
 from permissions.resources import registry
 from teams import effects, services
-from teams.catalogue import ACCESS_AUDIENCE, CATALOGUE, EXPORT_CONTACTS, SEND_CAMPAIGNS
+from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    CATALOGUE,
+    EXPORT_CONTACTS,
+    SEND_CAMPAIGNS,
+    VIEW_ASSETS,
+)
 from teams.effects import Preview, people_in
 from teams.factories import MailingListFactory, MessageTemplateFactory
-from teams.models import MailingList, Membership, MessageTemplate, Subaccount
+from teams.models import MailingList, Membership, MessageTemplate, Subaccount, SubaccountGroup
 from tests.services.world import World, refused, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +208,39 @@ def test_what_is_refused_has_no_preview_and_is_not_recorded(w: World) -> None:
     target = w.member("response_only")
     with refused("OUT_OF_SCOPE"):
         services.preview(services.change_role, actor=editor, membership=target, role="full")
+
+
+def test_groups_of_subaccounts(w: World) -> None:
+    """A group moves everybody who manages it, also across what only managers of all hold."""
+    narrow, wide = w.manager(w.north), w.manager(w.north)
+    made = {
+        name: services.create_subaccount_group(
+            actor=w.owner, account=w.account, name=name, subaccounts=places
+        )
+        for name, places in {"coast": [w.north], "hills": [w.south, w.west]}.items()
+    }
+    found = check(
+        w, services.set_manager_reach, actor=w.owner, membership=wide, subaccounts=[w.north],
+        groups=list(made.values()),
+    )  # fmt: skip
+    assert found.gaining == {wide.user_id}
+    assert found.looked_at == 1
+    check(w, services.set_manager_reach, actor=w.owner, membership=narrow, groups=[made["coast"]])
+    found = check(
+        w, services.set_subaccount_group, actor=w.owner, group=made["coast"],
+        subaccounts=[w.north, w.south],
+    )  # fmt: skip
+    assert (found.gaining, found.losing) == ({narrow.user_id}, set())
+    assert VIEW_ASSETS in {line.permission for line in found.lines}
+    check(w, services.set_manager_reach, actor=w.owner, membership=wide, groups=[made["hills"]])
+    found = check(
+        w, services.set_subaccount_group, actor=w.owner, group=made["hills"], subaccounts=[w.north]
+    )
+    assert (found.gaining, found.losing) == ({wide.user_id}, {wide.user_id})
+    found = check(
+        w, services.create_subaccount_group, actor=w.owner, account=w.account, name="sea",
+        subaccounts=[w.north],
+    )  # fmt: skip
+    assert not found
+    sea = SubaccountGroup.objects.get(name="sea")
+    assert not check(w, services.delete_subaccount_group, actor=w.owner, group=sea)

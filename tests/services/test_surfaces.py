@@ -40,6 +40,7 @@ from teams.models import (
     MessageTemplate,
     SavedRow,
     Segment,
+    SubaccountGroup,
     Team,
 )
 from teams.surfaces import enforced_by
@@ -78,6 +79,18 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "restore_subaccount": lambda s: services.restore_subaccount(actor=s.actor, subaccount=s.w.west),
     "rename_subaccount": lambda s: services.rename_subaccount(
         actor=s.actor, subaccount=s.w.north, name="Mine"
+    ),
+    "create_subaccount_group": lambda s: services.create_subaccount_group(
+        actor=s.actor, account=s.w.account, name="Mine", subaccounts=[s.w.north]
+    ),
+    "rename_subaccount_group": lambda s: services.rename_subaccount_group(
+        actor=s.actor, group=_group(s), name="Mine"
+    ),
+    "set_subaccount_group": lambda s: services.set_subaccount_group(
+        actor=s.actor, group=_group(s), subaccounts=[]
+    ),
+    "delete_subaccount_group": lambda s: services.delete_subaccount_group(
+        actor=s.actor, group=_group(s)
     ),
     "set_accent": lambda s: services.set_accent(
         actor=s.actor, account=s.w.account, accent="#123456"
@@ -304,6 +317,10 @@ def _moved(s: Scene, model: Any) -> Any:
     return model.objects.get(created_by=s.actor)
 
 
+def _group(s: Scene) -> SubaccountGroup:
+    return SubaccountGroup.objects.get(account=s.w.account)
+
+
 def _field(s: Scene) -> CustomField:
     return CustomField.objects.get(subaccount=s.w.north)
 
@@ -373,6 +390,8 @@ def scene(permission: str, service: str) -> Scene:
         if w.edition.custom_roles is not None:
             role, other_role = "reports_only", "marketer_limited"
         actor = _without_the_tab(w, permission, service, mailing_list)
+    elif permission == "manage_subaccount_settings" and service.endswith("_group"):
+        actor = w.manager(w.south, role="account_admin")
     elif w.edition.custom_roles is not None:
         everything_else = w.custom(
             *(w.edition.custom_roles.tickable - {FOLLOWS.get(permission, permission)})
@@ -398,6 +417,9 @@ def scene(permission: str, service: str) -> Scene:
     ends_at = timezone.now() + timedelta(days=1) if service == "set_end" else None
     status = "suspended" if service == "reactivate_member" else "active"
     Membership.objects.filter(pk=target.pk).update(status=status, ends_at=ends_at)
+    SubaccountGroup.objects.create(account=w.account).contents.create(
+        account=w.account, subaccount=w.north
+    )
     CustomFieldFactory(subaccount=w.north)
     SegmentFactory(subaccount=w.north)
     contact = ContactFactory(subaccount=w.north)
