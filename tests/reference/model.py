@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 from tests.reference.terms import (
     ANY,
     CONTACT,
+    FORMER,
     GUESTS,
     INVALID,
     LATER,
     LIMITED,
     MOST_PLACES,
+    OFFER_VALID,
     OWNER,
     PEERS,
     REFUSED,
@@ -32,6 +34,7 @@ from tests.reference.terms import (
     Account,
     Atom,
     Invite,
+    Offer,
     Place,
     Post,
     Reach,
@@ -41,6 +44,9 @@ from tests.reference.terms import (
     rights,
     table,
 )
+
+#: what every custom role gives
+ANYBODYS = {"access_insights"}
 
 
 def is_longer(model: Model, post: str, about: dict) -> bool:
@@ -62,6 +68,9 @@ class Model:
     shares: set[tuple[str, str]] = field(default_factory=set)  # team, thing
     guests: set[tuple[str, str, str]] = field(default_factory=set)  # person, where, permission
     invites: dict[str, Invite] = field(default_factory=dict)
+    groups: dict[str, tuple[str, str, frozenset[str]]] = field(default_factory=dict)  # account,
+    # name and places
+    offers: dict[str, Offer] = field(default_factory=dict)
     hour: int = 0  # what the clock says
     actor: str = ""  # who is acting,
     account: str = ""  # and in which account
@@ -140,7 +149,13 @@ class Model:
         """Return everywhere a post counts."""
         if post.place is not None:
             return {post.place}
-        return {TOP, *(self.inside(post.account) | {LATER} if post.reach is None else post.reach)}
+        if post.reach is None:
+            return {TOP, LATER, *self.inside(post.account)}
+        return {TOP, *self.reached(post)}
+
+    def reached(self, post: Post) -> set[str]:
+        """Return the places a post reaches by name, or because they are in a group it reaches."""
+        return set(post.reach or ()).union(*(self.groups[group][2] for group in post.groups))
 
     def atoms(self, person: str, account: str, stake: str = "", now: bool = False) -> set[Atom]:
         """Return what a person holds there; ``now``: after ceilings, conditions being true."""
@@ -184,7 +199,7 @@ class Model:
         tenant = self.accounts[post.account]
         if condition == "all_subaccounts":
             active = {p for p in self.inside(post.account) if not self.places[p].archived}
-            return post.reach is None or (bool(active) and active <= post.reach)
+            return post.reach is None or (bool(active) and active <= self.reached(post))
         if condition == "single_bill":
             client = at in self.places and not self.places[at].home
             return tenant.single_bill and not (client and self.places[at].direct)
@@ -259,6 +274,8 @@ class Model:
         """Say whether there is such a role, at that level, with that reach."""
         tenant, role = self.accounts[post.account], post.role
         home = {p for p in self.inside(post.account) if self.places[p].home}
+        if post.groups and (tenant.edition in (CONTACT, SAILTHRU) or post.reach is None):
+            return False
         at_home = post.place is None and bool(post.reach) and post.reach == home
         inside = post.place is not None and post.place not in home and post.reach == frozenset()
         everywhere = post.place is None and post.reach is None
@@ -440,9 +457,16 @@ class Model:
         if self.accounts[self.account].owner == person:
             return
         if not self.standing(person, self.account):
-            for key, invite in self.invites.items():
-                if invite.post.person == person and invite in self.pending(self.account):
-                    self.invites[key] = replace(invite, state="withdrawn")
+            self.refuse_entry(person)
+            for key, offer in self.offers.items():
+                if (offer.heir, offer.account, offer.state) == (person, self.account, "pending"):
+                    self.offers[key] = replace(offer, state="withdrawn")
+
+    def refuse_entry(self, person: str) -> None:
+        """Withdraw what somebody is invited to."""
+        for key, invite in self.invites.items():
+            if invite.post.person == person and invite in self.pending(self.account):
+                self.invites[key] = replace(invite, state="withdrawn")
 
     def alter(self, post: str, wrong: bool, gives: str = "", **fields: object) -> Verdict:
         may = self.gate(self.posts[post], gives)
@@ -465,12 +489,17 @@ class Model:
         toggles = {t for t in old.toggles if truth.covers(role, t) == truth.covers(old.role, t)}
         return self.alter(post, taken, role, role=role, toggles=frozenset(toggles))
 
-    def set_manager_reach(self, post: str, reach: Reach) -> Verdict:
+    def set_manager_reach(
+        self, post: str, reach: Reach, groups: frozenset[str] = frozenset()
+    ) -> Verdict:
         foreign = (reach or set()) - self.inside(self.account)
-        wrong = bool(foreign) or self.posts[post].place is not None
-        fresh = (reach or set()) - foreign - (self.posts[post].reach or set())
+        foreign |= {group for group in groups if self.groups[group][0] != self.account}
+        if foreign:
+            return False, True
+        wrong = self.posts[post].place is not None
+        fresh = (reach or set()) - (self.posts[post].reach or set())
         wrong |= any(self.places[at].archived for at in fresh)
-        verdict = self.alter(post, wrong, reach=reach)
+        verdict = self.alter(post, wrong, reach=reach, groups=groups)
         self.end_guest_access(self.posts[post].person)
         return verdict
 
@@ -565,3 +594,264 @@ class Model:
         wrong |= self.accounts[self.account].teams == "off"
         self.shares ^= {(team, thing)}
         return may, wrong
+
+    # groups of places
+
+    def set_group(self, key: str, name: str, places: frozenset[str]) -> Verdict:
+        """Make a group, or say what is in one there is."""
+        old = self.groups.get(key)
+        had = old[2] if old else frozenset()
+        if places - self.inside(self.account):
+            return False, True
+        wrong = any(self.places[at].home for at in places)
+        wrong |= places == had if old else name in self.names_of_groups()
+        settings = all(self.may("manage_subaccount_settings", at) for at in had | places)
+        may = self.may("manage_account_settings", TOP) and settings
+        reaching = [k for k, p in self.posts.items() if key in p.groups]
+        may &= all(self.gate(self.posts[k]) for k in reaching)
+        self.groups[key] = (self.account, old[1] if old else name, places)
+        may &= all(self.gate(self.posts[k]) for k in reaching)
+        for k in reaching if places - had else ():
+            self.end_guest_access(self.posts[k].person)
+        return may, wrong
+
+    def names_of_groups(self) -> set[str]:
+        return {name for account, name, _ in self.groups.values() if account == self.account}
+
+    def delete_group(self, group: str) -> Verdict:
+        _, _, had = self.groups[group]
+        settings = all(self.may("manage_subaccount_settings", at) for at in had)
+        wrong = any(group in post.groups for post in self.posts.values())
+        if not wrong:
+            del self.groups[group]
+        return self.may("manage_account_settings", TOP) and settings, wrong
+
+    # custom roles
+
+    def having(self, role: str) -> tuple[list[Post], list[Post]]:
+        """Return who has a role, in whatever state, and what would be had of pending offers."""
+        here = [p for p in self.posts.values() if (p.account, p.role) == (self.account, role)]
+        return here, [i.post for i in self.pending(self.account) if i.post.role == role]
+
+    def counts_at(self, role: str) -> set[str]:
+        return set().union(*(self.spread(post) for some in self.having(role) for post in some))
+
+    def composing(self) -> set[str]:
+        """Return where the actor may give roles."""
+        return {at for p, _, at in self.atoms(self.actor, self.account) if p == "manage_roles"}
+
+    def may_compose(self, permissions: set[str]) -> bool:
+        """Say whether the actor could give all of these somewhere."""
+        where, of_account = self.composing(), table(SAILTHRU).of_account
+        return all(
+            self.may(p, TOP) if p in of_account else any(self.may(p, at) for at in where)
+            for p in permissions
+        )
+
+    def create_role(self, key: str, name: str, ticks: frozenset[str]) -> Verdict:
+        tenant = self.accounts[self.account]
+        wrong = tenant.edition != SAILTHRU or name in {*tenant.roles, *ROLES[SAILTHRU]}
+        wrong |= not self.are_ticks(ticks)
+        may = bool(self.composing()) and self.may_compose(table(SAILTHRU).ticked(ticks) - ANYBODYS)
+        tenant.roles[name] = ticks
+        return may, wrong
+
+    def are_ticks(self, ticks: frozenset[str]) -> bool:
+        """Say whether a role may be made of these: each with the menu it lies under."""
+        truth = table(SAILTHRU)
+        return ticks <= truth.ticks and all(truth.under.get(p, p) in ticks for p in ticks)
+
+    def edit_role(self, role: str, ticks: frozenset[str]) -> Verdict:
+        tenant, truth = self.accounts[self.account], table(SAILTHRU)
+        if role not in tenant.roles:
+            return False, True
+        old, places = tenant.roles[role], self.counts_at(role)
+        added = truth.ticked(ticks) - truth.ticked(old)
+        may = bool(self.composing()) and places - {TOP} <= self.composing()
+        may &= self.may_compose(added) and self.may_touch(role)
+        may &= self.may_spread(role, added)
+        tenant.roles[role] = ticks
+        return may, ticks == old or not self.are_ticks(ticks)
+
+    def may_touch(self, role: str) -> bool:
+        """Say whether the actor is above everybody who has the role, and none of them."""
+        have, offered = self.having(role)
+        if self.actor in {post.person for post in (*have, *offered)}:
+            return False
+        return all(self.above(post, "", self.spread(post)) for post in have)
+
+    def may_spread(self, role: str, added: set[str]) -> bool:
+        """Say whether the actor could give ``added`` wherever a role counts; nor may it come to
+        count on something that teams show one of its holders and hide from the actor."""
+        of_account, places = table(SAILTHRU).of_account, self.counts_at(role)
+        fitting = {(p, at) for p in added for at in places if (p in of_account) == (at == TOP)}
+        if not all(self.may(p, at) for p, at in fitting):
+            return False
+        have, _ = self.having(role)
+        people = {post.person for post in have}
+        touched = {at for _, at in fitting}
+        limited = LIMITED[self.accounts[self.account].teams]
+        for key, thing in self.things.items():
+            free = thing.kind not in limited or self.may("assign_team_resources", thing.place)
+            if thing.place not in touched or free:
+                continue
+            teams = {team for who, team in self.in_team if who in people}
+            theirs = thing.creator in people or any((team, key) in self.shares for team in teams)
+            if theirs and not self.sees(self.actor, key, free=False):
+                return False
+        return True
+
+    def delete_role(self, role: str, to: str | None) -> Verdict:
+        tenant = self.accounts[self.account]
+        if role not in tenant.roles:
+            return False, True
+        have, offered = self.having(role)
+        may = bool(self.composing()) and self.counts_at(role) - {TOP} <= self.composing()
+        wrong = to == role
+        if have or offered:
+            if to is None or to not in {*tenant.roles, *ROLES[SAILTHRU]}:
+                return may, True
+            wrong |= to == "marketer_limited" and tenant.teams == "off"
+            may &= all(self.may("manage_members", at) for at in self.counts_at(role) - {TOP})
+            ticks = tenant.roles.get(to)
+            truth = table(SAILTHRU)
+            gives = truth.ticked(ticks) if ticks is not None else truth.held(to)
+            may &= self.may_touch(role) and self.may_spread(role, gives)
+            wrong |= self.reassign(role, to)
+        del tenant.roles[role]
+        return may, wrong
+
+    def reassign(self, role: str, to: str) -> bool:
+        """Give everybody another role instead; say whether two of theirs could not be one."""
+        wrong = False
+        for key, post in list(self.posts.items()):
+            if (post.account, post.role) != (self.account, role):
+                continue
+            other = [
+                p for p in self.posts.values() if replace(p, role=role) == post and p.role == to
+            ]
+            clash = [
+                p
+                for p in self.posts.values()
+                if (p.person, p.account, p.place, p.role)
+                == (post.person, post.account, post.place, to)
+            ]
+            if other:
+                del self.posts[key]
+            else:
+                wrong |= bool(clash)
+                self.posts[key] = replace(post, role=to)
+        for key, invite in self.invites.items():
+            post = invite.post
+            if (post.account, post.role, invite.state) != (self.account, role, "pending"):
+                continue
+            new = replace(post, role=to, toggles=frozenset())
+            taken = any(
+                (i.post.person, i.post.place, i.post.role) == (post.person, post.place, to)
+                for i in self.pending(self.account)
+            )
+            self.invites[key] = (
+                replace(invite, state="withdrawn") if taken else replace(invite, post=new)
+            )
+        return wrong
+
+    # teams as a whole
+
+    def set_team_mode(self, mode: str) -> Verdict:
+        tenant = self.accounts[self.account]
+        everywhere = self.inside(self.account) | {LATER}
+        may = self.may("manage_account_settings", TOP) and all(
+            self.may(p, at) for p in ("manage_teams", "assign_team_resources") for at in everywhere
+        )
+        needing = {
+            p.role for some in map(self.having, ["marketer_limited"]) for x in some for p in x
+        }
+        wrong = tenant.edition != SAILTHRU or (mode == "off" and bool(needing))
+        tenant.teams = mode
+        return may, wrong
+
+    def archive_team(self, team: str, to: str | None) -> Verdict:
+        if to is not None and self.teams[to][0] != self.account:
+            return False, True
+        wrong = self.accounts[self.account].teams == "off" or to == team
+        may = any(p == "manage_teams" for p, _, _ in self.atoms(self.actor, self.account))
+        people = {person for person, where in self.in_team if where == team}
+        for person in people - {self.accounts[self.account].owner}:
+            works = {at for _, _, at in self.atoms(person, self.account, ANY)} - {TOP}
+            shared = {at for at in works if self.may("manage_teams", at)}
+            may &= bool(shared) and self.above(Post(person, self.account, ""), "", shared)
+        for thing in {thing for where, thing in self.shares if where == team}:
+            at, view = self.things[thing].place, VIEW[self.things[thing].kind]
+            may &= self.may("assign_team_resources", at) and self.may(view, at)
+        self.in_team = {
+            (person, to if where == team else where)
+            for person, where in self.in_team
+            if to is not None or where != team
+        }
+        self.shares = {
+            (to if where == team else where, thing)
+            for where, thing in self.shares
+            if to is not None or where != team
+        }
+        for key, invite in self.invites.items():
+            if team in invite.teams and invite.state == "pending":
+                rest = invite.teams - {team} | ({to} if to else set())
+                self.invites[key] = replace(invite, teams=frozenset(rest))
+        del self.teams[team]
+        return may, wrong
+
+    # who owns the account
+
+    def offer_account(self, key: str, heir: str, leaves: bool) -> Verdict:
+        owner = self.accounts[self.account].owner
+        waiting = [
+            k for k, o in self.offers.items() if o.account == self.account and o.state == "pending"
+        ]
+        wrong = heir == owner or not self.standing(heir, self.account)
+        for other in waiting:
+            known = self.offers[other]
+            wrong |= known.owner == owner and known.expires > self.hour
+            self.offers[other] = replace(known, state="withdrawn")
+        expires = self.hour + OFFER_VALID
+        self.offers[key] = Offer(self.account, owner, heir, leaves, expires)
+        return self.actor == owner, wrong
+
+    def settle_offer(self, offer: str, state: str) -> Verdict:
+        known, owner = self.offers[offer], self.accounts[self.account].owner
+        wrong = known.state != "pending" or known.expires <= self.hour
+        self.offers[offer] = replace(known, state=state)
+        if state == "declined":  # an offer to somebody else looks like none
+            return True, wrong or known.heir != self.actor
+        return self.actor == owner, wrong
+
+    def take_over(self, offer: str, person: str, new: str) -> tuple[set, Model]:
+        """Return why ``person`` does not become the owner by an offer, and what is so then."""
+        known = self.offers[offer]
+        after = copy.deepcopy(self)
+        tenant = after.accounts[known.account]
+        open_still = known.state == "pending" and known.expires > self.hour
+        works = [p for p in self.standing(person, known.account) if p.role != OWNER]
+        if known.heir != person or not open_still or tenant.owner != known.owner or not works:
+            return {INVALID}, self
+        after.actor, after.account = person, known.account
+        for key, post in list(after.posts.items()):
+            if (post.person, post.account) == (person, known.account):
+                del after.posts[key]
+        inside = after.inside(known.account)
+        inside |= {key for key, thing in after.things.items() if thing.place in inside}
+        after.guests = {g for g in after.guests if g[0] != person or g[1] not in inside}
+        teams = {team for team, (account, _) in after.teams.items() if account == known.account}
+        after.in_team -= {(person, team) for team in teams}
+        tenant.owner = person
+        after.refuse_entry(person)
+        after.offers[offer] = replace(known, state="accepted")
+        if known.leaves:
+            after.in_team -= {(known.owner, team) for team in teams}
+            for key, invite in after.invites.items():
+                if invite.inviter == known.owner and invite in after.pending(known.account):
+                    after.invites[key] = replace(invite, state="withdrawn")
+            after.close_the_door(known.owner)
+        else:
+            role = FORMER[tenant.edition]
+            after.posts[new] = Post(known.owner, known.account, role, None, None)
+        return set(), after

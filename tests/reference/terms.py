@@ -34,7 +34,9 @@ TOGGLED_BY: dict[str, dict[str, set[str]]] = {
     "emma_enterprise": dict.fromkeys(FULL, BOSSES),
     "emma_hq": dict.fromkeys(FULL[2:], ABOVE),
 }
-VALID = 15 * 24  # hours
+VALID, OFFER_VALID = 15 * 24, 7 * 24  # hours
+#: what an owner becomes who hands the account over and stays
+FORMER = dict.fromkeys(ROLES, "manager") | {CONTACT: "partner_manager", SAILTHRU: "account_admin"}
 MOST_PLACES = {"emma_corporate": 10}
 LIMITED = {"off": set(), "lists": {"lists"}, "lists_and_templates": {"lists", "templates"}}
 VIEW = {"lists": "access_audience", "templates": "access_content", "campaigns": "access_campaigns"}
@@ -71,6 +73,10 @@ class Table:
         held = (ticks & self.ticks) | {"access_insights"}
         held = {p for p in held if self.under.get(p, p) in held}
         return held | {p for p, leaders in self.follows.items() if held >= {*leaders.split(" & ")}}
+
+    def held(self, role: str) -> set[str]:
+        """Return what a built-in role holds by itself, on whichever condition."""
+        return {p for p, cell in self.cells[role].items() if cell == "yes" or cell[:3] == "if:"}
 
     def covers(self, role: str, toggle: str) -> set[str]:
         """Return what a toggle switches on for a role."""
@@ -117,6 +123,19 @@ class Post:
     contact: bool = False
     active: bool = True
     ends: int | None = None  # at which hour
+    groups: frozenset[str] = frozenset()  # of places, which it reaches besides
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An account that its owner offers to somebody."""
+
+    account: str
+    owner: str
+    heir: str
+    leaves: bool
+    expires: int
+    state: str = "pending"
 
 
 @dataclass(frozen=True)
