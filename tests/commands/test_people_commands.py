@@ -125,6 +125,7 @@ CALLS: dict[str, tuple[tuple[str, ...], str, str]] = {
         "Removed Ana Ruiz from North (Editor).",
         "member.removed",
     ),
+    "transfer_ownership": (("ana",), "Offered Harbor to Ana Ruiz.", "ownership.offered"),
 }
 EACH = pytest.mark.parametrize("name", CALLS)
 
@@ -189,6 +190,7 @@ REFUSALS: dict[str, tuple[str, tuple[str, ...], str]] = {
         "OWN_RIGHTS",
     ),
     "remove_member": ("administrator", ("ana", "--whole-account"), "OUT_OF_SCOPE"),
+    "transfer_ownership": ("manager", ("ana",), "OWNER_REQUIRED"),
 }
 
 
@@ -285,6 +287,7 @@ AGAIN = {
     "toggle_permission": "Export contacts is on already for Ana Ruiz in North.",
     "set_manager_reach": "Tom Becker reaches North, South already, and no more.",
     "suspend_member": "Ana Ruiz is suspended already.",
+    "transfer_ownership": "Harbor is offered to Ana Ruiz already.",
 }
 
 

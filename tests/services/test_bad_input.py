@@ -40,6 +40,7 @@ from teams.models import (
     MailingList,
     Membership,
     MessageTemplate,
+    OwnershipTransfer,
     Role,
     SavedRow,
     Segment,
@@ -94,6 +95,9 @@ class Cast:
             "manager": emma.manager(emma.north),
             "group": SubaccountGroup.objects.create(account=emma.account, name="Coast"),
             "full": emma.member("full"),
+            "transfer": services.offer_ownership(
+                actor=emma.owner, account=emma.account, heir=emma.member("editor").user
+            ),
             "exporter": emma.member("full", toggles=("export_contacts",)),
             "team": w.team(),
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
@@ -230,6 +234,15 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "last_name": "Hand",
         "password": "a long enough one",
     },
+    "offer_ownership": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "heir": s["member"],
+        "owner_leaves": False,
+    },
+    "withdraw_transfer": lambda s: {"actor": s["emma"].owner, "transfer": s["transfer"]},
+    "decline_transfer": lambda s: {"actor": s["transfer"].heir, "transfer": s["transfer"]},
+    "accept_ownership": lambda s: {"actor": s["transfer"].heir, "transfer": s["transfer"]},
     "leave": lambda s: {"actor": s["membership"].user, "membership": s["membership"]},
     "leave_account": lambda s: {"actor": s["member"], "account": s["account"]},
     "set_second_factor": lambda s: {
@@ -750,6 +763,15 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "foreign": lambda c: [c.there["team"]],
     },
     "invitation": _models(Invitation, "pending", account=lambda c: c.here["account"]),
+    "heir": _user(foreign="member"),
+    "owner_leaves": TRUTH,
+    "transfer": _models(
+        OwnershipTransfer,
+        "transfer",
+        account=lambda c: c.here["account"],
+        owner=lambda c: c.here["actor"],
+        heir=lambda c: c.here["member"],
+    ),
     "token": ANYTHING
     | {
         "empty": lambda c: "",
