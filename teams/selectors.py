@@ -36,7 +36,15 @@ from teams.catalogue import (
 from teams.editions import get
 from teams.editions.spec import Edition
 from teams.invited import invitation_condition
-from teams.models import Account, Invitation, ManagedSubaccount, Membership, Role, Subaccount
+from teams.models import (
+    Account,
+    Invitation,
+    ManagedSubaccount,
+    Membership,
+    Role,
+    Subaccount,
+    Team,
+)
 
 #: whoever holds one of these in a subaccount sees the people in it
 SEES_PEOPLE = (MANAGE_MEMBERS, MANAGE_ROLES, MANAGE_TEAMS)
@@ -68,6 +76,11 @@ def _reach(tenant: Tenant) -> Iterator[Scope]:
         if holding.source.kind in ("owner", "role"):
             places = holding.reach.places
             yield Scope(everywhere=True) if places is None else Scope(places=places)
+
+
+def teams_of(account: Account) -> QuerySet[Team]:
+    """Return the teams of ``account`` that are not archived, by name: those that may be used."""
+    return Team.objects.filter(account=account, archived_at=None).order_by("name", "pk")
 
 
 def custom_roles_of(account: Account) -> QuerySet[Role]:

@@ -59,6 +59,8 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     MANAGE_THEME: ("service set_accent",),
     MANAGE_TEAMS: (
         "service create_team",
+        "service rename_team",
+        "service archive_team",
         "service add_to_team",
         "service remove_from_team",
         "service invite_member",
@@ -69,6 +71,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ASSIGN_TEAM_RESOURCES: (
         "service share_with_team",
         "service unshare_with_team",
+        "service archive_team",
         "visibility of lists and templates",
     ),
     VIEW_PARENT_USERS: ("console people",),
@@ -105,7 +108,11 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ),
     CREATE_SEGMENTS: ("service create_segment", "service edit_segment"),
     USE_AUDIENCE_BUILDER: ("console audience builder",),
-    MANAGE_ACCOUNT_SETTINGS: ("service set_address_masking", "service set_second_factor"),
+    MANAGE_ACCOUNT_SETTINGS: (
+        "service set_address_masking",
+        "service set_second_factor",
+        "service set_team_mode",
+    ),
     EXPORT_PII: (
         "addresses on pages, where the account masks them",
         "addresses in exports, asked again when a file is fetched",

@@ -72,10 +72,13 @@ from teams.services.sharing import (
     add_to_team,
     create_team,
     remove_from_team,
+    rename_team,
     set_team_end,
     share_with_team,
     unshare_with_team,
 )
+from teams.services.team_archive import archive_team
+from teams.services.team_mode import set_team_mode
 from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggle_end, set_toggles, toggle_permission
@@ -89,6 +92,7 @@ __all__ = [
     "add_to_team",
     "archive_item",
     "archive_subaccount",
+    "archive_team",
     "change_list_type",
     "change_role",
     "change_row",
@@ -129,6 +133,7 @@ __all__ = [
     "rename_field",
     "rename_list",
     "rename_subaccount",
+    "rename_team",
     "rename_template",
     "resend_invitation",
     "restore_item",
@@ -147,6 +152,7 @@ __all__ = [
     "set_second_factor",
     "set_subscription",
     "set_team_end",
+    "set_team_mode",
     "set_toggle_end",
     "set_toggles",
     "share_campaign",
