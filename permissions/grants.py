@@ -196,6 +196,25 @@ def _given_to(model: type[models.Model], groups: Collection[int]) -> tuple[Query
     return rows.annotate(key=Cast("object_pk", model._meta.pk)), "key"
 
 
+def hand_over(model: type[models.Model], *, group: Any, to: Any = None, **extra: Any) -> None:
+    """Take from ``group`` all it was given on objects of ``model``, and give it to the group
+    ``to``, if there is one. ``extra`` are further columns of a direct table (granted_by)."""
+    table = group_table(model)
+    rows = table._default_manager.filter(group=group)
+    columns = ["permission_id", "content_object_id"]
+    if not is_direct(table):
+        content_type = ContentType.objects.get_for_model(model, for_concrete_model=True)
+        rows = rows.filter(content_type=content_type)
+        columns, extra = ["permission_id", "content_type_id", "object_pk"], {}
+    given = set(rows.values_list(*columns))
+    rows.delete()
+    if to is not None:
+        given -= set(table._default_manager.filter(group=to).values_list(*columns))
+        table._default_manager.bulk_create(
+            table(group=to, **dict(zip(columns, values, strict=True)), **extra) for values in given
+        )
+
+
 def generic_rows(whose: Q) -> QuerySet[Any]:
     """Return what people were given on a host's own models, with ``target`` ("app.model")."""
     target = Concat(

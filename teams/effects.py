@@ -252,12 +252,12 @@ def _picture(account: Account, people: Collection[Any]) -> _Picture:
         if tenant is not None and tenant.limits:
             for resource in _limited():
                 profile.shared(resource)  # now: later it would say what is so later
-    pending = Invitation.objects.filter(
-        account=account, status=Invitation.Status.PENDING, custom_role__isnull=False
-    )
-    offered = {
-        pk: repr(ticks) for pk, ticks in pending.values_list("pk", "custom_role__permissions")
-    }
+    pending = Invitation.objects.filter(account=account, status=Invitation.Status.PENDING)
+    pairs = pending.exclude(custom_role=None).values_list("pk", "custom_role__permissions")
+    offered = {pk: repr(ticks) for pk, ticks in pairs}
+    into = pending.exclude(into=None).order_by("pk", "into__team")
+    for pk, team in into.values_list("pk", "into__team"):
+        offered[pk] = f"{offered.get(pk, '')} and team {team}"
     return _Picture(account, profiles, offered)
 
 

@@ -49,7 +49,8 @@ TEAMS_OFF = "teams_off"
 #: of an account's details, what pages show
 SHOWN = ("slug", "name", "edition", "owner_id", "accent", "masks_addresses")
 
-_LIMITS = {
+#: what teams limit in each mode
+LIMITS: dict[str, frozenset[str]] = {
     TeamMode.OFF: frozenset[str](),
     TeamMode.LISTS: frozenset({"lists"}),
     TeamMode.LISTS_AND_TEMPLATES: frozenset({"lists", "templates"}),
@@ -223,7 +224,7 @@ def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
         )
     if holdings:
         holdings += [_guest_holding(row, more) for row, more in found.guests.get(key, ())]
-    limits = _LIMITS[account["team_mode"]] if edition.has_teams else frozenset[str]()
+    limits = LIMITS[account["team_mode"]] if edition.has_teams else frozenset[str]()
     standing = Standing(person, tuple(holdings), is_owner=is_owner)
     if not found.has_factor:
         asked = found.asked.get(key, demand_of(account.get("second_factor", "[]")))

@@ -47,6 +47,7 @@ from teams.models import (
     Role,
     Subaccount,
     SubaccountGroup,
+    Team,
 )
 
 #: whoever holds one of these in a subaccount sees the people in it
@@ -93,6 +94,11 @@ def _reach(tenant: Tenant) -> Iterator[Scope]:
         if holding.source.kind in ("owner", "role"):
             places = holding.reach.places
             yield Scope(everywhere=True) if places is None else Scope(places=places)
+
+
+def teams_of(account: Account) -> QuerySet[Team]:
+    """Return the teams of ``account`` that are not archived, by name: those that may be used."""
+    return Team.objects.filter(account=account, archived_at=None).order_by("name", "pk")
 
 
 def custom_roles_of(account: Account) -> QuerySet[Role]:

@@ -67,6 +67,8 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     MANAGE_THEME: ("service set_accent",),
     MANAGE_TEAMS: (
         "service create_team",
+        "service rename_team",
+        "service archive_team",
         "service add_to_team",
         "service remove_from_team",
         "service invite_member",
@@ -77,6 +79,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     ASSIGN_TEAM_RESOURCES: (
         "service share_with_team",
         "service unshare_with_team",
+        "service archive_team",
         "visibility of lists and templates",
     ),
     VIEW_PARENT_USERS: ("console people",),
@@ -117,6 +120,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         *_GROUPS,
         "service set_address_masking",
         "service set_second_factor",
+        "service set_team_mode",
     ),
     EXPORT_PII: (
         "addresses on pages, where the account masks them",

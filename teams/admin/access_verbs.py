@@ -16,7 +16,7 @@ from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer
 from teams.admin.persons import Guest, guest_rows, team_rows
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
-from teams.models import Subaccount, Team, TeamMembership
+from teams.models import Subaccount, TeamMembership
 
 
 class GuestForm(VerbForm):
@@ -176,8 +176,7 @@ class JoinTeam(ConsoleVerb):
 
     def free_teams(self) -> list[tuple[int, str]]:
         """Return the teams the person is not in."""
-        teams = Team.objects.filter(account=self.desk.account)
-        free = teams.exclude(memberships__user=self.obj).order_by("name")
+        free = selectors.teams_of(self.desk.account).exclude(memberships__user=self.obj)
         return list(free.values_list("pk", "name"))
 
     def refusal(self) -> str:
@@ -213,7 +212,7 @@ class JoinTeam(ConsoleVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Add."""
-        own = Team.objects.filter(account=self.desk.account)
+        own = selectors.teams_of(self.desk.account)
         team = chosen_from(own, [data["team"]], "team")[0]
         services.add_to_team(actor=self.actor, team=team, user=self.obj, ends_at=data["ends_at"])
         return f"{label_of(self.obj)} is in {team.name} now."

@@ -9,12 +9,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from permissions.errors import Invalid, Refused
-from teams import services
+from teams import selectors, services
 from teams.admin.adding import ACCOUNT, adding_of, key_of
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedSet, chosen_from, offer, role_of
 from teams.admin.place_verbs import AddForm, Placing, reach_of
-from teams.models import Subaccount, Team
+from teams.models import Subaccount
 from teams.services.invitations import valid_for
 from teams.services.seating import seats_taken
 
@@ -98,7 +98,7 @@ class Invite(Placing):
         """Invite; what the service refuses is said in the form, which keeps what was typed."""
         account = self.desk.account
         reach = reach_of(self, data) if self.subaccount is None else {}
-        own_teams = Team.objects.filter(account=account)
+        own_teams = selectors.teams_of(account)
         try:
             made = services.invite_member(
                 actor=self.actor,

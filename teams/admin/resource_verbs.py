@@ -41,8 +41,7 @@ class Share(ConsoleVerb):
     def free(self) -> list[Team]:
         """Return the teams that do not see the object yet."""
         groups = grants.groups_on(self.obj).values("group_id")
-        teams = Team.objects.filter(account=self.desk.account).exclude(group__in=groups)
-        return list(teams.order_by("name"))
+        return list(selectors.teams_of(self.desk.account).exclude(group__in=groups))
 
     def refusal(self) -> str:
         """Refuse where teams play no part, or without the right to assign."""
@@ -74,7 +73,7 @@ class Share(ConsoleVerb):
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Share."""
-        own = Team.objects.filter(account=self.desk.account)
+        own = selectors.teams_of(self.desk.account)
         team = chosen_from(own, [data["team"]], "team")[0]
         services.share_with_team(actor=self.actor, team=team, obj=self.obj)
         return f"{team.name} sees {self.obj} now."

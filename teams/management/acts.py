@@ -179,7 +179,7 @@ class Doer:
 
     def teams(self, account: Account, names: Iterable[str]) -> list[Team]:
         """Return the teams of ``account`` with these names, to who manages teams there."""
-        rows = Team.objects.filter(account=account)
+        rows = selectors.teams_of(account)
         if not access.profile_of(self.actor).scope(account.pk, MANAGE_TEAMS):
             rows = rows.none()
         found = [(name, _first(rows, name=name)) for name in names]

@@ -85,10 +85,13 @@ from teams.services.sharing import (
     add_to_team,
     create_team,
     remove_from_team,
+    rename_team,
     set_team_end,
     share_with_team,
     unshare_with_team,
 )
+from teams.services.team_archive import archive_team
+from teams.services.team_mode import set_team_mode
 from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggle_end, set_toggles, toggle_permission
@@ -103,6 +106,7 @@ __all__ = [
     "add_to_team",
     "archive_item",
     "archive_subaccount",
+    "archive_team",
     "change_list_type",
     "change_role",
     "change_row",
@@ -151,6 +155,7 @@ __all__ = [
     "rename_list",
     "rename_subaccount",
     "rename_subaccount_group",
+    "rename_team",
     "rename_template",
     "resend_invitation",
     "restore_item",
@@ -170,6 +175,7 @@ __all__ = [
     "set_subaccount_group",
     "set_subscription",
     "set_team_end",
+    "set_team_mode",
     "set_toggle_end",
     "set_toggles",
     "share_campaign",

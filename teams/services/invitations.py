@@ -39,7 +39,7 @@ from teams.services.gates import RoleLike, clean_end, clean_list, gate, places_o
 from teams.services.inputs import expect
 from teams.services.seating import Seat, check_seats, find_seat
 from teams.services.senders import clean_address
-from teams.services.sharing import require_teams, shown_to_team
+from teams.services.sharing import refuse_archived_team, require_teams, shown_to_team
 from teams.services.toggles import admitted, require_named
 
 #: how many mails with invitations an account sends within an hour, how many of them to one
@@ -423,6 +423,8 @@ def _own_teams(change: Change, teams: Any) -> list[Team]:
     found = [expect(team, Team, "A team") for team in clean_list(teams, "teams")]
     if any(team.account_id != change.account.pk for team in found):
         raise NotFound("There is no such team in this account.")
+    for team in found:
+        refuse_archived_team(team)
     return list({team.pk: team for team in found}.values())
 
 

@@ -316,7 +316,7 @@ class Intake:
         """Return the teams of the account, to whoever puts people into teams somewhere."""
         if not self._profile.scope(self.account.pk, MANAGE_TEAMS):
             return []
-        return list(Team.objects.filter(account=self.account))
+        return list(selectors.teams_of(self.account))
 
     # who is here, as far as the actor sees
 

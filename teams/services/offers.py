@@ -20,6 +20,7 @@ from permissions.policy import atoms as atoms_of
 from permissions.policy.delegate import Code, Refusal
 from permissions.policy.terms import Holding, Source
 from permissions.resources import registry
+from teams import selectors
 from teams.catalogue import CATALOGUE, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.endings import Ending
@@ -188,7 +189,7 @@ class Offers:
             gate_offered_teams(self.change, reach, "invite into teams")
         except ServiceError:
             return []
-        rows = Team.objects.filter(account=self.change.account).order_by("name", "pk")
+        rows = selectors.teams_of(self.change.account)
         return [(str(team.pk), team.name) for team in rows if self._may_join(team, reach)]
 
     def _may_join(self, team: Team, reach: Reach) -> bool:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db import models, transaction
+from django.db import models
 
 from permissions import grants
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound
-from permissions.policy import FUTURE, Atoms, PlaceId, atoms, sources_at
+from permissions.policy import FUTURE, PlaceId, sources_at
 from permissions.policy.delegate import Code, Refusal
-from permissions.profile import Profile
 from permissions.resources import Resource, registry
-from teams import provider
+from teams import selectors
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Subaccount, Team, TeamMembership
 from teams.models.account import TeamMode
 from teams.services.base import Change, changing, service
 from teams.services.gates import clean_end, new_end, refuse_archived
 from teams.services.inputs import clean_text, expect, expect_user, same_name
+from teams.services.team_sight import creators_of, judge_sight, seen_by, seen_without
 
 NAME_LIMIT = 80
 
@@ -40,7 +40,8 @@ def require_teams(change: Change) -> None:
         )
 
 
-def _own_team(team: Any) -> Team:
+def stored_team(team: Any) -> Team:
+    """Return ``team`` as it is now. Raises NotFound if it is gone."""
     found = (
         Team.objects.select_related("account", "group")
         .filter(pk=expect(team, Team, "The team").pk)
@@ -51,24 +52,66 @@ def _own_team(team: Any) -> Team:
     return found
 
 
+def refuse_archived_team(team: Team) -> None:
+    """Refuse a team that is archived, as stored now that the account is locked. Raises Invalid."""
+    if Team.objects.filter(pk=team.pk, archived_at__isnull=False).exists():
+        raise Invalid(
+            f"{team.name} is archived, and empty for good. Choose another team, or create one.",
+            code="ARCHIVED",
+        )
+
+
 @service
 def create_team(*, actor: Any, account: Account, name: str) -> Team:
     """Create an empty team, which gives nobody anything yet."""
     act = "create a team"
     with changing(actor, account, act=act) as change:
         require_teams(change)
-        places = _places_with(change, MANAGE_TEAMS)
-        if not places:
-            missing = {(str(MANAGE_TEAMS), ""): change.universe or frozenset({FUTURE})}
-            change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
-        name = clean_text(name, "The name", limit=NAME_LIMIT)
-        taken = Team.objects.filter(account=change.account).values_list("name", flat=True)
-        if any(same_name(name, other) for other in taken):
-            raise AlreadyUsed(f"There is a team {name} already. Choose another name.")
+        require_somewhere(change, act)
+        name = _free_name(change, name)
         group = Group.objects.create(name=f"team:{uuid.uuid4()}")
         team = Team.objects.create(account=change.account, name=name, group=group)
         change.record("team.created", team, name=name)
     return team
+
+
+@service
+def rename_team(*, actor: Any, team: Team, name: str) -> Team:
+    """Give ``team`` another name: of whoever manages teams where each of its people works.
+
+    Raises Refused, AlreadyUsed or Invalid (ARCHIVED).
+    """
+    team = stored_team(team)
+    act = f"rename {team.name}"
+    with changing(actor, team.account, act=act) as change:
+        require_teams(change)
+        refuse_archived_team(team)
+        require_somewhere(change, act)
+        for row in team.memberships.select_related("user"):
+            # who manages teams elsewhere does not mislead those who work with this one
+            if reached := _reached(change, row.user):
+                _managed_part(change, reached, act)
+        before, team.name = team.name, _free_name(change, name, team)
+        if team.name != before:
+            team.save(update_fields=["name"])
+            change.record("team.renamed", team, before=before, after=team.name)
+    return team
+
+
+def require_somewhere(change: Change, act: str) -> None:
+    """Refuse unless the actor manages teams anywhere."""
+    if not _places_with(change, MANAGE_TEAMS):
+        missing = {(str(MANAGE_TEAMS), ""): change.universe or frozenset({FUTURE})}
+        change.refuse(Refusal(Code.OUT_OF_SCOPE, missing), act)
+
+
+def _free_name(change: Change, name: Any, own: Team | None = None) -> str:
+    wanted: str = clean_text(name, "The name", limit=NAME_LIMIT)
+    taken = selectors.teams_of(change.account)
+    taken = taken.exclude(pk=own.pk) if own else taken
+    if any(same_name(wanted, other) for other in taken.values_list("name", flat=True)):
+        raise AlreadyUsed(f"There is a team {wanted} already. Choose another name.")
+    return wanted
 
 
 def _places_with(change: Change, permission: str) -> frozenset[PlaceId]:
@@ -90,20 +133,28 @@ def shown_to_team(team: Team) -> Iterator[tuple[Resource, models.Model]]:
 
 def gate_team(change: Change, user: Any, act: str) -> None:
     """Refuse unless the actor may put ``user`` into teams, somewhere the person works."""
-    reached = frozenset(
+    reached = _reached(change, user)
+    if not reached:
+        raise Invalid(
+            f"{label_of(user)} has no place in {change.account.name}.", code="NOT_A_MEMBER"
+        )
+    change.require_managing(user, _managed_part(change, reached, act), act)
+
+
+def _reached(change: Change, user: Any) -> frozenset[PlaceId]:
+    return frozenset(
         place
         for holding in change.recorded_of(user).holdings
         for place in change.universe | {FUTURE}
         if place in holding.reach
     )
-    if not reached:
-        raise Invalid(
-            f"{label_of(user)} has no place in {change.account.name}.", code="NOT_A_MEMBER"
-        )
+
+
+def _managed_part(change: Change, reached: frozenset[PlaceId], act: str) -> frozenset[PlaceId]:
     shared = reached & _places_with(change, MANAGE_TEAMS)
     if not shared:
         change.refuse(Refusal(Code.OUT_OF_SCOPE, {(str(MANAGE_TEAMS), ""): reached}), act)
-    change.require_managing(user, shared, act)
+    return shared
 
 
 @service
@@ -114,22 +165,20 @@ def add_to_team(
 
     Raises Refused (nobody adds themselves), AlreadyUsed or Invalid.
     """
-    team = _own_team(team)
+    team = stored_team(team)
     user = expect_user(user, "The person")
     act = f"put {label_of(user)} into {team.name}"
     with changing(actor, team.account, user, act=act) as change:
         require_teams(change)
+        refuse_archived_team(team)
         gate_team(change, user, act)
         if TeamMembership.objects.filter(team=team, user=user).exists():
             raise AlreadyUsed(f"{label_of(user)} is in {team.name} already.")
-        before = provider.load_profile(user, recorded=True)
-        for resource in registry:
-            if resource.limited:
-                before.shared(resource)  # what they saw before the write below
+        before = seen_by([user.pk])
         row = TeamMembership.objects.create(
             team=team, user=user, ends_at=clean_end(ends_at), added_by=change.actor
         )
-        _judge_sight(change, [(before, user)], act)
+        judge_sight(change, before, act)
         change.record(
             "team.joined", team, user=str(user.pk), person=label_of(user), ends_at=row.ends_at
         )
@@ -143,11 +192,12 @@ def set_team_end(*, actor: Any, team: Team, user: Any, ends_at: datetime | None)
     A later end, or none, is putting them into the team for the time it adds, also where it has
     ended already. Raises Refused, NotFound if they are not in it, or Invalid (ENDED, ALREADY_SO).
     """
-    team = _own_team(team)
+    team = stored_team(team)
     user = expect_user(user, "The person")
     act = f"change when the place of {label_of(user)} in {team.name} ends"
     with changing(actor, team.account, user, act=act) as change:
         require_teams(change)
+        refuse_archived_team(team)
         gate_team(change, user, act)
         row = TeamMembership.objects.filter(team=team, user=user).first()
         if row is None:
@@ -155,7 +205,7 @@ def set_team_end(*, actor: Any, team: Team, user: Any, ends_at: datetime | None)
         before = row.ends_at
         row.ends_at, is_longer = new_end(ends_at, before)
         if is_longer:
-            _judge_sight(change, [(_outside(row), user)], act)
+            judge_sight(change, seen_without([row]), act)
         row.save(update_fields=["ends_at"])
         change.record(
             "team.end_changed",
@@ -168,25 +218,14 @@ def set_team_end(*, actor: Any, team: Team, user: Any, ends_at: datetime | None)
     return row
 
 
-def _outside(row: TeamMembership) -> Profile:
-    """Return what is recorded for somebody as if they were not in that team."""
-    with transaction.atomic():
-        TeamMembership.objects.filter(pk=row.pk).delete()
-        found = provider.load_profile(row.user, recorded=True)
-        for resource in registry:
-            if resource.limited:
-                found.shared(resource)  # read now, before the row is back
-        transaction.set_rollback(True)
-    return found
-
-
 @service
 def remove_from_team(*, actor: Any, team: Team, user: Any) -> None:
     """Take ``user`` out of ``team``. Raises NotFound if they are not in it."""
-    team = _own_team(team)
+    team = stored_team(team)
     act = f"take {label_of(user)} out of {team.name}"
     with changing(actor, team.account, user, act=act) as change:
         require_teams(change)
+        refuse_archived_team(team)
         gate_team(change, user, act)
         count, _ = TeamMembership.objects.filter(team=team, user=user).delete()
         if not count:
@@ -219,74 +258,41 @@ def _require_sharing(change: Change, resource: Resource, obj: models.Model, act:
 @service
 def share_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
     """Let ``team`` see a list or template: a grant to everybody in it who could not before."""
-    team = _own_team(team)
+    team = stored_team(team)
     resource, obj = _shareable(obj)
     act = f"share {obj} with {team.name}"
     with changing(actor, team.account, act=act) as change:
         require_teams(change)
+        refuse_archived_team(team)
         _require_sharing(change, resource, obj, act)
         if grants.groups_on(obj).filter(group=team.group).exists():
             raise AlreadyUsed(f"{team.name} sees {obj} already.")
-        people = [m.user for m in team.memberships.select_related("user")]
-        before = [(provider.load_profile(person, recorded=True), person) for person in people]
-        for profile, _person in before:
-            profile.shared(resource)  # what they saw before the write below
+        before = seen_by(team.memberships.values_list("user_id", flat=True))
         grants.give(
             permission=resource.actions["view"],
             obj=obj,
             group=team.group,
             granted_by=change.actor,
         )
-        _judge_sight(change, before, act)
+        judge_sight(change, before, act)
         change.record("team.given", obj, team=team.pk, name=team.name)
 
 
 @service
 def unshare_with_team(*, actor: Any, team: Team, obj: models.Model) -> None:
-    """Hide a list or template from ``team`` again. Raises NotFound if it was not shared."""
-    team = _own_team(team)
+    """Hide a list or template from ``team`` again. Raises NotFound if it was not shared.
+
+    What no team is left for is its creator's: a grant to them.
+    """
+    team = stored_team(team)
     resource, obj = _shareable(obj)
     act = f"stop sharing {obj} with {team.name}"
     with changing(actor, team.account, act=act) as change:
         require_teams(change)
+        refuse_archived_team(team)
         _require_sharing(change, resource, obj, act)
+        before = seen_by(creators_of(resource, [obj.pk]))
         if not grants.withdraw(permission=resource.actions["view"], obj=obj, group=team.group):
             raise NotFound(f"{team.name} does not see {obj}.")
+        judge_sight(change, before, act)
         change.record("team.withdrawn", obj, team=team.pk, name=team.name)
-
-
-def _judge_sight(change: Change, before: Iterable[tuple[Profile, Any]], act: str) -> None:
-    """Refuse if somebody comes to see an object with rights on it that the actor lacks there.
-
-    Teams give no permission of their own, they lift a limit: what somebody gains is what their
-    roles already allow in that subaccount, now also on that object. So the actor must hold all of
-    it there and see the object.
-    """
-    for earlier, person in before:
-        now = provider.load_profile(person, recorded=True)
-        tenant = now.tenants.get(change.account.pk)
-        if tenant is None:
-            continue
-        for resource in registry:
-            if not resource.limited or resource.limited not in tenant.limits:
-                continue
-            for obj in resource.model._default_manager.filter(
-                pk__in=now.shared(resource) - earlier.shared(resource)
-            ):
-                root, place = resource.locate(obj)
-                if root != change.account.pk or not now.is_limited(resource, root, place):
-                    continue
-                theirs = atoms(change.recorded_of(person).holdings, change.root, change.universe)
-                gained: Atoms = {
-                    key: frozenset({place}) for key, places in theirs.items() if place in places
-                }
-                change.judge_atoms(gained, act)
-                hidden = obj.pk not in change.profile.shared(resource)
-                if gained and hidden and change.is_limited(resource, place):
-                    change.refuse(
-                        Refusal(
-                            Code.OUT_OF_SCOPE,
-                            {(str(resource.actions["view"]), ""): frozenset({place})},
-                        ),
-                        act,
-                    )

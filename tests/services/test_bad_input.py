@@ -289,6 +289,13 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "name": "East",
         "slug": "east",
     },
+    "rename_team": lambda s: {"actor": s["actor"], "team": s["team"], "name": "Loyalty"},
+    "archive_team": lambda s: {
+        "actor": s["actor"],
+        "team": s["team"],
+        "replacement": s["w"].team(),
+    },
+    "set_team_mode": lambda s: {"actor": s["actor"], "account": s["account"], "mode": "lists"},
     "create_team": lambda s: {"actor": s["actor"], "account": s["account"], "name": "Loyalty"},
     "create_role": lambda s: {
         "actor": s["actor"],
@@ -704,6 +711,8 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "user": _user(foreign="member"),
     "membership": MEMBERSHIPS,
     "team": _models(Team, "team", account=lambda c: c.here["account"]),
+    "replacement": _models(Team, "team", account=lambda c: c.here["account"]),
+    "mode": KEYS | {"nothing": lambda c: "", "unknown": lambda c: "templates"},
     "obj": OBJECTS,
     "role": ROLES,
     "replacement": ROLES | {"itself": lambda c: c.here["used_role"]},
@@ -864,6 +873,7 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
 #: and None for what is to stay
 ALLOWED = {
     ("add_member", "user", "foreign"),
+    ("archive_team", "replacement", "none"),
     ("add_contact", "fields", "none"),
     ("create_segment", "mailing_list", "none"),
     ("upload_import", "mailing_list", "none"),
@@ -896,6 +906,7 @@ BY_LINK = ("accept_invitation", "join")
 
 #: services whose good call needs something to be there first, which GOOD writes
 PREPARED = (
+    "archive_team",
     "remove_from_team",
     "set_guest_end",
     "set_team_end",

@@ -244,3 +244,27 @@ def test_groups_of_subaccounts(w: World) -> None:
     assert not found
     sea = SubaccountGroup.objects.get(name="sea")
     assert not check(w, services.delete_subaccount_group, actor=w.owner, group=sea)
+def test_teams_are_archived_and_switched() -> None:
+    w = world("sailthru")
+    role = w.custom(ACCESS_AUDIENCE, SEND_CAMPAIGNS)
+    ana, ben, eve, maker = (w.member(role).user for _ in range(4))
+    first, second, third = w.team(ana), w.team(ben), w.team(eve, maker)
+    for team in (first, second):
+        services.share_with_team(
+            actor=w.owner, team=team, obj=MailingListFactory(subaccount=w.north)
+        )
+    made = MailingListFactory(subaccount=w.north, created_by=maker)
+    services.share_with_team(actor=w.owner, team=first, obj=made)
+    services.invite_member(
+        actor=w.owner, account=w.account, address="new@people.example", role="reports_only",
+        subaccount=w.north, teams=[second],
+    found = check(w, services.archive_team, actor=w.owner, team=first, replacement=second)
+    assert (found.gaining, found.losing, found.offers) == ({ana.pk, ben.pk}, set(), 0)
+    found = check(w, services.archive_team, actor=w.owner, team=second)
+    assert (found.gaining, found.losing, found.offers) == ({maker.pk}, {ana.pk, ben.pk}, 1)
+    assert third.memberships.count() == 2
+    MessageTemplateFactory(subaccount=w.north)
+    found = check(w, services.set_team_mode, actor=w.owner, account=w.account, mode="off")
+    assert found.gaining == {ana.pk, ben.pk, eve.pk, maker.pk}
+    found = check(w, services.set_team_mode, actor=w.owner, account=w.account, mode="lists")
+    assert found.losing == {ana.pk, ben.pk, eve.pk, maker.pk}

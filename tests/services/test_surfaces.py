@@ -158,6 +158,11 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
         actor=s.actor, user=s.guest, obj=s.w.north
     ),
     "create_team": lambda s: services.create_team(actor=s.actor, account=s.w.account, name="Mine"),
+    "rename_team": lambda s: services.rename_team(actor=s.actor, team=s.team, name="Mine"),
+    "archive_team": lambda s: services.archive_team(actor=s.actor, team=s.team),
+    "set_team_mode": lambda s: services.set_team_mode(
+        actor=s.actor, account=s.w.account, mode="lists"
+    ),
     "add_to_team": lambda s: services.add_to_team(actor=s.actor, team=s.team, user=s.target.user),
     "remove_from_team": lambda s: services.remove_from_team(
         actor=s.actor, team=s.team, user=s.target.user
@@ -433,6 +438,8 @@ def scene(permission: str, service: str) -> Scene:
         target = w.member(role)
     team = w.team()
     _prepare(w, service, role, place, team)
+    if service == "archive_team":
+        services.share_with_team(actor=w.owner, team=team, obj=mailing_list)
     ends_at = timezone.now() + timedelta(days=1) if service == "set_end" else None
     status = "suspended" if service == "reactivate_member" else "active"
     Membership.objects.filter(pk=target.pk).update(status=status, ends_at=ends_at)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
+from permissions import grants
 from permissions.models import AuditEvent
-from teams import services
+from teams import editions, services
+from teams.catalogue import (
+    ACCESS_CONTENT,
+    ASSIGN_TEAM_RESOURCES,
+    MANAGE_ACCOUNT_SETTINGS,
+    MANAGE_TEAMS,
+)
 from teams.factories import (
     CampaignFactory,
     ContactFactory,
@@ -18,8 +27,9 @@ from teams.factories import (
     MessageTemplateFactory,
     UserFactory,
 )
-from teams.models import MailingList, TeamMembership
+from teams.models import Invitation, MailingList, TeamMembership
 from teams.models.account import TeamMode
+from teams.rights import custom_permissions
 from tests.services.world import EDITIONS, ELSEWHERE, World, holds, missing, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -357,3 +367,310 @@ def test_a_deleted_team_is_not_found() -> None:
     Group.objects.filter(pk=team.group_id).delete()
     with refused("NOT_FOUND"):
         join(w.owner, team, member.user)
+
+
+# another name
+
+
+def test_rename_team() -> None:
+    w = world("sailthru")
+    member = w.member(w.custom("access_audience"))
+    team = w.team(member.user)
+    services.create_team(actor=w.owner, account=w.account, name="Loyalty")
+
+    made = services.rename_team(actor=w.owner, team=team, name=" Spring ")
+
+    assert made.name == "Spring"
+    services.rename_team(actor=w.owner, team=team, name="SPRING")  # its own name is not taken
+    with refused("ALREADY_USED"):
+        services.rename_team(actor=w.owner, team=team, name="loyalty")
+    for actor in (w.member(w.custom(*TEAMS), w.south), w.member(w.custom(*PEOPLE))):
+        with refused("OUT_OF_SCOPE") as caught:
+            services.rename_team(actor=actor.user, team=team, name="Mine")
+        assert {p for p, _ in missing(caught)} == {"manage_teams"}
+
+
+# put away
+
+
+def archive(actor: Any, team: Any, into: Any = None) -> Any:
+    return services.archive_team(actor=actor, team=team, replacement=into)
+
+
+def test_an_archived_team_is_empty_and_its_name_is_free() -> None:
+    w = world("sailthru")
+    limited, maker = w.member("marketer_limited"), w.member("marketer_limited")
+    w.team(maker.user)
+    team, mailing_list = w.team(limited.user), make_list(w, created_by=maker.user)
+    share(w.owner, team, mailing_list)
+    offer = _offered(w, team)
+    assert not holds(maker.user, "access_audience", mailing_list)
+
+    archive(w.owner, team)
+
+    assert not team.memberships.exists()
+    assert not grants.groups_on(mailing_list)
+    assert not holds(limited.user, "access_audience", mailing_list)
+    assert holds(maker.user, "access_audience", mailing_list)  # nobody's, so its creator's
+    assert not offer.into.exists()
+    events = AuditEvent.objects.filter(root=f"teams.account:{w.account.pk}")
+    event = events.get(action="team.archived")
+    assert event.data["things"] == {"teams.mailinglist": [str(mailing_list.pk)]}
+    assert list(event.data["people"]) == [str(limited.user_id)]
+    again = services.create_team(actor=w.owner, account=w.account, name=team.name)
+    for act in (
+        lambda: join(w.owner, team, limited.user),
+        lambda: services.remove_from_team(actor=w.owner, team=team, user=limited.user),
+        lambda: services.set_team_end(actor=w.owner, team=team, user=limited.user, ends_at=None),
+        lambda: share(w.owner, team, mailing_list),
+        lambda: unshare(w.owner, team, mailing_list),
+        lambda: services.rename_team(actor=w.owner, team=team, name="x"),
+        lambda: archive(w.owner, team),
+        lambda: archive(w.owner, again, team),
+        lambda: _offered(w, team),
+    ):
+        with refused("ARCHIVED"):
+            act()
+    with refused("SAME_TEAM"):
+        archive(w.owner, again, again)
+
+
+def _offered(w: World, team: Any) -> Invitation:
+    return services.invite_member(
+        actor=w.owner, account=w.account, address="ana@new.example", role="reports_only",
+        subaccount=w.north, teams=[team],
+    )  # fmt: skip
+
+
+def test_people_things_and_invitations_go_to_the_replacement() -> None:
+    w = world("sailthru")
+    soon, later = (timezone.now() + timedelta(days=n) for n in (1, 9))
+    moving, both, staying = (w.member("marketer_limited").user for _ in range(3))
+    team, into = w.team(), w.team(staying)
+    join(w.owner, team, moving, ends_at=soon)
+    join(w.owner, team, both, ends_at=later)
+    join(w.owner, into, both, ends_at=soon)
+    own, common, template = make_list(w), make_list(w), MessageTemplateFactory(subaccount=w.north)
+    for obj in (own, common, template):
+        share(w.owner, team, obj)
+    share(w.owner, into, common)
+    offer = _offered(w, team)
+
+    archive(w.owner, team, into)
+
+    ends = dict(into.memberships.values_list("user", "ends_at"))
+    assert ends == {moving.pk: soon, both.pk: later, staying.pk: None}
+    for person in (moving, both, staying):
+        assert all(holds(person, "access_audience", obj) for obj in (own, common))
+        assert holds(person, "access_content", template)
+    assert [g.group_id for g in grants.groups_on(own)] == [into.group_id]
+    assert grants.groups_on(own)[0].granted_by == w.owner
+    assert [row.team for row in offer.into.all()] == [into]
+
+
+def test_archiving_is_a_grant_to_the_people_of_the_replacement() -> None:
+    w = world("sailthru")
+    ticks = (*TEAMS, "assign_team_resources", "access_audience", "access_content")
+    actor = w.member(w.custom(*ticks)).user
+    strong = w.member("marketer_limited").user
+    team, into, mailing_list = w.team(), w.team(strong), make_list(w)
+    share(w.owner, team, mailing_list)
+
+    with refused("OUT_OF_SCOPE") as caught:
+        archive(actor, team, into)
+    assert ("send_campaigns", "North") in missing(caught)
+    archive(actor, team, w.team())
+
+
+def test_archiving_is_a_grant_to_whoever_made_what_becomes_nobodys() -> None:
+    w = world("sailthru")
+    ticks = (*TEAMS, "assign_team_resources", "access_audience", "access_content")
+    actor, strong = w.member(w.custom(*ticks)).user, w.member("marketer_limited").user
+    w.team(strong)
+    team, mailing_list = w.team(), make_list(w, created_by=strong)
+    share(w.owner, team, mailing_list)
+
+    for act in (lambda: archive(actor, team), lambda: unshare(actor, team, mailing_list)):
+        with refused("OUT_OF_SCOPE") as caught:
+            act()
+        assert ("send_campaigns", "North") in missing(caught)
+    archive(actor, team, w.team())
+
+
+def test_archiving_shows_nobody_what_is_hidden_from_the_actor() -> None:
+    """Also not for longer: who is in both teams until tomorrow and next week gains a week."""
+    w = world("sailthru")
+    actor = w.member(w.custom(*TEAMS, "assign_team_resources", "access_audience")).user
+    w.member(w.custom(*TEAMS, "access_audience"), w.south, user=actor)
+    readers = w.custom("access_audience")
+    ana, bea = w.member(readers).user, w.member(readers).user
+    for person in (ana, bea):
+        w.member(readers, w.south, user=person)
+    soon, hidden = timezone.now() + timedelta(days=1), make_list(w, subaccount=w.south)
+    into, short = w.team(), w.team()
+    for team in (into, short):
+        share(w.owner, team, hidden)
+    join(w.owner, short, ana, ends_at=soon)
+
+    for old, team in ((w.team(bea), into), (w.team(ana), short)):
+        with refused("OUT_OF_SCOPE") as caught:
+            archive(actor, old, team)
+        assert missing(caught) == {("access_audience", "South")}
+    same = w.team()
+    join(w.owner, same, ana, ends_at=soon)
+    archive(actor, same, short)
+
+
+def test_archiving_needs_what_moving_each_by_hand_would() -> None:
+    w = world("sailthru")
+    mailing_list = make_list(w)
+    given, empty, manned = w.team(), w.team(), w.team(w.member("marketer_limited").user)
+    share(w.owner, given, mailing_list)
+    teams = w.member(w.custom(*TEAMS))
+    assigning = w.member(w.custom("assign_team_resources", "access_audience"))
+    without_menu = w.member(w.custom(*TEAMS, "assign_team_resources"))
+    for actor, team, lacking in (
+        (teams, given, {("assign_team_resources", "North")}),
+        (without_menu, given, {("access_audience", "North")}),
+        (assigning, empty, None),
+    ):
+        with refused("OUT_OF_SCOPE") as caught:
+            archive(actor.user, team)
+        assert lacking in (None, missing(caught))
+        assert lacking or {p for p, _ in missing(caught)} == {"manage_teams"}
+    with refused("RANK_TOO_HIGH"):
+        archive(teams.user, manned)
+    own = w.team(teams.user)
+    with refused("OWN_RIGHTS"):
+        archive(teams.user, own)
+    archive(teams.user, empty)
+    archive(w.owner, w.team(w.owner))  # who sees everything, in a team or not
+
+
+def test_what_lies_in_an_archived_subaccount_moves_too() -> None:
+    w = world("sailthru")
+    team, into, mailing_list = w.team(), w.team(), make_list(w)
+    share(w.owner, team, mailing_list)
+    services.archive_subaccount(actor=w.owner, subaccount=w.north)
+
+    archive(w.owner, team, into)
+
+    assert [g.group_id for g in grants.groups_on(mailing_list)] == [into.group_id]
+
+
+# what teams limit
+
+
+def set_mode(actor: Any, w: World, mode: str) -> Any:
+    return services.set_team_mode(actor=actor, account=w.account, mode=mode)
+
+
+def test_set_team_mode() -> None:
+    w = world("sailthru", team_mode=TeamMode.OFF)
+    reader, admin = (
+        w.member(w.custom("access_audience", "access_content")),
+        w.member("account_admin"),
+    )
+    objects = {
+        "access_audience": make_list(w),
+        "access_content": MessageTemplateFactory(subaccount=w.north),
+    }
+    for mode, hidden in (
+        ("lists_and_templates", {"access_audience", "access_content"}),
+        ("lists", {"access_audience"}),
+        ("off", set()),
+        ("lists", {"access_audience"}),
+    ):
+        set_mode(w.owner, w, mode)
+        assert hidden == {p for p, obj in objects.items() if not holds(reader.user, p, obj)}
+        assert all(holds(admin.user, p, obj) for p, obj in objects.items())
+        assert holds(admin.user, "assign_team_resources", w.north) == (mode != "off")
+    event = AuditEvent.objects.filter(action="account.teams_set").latest("sequence")
+    assert (event.data["before"], event.data["after"]) == ("off", "lists")
+    count = AuditEvent.objects.count()
+    set_mode(w.owner, w, "lists")
+    assert AuditEvent.objects.count() == count
+    for edition in sorted(set(EDITIONS) - {"sailthru"}):
+        other = world(edition)
+        with refused("NOT_IN_EDITION"):
+            set_mode(other.owner, other, "lists")
+
+
+def test_teams_stay_on_while_somebody_has_a_role_that_needs_them() -> None:
+    w = world("sailthru")
+    seats = [w.member("marketer_limited"), w.member("marketer_limited", status="suspended")]
+    invitation = services.invite_member(
+        actor=w.owner, account=w.account, address="ana@new.example", role="marketer_limited",
+        subaccount=w.north,
+    )  # fmt: skip
+    with refused("ROLE_NEEDS_TEAMS") as caught:
+        set_mode(w.owner, w, "off")
+    assert "Marketer Limited" in caught.value.message
+    assert "2 people have it and 1 is invited" in caught.value.message
+    for seat in seats:
+        services.remove_member(actor=w.owner, membership=seat)
+    with refused("ROLE_NEEDS_TEAMS"):
+        set_mode(w.owner, w, "off")
+    services.withdraw_invitation(actor=w.owner, invitation=invitation)
+    set_mode(w.owner, w, "off")
+
+
+RUNS = frozenset({MANAGE_ACCOUNT_SETTINGS, MANAGE_TEAMS, ASSIGN_TEAM_RESOURCES, ACCESS_CONTENT})
+
+
+def steward(monkeypatch: pytest.MonkeyPatch, w: World, holds: frozenset[str]) -> Any:
+    """Return somebody with another built-in role, as an edition could have it: in Sailthru's who
+    may change settings holds everything there is."""
+    name = f"steward_{uuid4().hex}"[:40]  # what a role of that name holds is remembered
+    role = replace(
+        w.edition.role("account_admin"),
+        codename=name,
+        label=name,
+        holds=holds,  # type: ignore[arg-type]
+    )
+    edition = replace(w.edition, roles=(*w.edition.roles, role))
+    monkeypatch.setattr(editions, "EDITIONS", {**editions.EDITIONS, "sailthru": edition})
+    return w.manager(role=name).user
+
+
+def test_what_teams_limit_is_for_whoever_runs_teams_everywhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = world("sailthru")
+    for lacking in (MANAGE_ACCOUNT_SETTINGS, MANAGE_TEAMS, ASSIGN_TEAM_RESOURCES):
+        actor = steward(monkeypatch, w, RUNS - {lacking})
+        with refused("OUT_OF_SCOPE") as caught:
+            set_mode(actor, w, "lists")
+        assert {p for p, _ in missing(caught)} == {str(lacking)}
+    here = w.member("account_admin")
+    with refused("OUT_OF_SCOPE"):
+        set_mode(here.user, w, "lists")
+
+
+def test_limiting_less_is_a_grant_to_everybody_who_was_limited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = world("sailthru")
+    custom = w.edition.custom_roles
+    assert custom is not None
+    actor = steward(monkeypatch, w, RUNS | custom_permissions(custom, [ACCESS_CONTENT]))
+    w.member("marketer_admin")  # sees everything as it is
+    w.member(w.custom("access_content"))
+    set_mode(actor, w, "lists")
+    set_mode(w.owner, w, "lists_and_templates")
+
+    for role in (w.custom("access_audience"), "marketer_limited"):
+        strong = w.member(role, w.south, status="suspended")
+        with refused("OUT_OF_SCOPE") as caught:
+            set_mode(actor, w, "lists")
+        assert ("access_audience", "South") in missing(caught)
+        services.remove_member(actor=w.owner, membership=strong)
+    guest = w.member(w.custom("access_content"), w.south).user
+    services.give_guest_access(
+        actor=w.owner, user=guest, obj=w.north, permissions=["access_audience"]
+    )
+    with refused("OUT_OF_SCOPE") as caught:
+        set_mode(actor, w, "lists")
+    assert missing(caught) == {("access_audience", "North")}
+    set_mode(w.owner, w, "lists")
+    set_mode(actor, w, "lists_and_templates")  # limiting more takes away only
