@@ -14,6 +14,7 @@ from teams import effects, selectors
 from teams.effects import Preview
 from teams.models import (
     Account,
+    Invitation,
     Membership,
     OwnershipTransfer,
     Role,
@@ -35,15 +36,24 @@ def preview(service: Callable[..., Any], **named: Any) -> Preview:
     return effects.trial(account, lambda: service(**named), people=people_of(account, named))
 
 
+_IN_ACCOUNTS = (
+    Membership,
+    Invitation,
+    Role,
+    Team,
+    SubaccountGroup,
+    Subaccount,
+    OwnershipTransfer,
+)
+
+
 def account_of(named: Mapping[str, Any]) -> Account:
     """Return the account that a call of a service is about. Raises Invalid if it names none."""
     for value in named.values():
         if isinstance(value, Account):
             return value
-        if isinstance(
-            value, Membership | Role | Team | SubaccountGroup | Subaccount | OwnershipTransfer
-        ):
-            return value.account
+        if isinstance(value, _IN_ACCOUNTS):
+            return cast("Account", value.account)
     for value in named.values():
         if type(value) in registry:
             return cast("Account", value.account)

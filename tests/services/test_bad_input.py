@@ -711,11 +711,16 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "user": _user(foreign="member"),
     "membership": MEMBERSHIPS,
     "team": _models(Team, "team", account=lambda c: c.here["account"]),
-    "replacement": _models(Team, "team", account=lambda c: c.here["account"]),
     "mode": KEYS | {"nothing": lambda c: "", "unknown": lambda c: "templates"},
     "obj": OBJECTS,
     "role": ROLES,
-    "replacement": ROLES | {"itself": lambda c: c.here["used_role"]},
+    # a role for a role, a team for a team: what is wrong for one is wrong for the other
+    "replacement": ROLES
+    | {"itself": lambda c: c.here["used_role"]}
+    | {
+        f"a team {key}": value
+        for key, value in _models(Team, "team", account=lambda c: c.here["account"]).items()
+    },
     "description": {k: v for k, v in NAMES.items() if k not in ("empty", "blank", "too long")}
     | {"too long": lambda c: "x" * 401},
     "toggle": TOGGLES,

@@ -244,6 +244,8 @@ def test_groups_of_subaccounts(w: World) -> None:
     assert not found
     sea = SubaccountGroup.objects.get(name="sea")
     assert not check(w, services.delete_subaccount_group, actor=w.owner, group=sea)
+
+
 def test_teams_are_archived_and_switched() -> None:
     w = world("sailthru")
     role = w.custom(ACCESS_AUDIENCE, SEND_CAMPAIGNS)
@@ -258,6 +260,7 @@ def test_teams_are_archived_and_switched() -> None:
     services.invite_member(
         actor=w.owner, account=w.account, address="new@people.example", role="reports_only",
         subaccount=w.north, teams=[second],
+    )  # fmt: skip
     found = check(w, services.archive_team, actor=w.owner, team=first, replacement=second)
     assert (found.gaining, found.losing, found.offers) == ({ana.pk, ben.pk}, set(), 0)
     found = check(w, services.archive_team, actor=w.owner, team=second)

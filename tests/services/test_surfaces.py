@@ -405,6 +405,13 @@ def _own_role(w: World) -> Role:
     return role
 
 
+def _target(w: World, service: str, role: str, *, at_account: bool) -> Membership:
+    """Return the role that the service is tried on."""
+    if service == "set_manager_reach" or at_account:
+        return w.manager(w.north, role=role)
+    return w.member("editor" if service in SWITCHES else role)
+
+
 def scene(permission: str, service: str) -> Scene:
     """Return somebody who holds as much as they can without ``permission``."""
     w = world(edition_for(permission, service))
@@ -430,12 +437,7 @@ def scene(permission: str, service: str) -> Scene:
         actor = w.member("full")
     else:
         actor = w.manager(toggles=("managers", "export_contacts"))
-    if service == "set_manager_reach" or "managed" in place:
-        target = w.manager(w.north, role=role)
-    elif service in SWITCHES:
-        target = w.member("editor")
-    else:
-        target = w.member(role)
+    target = _target(w, service, role, at_account="managed" in place)
     team = w.team()
     _prepare(w, service, role, place, team)
     if service == "archive_team":
