@@ -53,7 +53,7 @@ def account_of(named: Mapping[str, Any]) -> Account:
         if isinstance(value, Account):
             return value
         if isinstance(value, _IN_ACCOUNTS):
-            return cast("Account", value.account)
+            return value.account
     for value in named.values():
         if type(value) in registry:
             return cast("Account", value.account)
@@ -63,8 +63,8 @@ def account_of(named: Mapping[str, Any]) -> Account:
 def people_of(account: Account, named: Mapping[str, Any]) -> set[Any] | None:
     """Return the keys of everybody whose rights the call could touch; None for all there are.
 
-    A call about one person touches that person alone; about a role whoever holds it; about a
-    subaccount whoever reaches it; about a team whoever is in it, or made what it was given.
+    A call about one person touches that person alone; about a membership whose that is; about a
+    role whoever holds it; about a subaccount whoever reaches it; about a team whoever is in it, or made what it was given.
     """
     found: set[Any] = set()
     narrow = False
@@ -73,8 +73,6 @@ def people_of(account: Account, named: Mapping[str, Any]) -> set[Any] | None:
             continue
         if isinstance(value, get_user_model()):
             return {value.pk}
-        if isinstance(value, Membership):
-            return {value.user_id}
     for value in named.values():
         for kind, people in _TOUCHED:
             if isinstance(value, kind):
@@ -122,7 +120,12 @@ def _of_transfer(_account: Account, transfer: Any) -> Iterator[Any]:
     yield from (transfer.owner_id, transfer.heir_id)
 
 
+def _of_membership(_account: Account, membership: Any) -> Iterator[Any]:
+    yield membership.user_id
+
+
 _TOUCHED: tuple[tuple[type, Callable[[Account, Any], Iterator[Any]]], ...] = (
+    (Membership, _of_membership),
     (Role, _of_role),
     (Subaccount, _of_subaccount),
     (Team, _of_team),
