@@ -152,7 +152,7 @@ hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on Po
 	env -u DATABASE_URL $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 
-RACES := tests/concurrency/test_comings.py
+RACES := tests/concurrency/test_comings.py tests/concurrency/test_roles.py
 
 races: $(DEV_INSTALLED) ## Let people come and go at the same moment, fifty times each, on both databases
 	env -u DATABASE_URL $(PY) -m pytest -m deep $(RACES) $(PYTEST)

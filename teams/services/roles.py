@@ -378,7 +378,7 @@ def _clean_name(change: Change, name: Any, *, of: Role | None = None) -> str:
     for other in reserved:
         if _bare(text) == _bare(other):
             raise Invalid(
-                f"{text} is the name of a role that {edition.label} has by itself. Choose another.",
+                f"That is the name of a role that {edition.label} has by itself. Choose another.",
                 code="RESERVED_NAME",
             )
     rows = Role.objects.filter(account=change.account)

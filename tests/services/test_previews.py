@@ -13,8 +13,10 @@ from permissions.resources import registry
 from teams import effects, services
 from teams.catalogue import (
     ACCESS_AUDIENCE,
+    ASSIGN_TEAM_RESOURCES,
     CATALOGUE,
     EXPORT_CONTACTS,
+    RENAME_LISTS,
     SEND_CAMPAIGNS,
     VIEW_ASSETS,
 )
@@ -191,6 +193,30 @@ def test_teams_show_and_hide() -> None:
     check(w, services.share_with_team, actor=w.owner, team=w.team(), obj=other)
     found = check(w, services.remove_from_team, actor=w.owner, team=spring, user=ben)
     assert found.losing == {ben.pk}
+
+
+def test_a_role_that_is_edited_and_deleted() -> None:
+    w = world("sailthru")
+    role, other = w.custom(ACCESS_AUDIENCE, SEND_CAMPAIGNS), w.custom(SEND_CAMPAIGNS)
+    ana, ben = w.member(role).user, w.manager(role=role).user
+    w.member(other, user=ana)
+    asleep = w.member(role, status="suspended").user
+    services.invite_member(
+        actor=w.owner, account=w.account, address="lena@new.example", role=role, subaccount=w.north
+    )
+    MailingListFactory(subaccount=w.north)
+    found = check(
+        w, services.edit_role, actor=w.owner, role=role,
+        permissions=[ACCESS_AUDIENCE, RENAME_LISTS, ASSIGN_TEAM_RESOURCES],
+    )  # fmt: skip
+    assert (found.gaining, found.offers) == ({ana.pk, ben.pk}, 1)
+    assert asleep.pk not in found.differences
+    lost = {line.permission: line.people for line in found.lines if not line.is_gain}
+    assert lost[SEND_CAMPAIGNS] == (ben.pk,)  # ana keeps it by the other role
+    found = check(w, services.delete_role, actor=w.owner, role=role, replacement=other)
+    assert found.losing == {ana.pk, ben.pk}
+    assert found.gaining == {ben.pk}
+    assert not check(w, services.edit_role, actor=w.owner, role=other, name="Senders")
 
 
 def test_whoever_is_added_is_looked_at(w: World) -> None:
