@@ -136,7 +136,7 @@ class SwitchRow:
 
 @dataclass(slots=True)
 class Seat:
-    """One place and role of a person, with what may be done about it."""
+    """One place and role of a person, with what may be done about it; ``note`` is a warning."""
 
     membership: Membership
     place: str
@@ -147,6 +147,7 @@ class Seat:
     verbs: list[Any] = field(default_factory=list)
     switches: list[SwitchRow] = field(default_factory=list)
     switch_verb: Any = None
+    note: str = ""
 
 
 def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:

@@ -104,6 +104,7 @@ PAGES = {
         "/teams/invitation/{invitation}/act/withdraw/",
         "/teams/invitation/act/invite/",
         "/auth/user/act/invite/account/",
+        "/without-giver/",
         "/teams/subaccount/{north}/act/invite/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],

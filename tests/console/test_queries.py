@@ -25,15 +25,16 @@ from teams.factories import (
 from teams.models import ListMembership
 
 PAGES = {
-    "home": ("owner", "/", 27),
+    "home": ("owner", "/", 37),
     "home of a member": ("author", "/", 14),
+    "without a giver": ("owner", "/without-giver/", 22),
     "ending": ("owner", "/ending/", 16),
     "results": ("owner", "/teams/result/", 9),
     "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),
     "people": ("owner", "/auth/user/", 19),
-    "person": ("owner", "/auth/user/{full}/change/", 25),
-    "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 40),
+    "person": ("owner", "/auth/user/{full}/change/", 32),
+    "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 47),
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),
     "roles": ("owner", "/roles/", 3),
     "subaccounts": ("owner", "/teams/subaccount/", 11),

@@ -741,6 +741,7 @@ UNTRIED: Mapping[tuple[str, str], str] = {
     ("account", "second-factor"): "asks for what masking asks for, see test_factors.py",
     ("user", "switch-end"): "the gate of the switch, see test_ends.py",
     ("user", "team-end"): "the gate of the team, see test_ends.py",
+    ("user", "withdraw-grant"): "removes, switches off, withdraws, takes out: test_orphans.py",
     **{
         (kind, "guest-end"): "the gate of guest access, see test_ends.py"
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
