@@ -81,6 +81,7 @@ SENTENCES = {
     "subaccount.renamed": "renamed {before} to {after}.",
     "subaccount.archived": "archived {subject}.",
     "subaccount.restored": "restored {subject}.",
+    "features.changed": "changed the features of {subject}.",
     "contact.added": "added {subject}.",
     "contact.edited": "edited {subject}.",
     "contact.unsubscribed": "unsubscribed {subject}.",

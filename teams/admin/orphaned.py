@@ -90,7 +90,7 @@ def giver(desk: Desk, one: Orphan, named: Collection[Any]) -> str:
 def lacking(one: Orphan) -> str:
     """Say what of it the giver does not hold."""
     if one.is_gone:
-        return "has no active place here" if one.giver is not None else "is no longer known"
+        return "has no active place here"
     labels = [str(CATALOGUE[permission].label) for permission in one.permissions]
     more = len(labels) - NAMED
     return (
@@ -105,7 +105,7 @@ def note(desk: Desk, one: Orphan, named: Collection[Any]) -> str:
         return "Whoever gave this is not known any more."
     verb = lacking(one)
     if who == "You":
-        verb = verb.replace("does not hold", "do not hold").replace("has no", "have no")
+        verb = verb.replace("does not hold", "do not hold")
     return (
         f"Given by {who[0].lower() + who[1:] if who.startswith('Somebody') else who}, who {verb}."
     )
@@ -186,7 +186,7 @@ def _row(request: HttpRequest, one: Orphan, named: Collection[Any]) -> Row:
     name = f"{console.name}:{meta.app_label}_{meta.model_name}_change"
     people: Any = console._registry[get_user_model()]
     text = what(desk, one)
-    why = lacking(one)
+    known = one.giver is not None
     return Row(
         person=label_of(one.person),
         avatar=words.avatar(one.person),
@@ -194,7 +194,7 @@ def _row(request: HttpRequest, one: Orphan, named: Collection[Any]) -> Row:
         what=text[0].upper() + text[1:],
         where=where(desk, one),
         giver=giver(desk, one, named),
-        why=why[0].upper() + why[1:],
+        why=f"Gave it and {lacking(one)}" if known else "Whoever gave it is no longer known",
         at=words.when(one.at, "Not recorded"),
         verbs=people.offered(request, one.person, one) if is_open else (),
     )

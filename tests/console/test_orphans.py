@@ -46,7 +46,7 @@ def test_they_wait_on_the_home_page_and_are_shown_where_they_are(world: Any) -> 
         assert "3 grants have givers who no longer hold them" in body(client.get("/"))
         shown = body(client.get(PAGE))
         assert "Editor" in shown
-        assert "Administrator One Does not hold" in shown
+        assert "Administrator One Gave it and does not hold" in shown
         offered = client.get(PAGE).content.decode()
         assert {kind for kind, one in found.items() if at(one) in offered} == (
             # of a guest one sees no person's page where one does not see a role of theirs

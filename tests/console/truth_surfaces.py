@@ -746,6 +746,7 @@ UNTRIED: Mapping[tuple[str, str], str] = {
         (kind, "guest-end"): "the gate of guest access, see test_ends.py"
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
     },
+    ("subaccount", "features"): "shows who loses first, see test_features.py",
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,
