@@ -88,7 +88,7 @@ class SubaccountFactory(DjangoModelFactory[Subaccount]):
 class MembershipFactory(DjangoModelFactory[Membership]):
     """A membership; pass ``subaccount`` or leave it out for the account level.
 
-    ``reach`` lists the subaccounts one at account level manages.
+    ``reach`` lists the subaccounts one at account level manages. The owner gave it.
     """
 
     class Meta:
@@ -98,6 +98,7 @@ class MembershipFactory(DjangoModelFactory[Membership]):
     account = factory.SubFactory(AccountFactory)
     user = factory.SubFactory(UserFactory)
     role = "full"
+    given_by = factory.LazyAttribute(lambda o: o.account.owner)
     exclusive = factory.LazyAttribute(lambda o: not get(o.account.edition).roles_add_up)
 
     @factory.post_generation
@@ -137,6 +138,7 @@ class TeamMembershipFactory(DjangoModelFactory[TeamMembership]):
 
     team = factory.SubFactory(TeamFactory)
     user = factory.SubFactory(UserFactory)
+    added_by = factory.LazyAttribute(lambda o: o.team.account.owner)
 
 
 def _account_of(subaccount: Subaccount) -> Account:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from django.utils.translation import gettext_lazy as _
 
 from permissions.catalogue import Label, Permission
+from permissions.policy import TOP
 from teams import catalogue
 from teams.catalogue import (
     CREATE_LANDING_PAGES,
@@ -33,6 +34,8 @@ from teams.catalogue import (
     USE_API_TEST,
     VIEW_AUDIENCE_SHARING,
 )
+from teams.editions.spec import Edition
+from teams.models import Subaccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +84,23 @@ def switched_off(stored: str) -> frozenset[str]:
     """Return the permissions that nobody has where ``stored`` names what is switched off."""
     names = [name for name in stored.split() if name in FEATURES]
     return frozenset(str(p) for name in names for p in FEATURES[name].permissions)
+
+
+def features_of(edition: Edition) -> Mapping[str, frozenset[str]]:
+    """Return the features of which ``edition`` has anything in subaccounts, in order, each with the
+    permissions it has of them."""
+    return {
+        name: held
+        for name, one in FEATURES.items()
+        if (
+            held := frozenset(
+                str(p) for p in one.permissions if p in edition.permissions and p.level != TOP
+            )
+        )
+    }
+
+
+def off_in(subaccount: Subaccount) -> tuple[str, ...]:
+    """Return the features that are switched off in ``subaccount``, in order."""
+    stored = subaccount.features_off.split()
+    return tuple(name for name in FEATURES if name in stored)

@@ -15,6 +15,7 @@ from permissions.errors import ServiceError
 from permissions.policy import TOP, Denial, PlaceId, sources_at
 from permissions.resources import registry
 from teams import provider
+from teams.catalogue import MANAGE_FEATURES
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
 from teams.models import Account, Membership
@@ -46,10 +47,13 @@ def givers(
 
     They hold it there themselves and may manage that person; each is named once, the owner last.
     At most ``most``, and none for what no role, toggle or guest access admits there, or what an
-    edition, a condition or an archive takes away: nobody can grant that. The number of queries
-    does not depend on how many people there are.
+    edition, a condition or an archive takes away: nobody can grant that. Of a feature that is
+    switched off they can switch it on. The number of queries does not depend on how many people
+    there are.
     """
     found: list[Giver] = []
+    if reason == Denial.WITHHELD:
+        return _switchers(user, permission, account, registry.of(obj).locate(obj)[1])[:most]
     if reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):
         return found
     if user.pk == account.owner_id or not is_admitted(get(account.edition), permission, obj):
@@ -63,6 +67,17 @@ def givers(
             if len(found) == most:
                 break
     return found
+
+
+def _switchers(user: Any, permission: Permission, account: Account, place: PlaceId) -> list[Giver]:
+    """Return who may switch the feature on that ``permission`` is of, where one is off there."""
+    found: dict[Any, Giver] = {}
+    for giver, change in changers(user, account, place):
+        is_off = place in change.root.withheld_at.get(permission, ())
+        needed = (MANAGE_FEATURES, permission)
+        if is_off and all(sources_at(change.standing, change.root, p, place) for p in needed):
+            found.setdefault(giver.person.pk, giver)
+    return list(found.values())
 
 
 def changers(user: Any, account: Account, place: PlaceId) -> Iterator[tuple[Giver, Glance]]:

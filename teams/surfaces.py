@@ -31,6 +31,7 @@ from teams.catalogue import (
     EXPORT_PII,
     LOCK_ROWS_AND_CONTENTS,
     MANAGE_ACCOUNT_SETTINGS,
+    MANAGE_FEATURES,
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
     MANAGE_THEME,
@@ -64,6 +65,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service archive_subaccount",
         "service restore_subaccount",
     ),
+    MANAGE_FEATURES: ("service set_features",),
     MANAGE_THEME: ("service set_accent",),
     MANAGE_TEAMS: (
         "service create_team",

@@ -131,6 +131,16 @@ SHOTS = (
     Shot("05-subaccount", "emma_enterprise.owner", "/teams/subaccount/", ("Northwind Coffee",)),
     Shot("05-subaccount-390", OWNER, "/teams/subaccount/", ("Northwind Coffee",), width=NARROW),
     Shot("05-who-can", OWNER, "/teams/subaccount/", ("Northwind Coffee",), dark=True),
+    *(
+        Shot(
+            f"05-features{suffix}",
+            OWNER,
+            "/teams/subaccount/",
+            ("Northwind Coffee", "Features…"),
+            **look,
+        )
+        for suffix, look in LOOKS
+    ),
     Shot("05-archive", OWNER, "/teams/subaccount/", ("Northwind Coffee", "Archive…")),
     Shot(
         "05-archive-390",

@@ -55,6 +55,7 @@ ABOUT_PLACES = frozenset(
         "subaccount.renamed",
         "subaccount.archived",
         "subaccount.restored",
+        "features.changed",
     }
 )
 ABOUT_TEAMS = frozenset({"team.joined", "team.left", "team.end_changed", "team.pruned"})

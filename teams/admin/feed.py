@@ -89,6 +89,7 @@ SENTENCES = {
     "group.renamed": "renamed the group {before} to {after}.",
     "group.changed": "changed which subaccounts are in the group {subject}.",
     "group.deleted": "deleted the group {subject}.",
+    "features.changed": "changed the features of {subject}.",
     "contact.added": "added {subject}.",
     "contact.edited": "edited {subject}.",
     "contact.unsubscribed": "unsubscribed {subject}.",

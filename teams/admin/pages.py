@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from permissions.admin import site_page
 from teams.admin.desk import desk_of
 from teams.admin.home import home_context
+from teams.admin.orphaned import page_context
 from teams.admin.people import person_context
+from teams.admin.people_verbs import manages_people
 from teams.admin.roles import roles_context
 from teams.admin.site import console
 from teams.admin.soon import SOON, ending_rows, extending
@@ -38,6 +41,15 @@ def ending(request: HttpRequest) -> HttpResponse:
     return _page(request, "teams/console/ending.html", context)
 
 
+def orphans(request: HttpRequest) -> HttpResponse:
+    """Show the grants whose giver no longer holds them, to whoever manages people."""
+    if not manages_people(desk_of(request)):
+        raise PermissionDenied(
+            "You cannot look at grants of others: none of your roles includes managing people."
+        )
+    return _page(request, "teams/console/orphans.html", page_context(request))
+
+
 def my_access(request: HttpRequest) -> HttpResponse:
     """Show everybody their own places, roles and permissions, and where they come from."""
     context = person_context(request, request.user, None)
@@ -52,5 +64,6 @@ def roles(request: HttpRequest) -> HttpResponse:
 
 console.add_page("", home, name="index")
 console.add_page("ending/", ending, name="ending")
+console.add_page("without-giver/", orphans, name="orphans")
 console.add_page("access/", my_access, name="my_access")
 console.add_page("roles/", roles, name="roles")

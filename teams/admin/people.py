@@ -26,9 +26,12 @@ from teams.admin.invitations import pending_note
 from teams.admin.inviting import Invite
 from teams.admin.member_verbs import MEMBER_VERBS
 from teams.admin.newcomer_verbs import NEWCOMER_VERBS
+from teams.admin.orphaned import Mark, WithdrawOrphan, WithdrawOrphans, marks, orphans_note
 from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.persons import (
+    Guest,
+    Seat,
     effective_context,
     guest_rows,
     people_in,
@@ -69,8 +72,9 @@ class PersonAdmin(ConsoleAdmin):
         *MEMBER_VERBS,
         *ACCESS_VERBS,
         *END_VERBS,
+        WithdrawOrphan,
     )
-    bulk_verbs = (*PEOPLE_VERBS, ExtendPeople)
+    bulk_verbs = (*PEOPLE_VERBS, ExtendPeople, WithdrawOrphans)
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the people of the chosen account that the reader sees."""
@@ -117,7 +121,7 @@ class PersonAdmin(ConsoleAdmin):
         """Say under the heading whose people these are."""
         desk = desk_of(request)
         said = f"Who works in {desk.account.name}, where, and as what."
-        context = {"subtitle": format_html("{}{}", said, pending_note(desk))}
+        context = {"subtitle": format_html("{}{}{}", said, pending_note(desk), orphans_note(desk))}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def object_view(
@@ -185,6 +189,9 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
     guests = guest_rows(desk, person)
     teams = team_rows(desk, person)
     shown = effective_context(desk, person, memberships, request.GET.get("place", ""))
+    marked = {} if model_admin is None else marks(request, model_admin, person)
+    for seat in found:
+        _mark(seat, marked)
     offer = model_admin.offered if model_admin is not None else lambda *_: []
     return {
         "title": label_of(person),
@@ -203,8 +210,19 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         ],
         "seats": found,
         "has_switches": any(seat.switches for seat in found),
-        "guests": [(row, offer(request, person, row)) for row in guests],
-        "teams": [(row, words.ending(row.ends_at), offer(request, person, row)) for row in teams],
+        "guests": [
+            (row, offer(request, person, row), marked.get(("guest", *_target(row))))
+            for row in guests
+        ],
+        "teams": [
+            (
+                row,
+                words.ending(row.ends_at),
+                offer(request, person, row),
+                marked.get(("team", row.team._meta.label_lower, row.team_id)),
+            )
+            for row in teams
+        ],
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
         "activity": activity(desk, person, memberships),
@@ -212,6 +230,20 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         **shown,
         **why_context(desk, person, memberships, shown),
     }
+
+
+def _mark(seat: Seat, marked: dict[tuple[Any, ...], Mark]) -> None:
+    """Say beside a role and its switches if their giver no longer holds them."""
+    if found := marked.get(("role", seat.membership.pk, "")):
+        seat.note = found.note
+    for row in seat.switches:
+        if found := marked.get(("switch", seat.membership.pk, row.codename)):
+            row.note = f"{row.note} {found.note}"
+            row.verbs = [*row.verbs, *found.verbs]
+
+
+def _target(row: Guest) -> tuple[str, Any]:
+    return row.obj._meta.label_lower, row.obj.pk
 
 
 def _since(desk: Any, person: Any, memberships: list[Membership]) -> Any:

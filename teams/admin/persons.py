@@ -137,7 +137,7 @@ class SwitchRow:
 
 @dataclass(slots=True)
 class Seat:
-    """One place and role of a person, with what may be done about it."""
+    """One place and role of a person, with what may be done about it; ``note`` is a warning."""
 
     membership: Membership
     place: str
@@ -148,6 +148,7 @@ class Seat:
     verbs: list[Any] = field(default_factory=list)
     switches: list[SwitchRow] = field(default_factory=list)
     switch_verb: Any = None
+    note: str = ""
 
 
 def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
@@ -179,7 +180,8 @@ def switch_rows(desk: Desk, membership: Membership) -> list[SwitchRow]:
             found.append(SwitchRow(toggle.codename, label, reason, False, True, membership))
             continue
         permissions = spec.optional[toggle.codename]
-        error = refusal or desk.offers.switch_verdict(membership, spec, toggle, on)
+        error = None if on & permissions else desk.offers.feature_refusal(membership, permissions)
+        error = error or refusal or desk.offers.switch_verdict(membership, spec, toggle, on)
         locked = why_locked(desk, membership, spec, toggle, error) if error else ""
         given = [row for row in rows if row.permission.codename in permissions]
         row = given[0] if given else None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from permissions.admin import VerbForm
 from teams import services
+from teams.admin import words
 from teams.admin.archiving import archive_lines, restore_lines
 from teams.admin.base import ConsoleVerb
-from teams.admin.forms import NameForm
+from teams.admin.forms import NameForm, OfferedSet, offer
+from teams.admin.previews import PreviewedVerb
+from teams.features import FEATURES, features_of, off_in
 from teams.models import Subaccount
+from teams.services.previews import people_of
 
 
 class SubaccountVerb(ConsoleVerb):
@@ -169,4 +174,66 @@ def _may_archive(verb: SubaccountVerb, act: str) -> str:
     )
 
 
-SUBACCOUNT_VERBS = (Create, Rename, Archive, Restore)
+class FeaturesForm(VerbForm):
+    """The features that are there for everybody entitled."""
+
+    on = OfferedSet(label="Switched on", required=False)
+
+    def prepare(self, verb: Any) -> None:
+        """Tick what is on now."""
+        names = list(features_of(verb.desk.edition))
+        offer(self, "on", [(name, FEATURES[name].label) for name in names])
+        self.fields["on"].initial = [name for name in names if name not in off_in(verb.obj)]
+
+
+class Features(PreviewedVerb):
+    """Switch features off and on, for everybody there."""
+
+    name = "features"
+    label = _("Features…")
+    form_class = FeaturesForm
+    obj: Subaccount
+
+    def touched(self) -> Collection[Any] | None:
+        """Return whoever reaches the subaccount."""
+        return people_of(self.desk.account, {"subaccount": self.obj})
+
+    def refusal(self) -> str:
+        """Refuse without the right to, and for an archived one."""
+        if self.obj.is_archived:
+            return f"{self.obj.name} is archived. Restore it first."
+        if not self.desk.offers.may_set_features(self.obj):
+            return (
+                f"You cannot change the features of {self.obj.name}: it needs Turn features on "
+                "and off there, which you do not hold."
+            )
+        return ""
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Features of {self.obj.name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say whom it concerns, and what is kept."""
+        return (
+            f"What you switch off nobody has in {self.obj.name}, the "
+            f"{self.desk.edition.owner_label} included.",
+            "Roles and optional permissions stay as they are and count again once it is switched "
+            "on. To switch something on, you must hold all of it there.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save features"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Switch what differs; what is posted and not offered is left to the service to refuse."""
+        offered = list(features_of(self.desk.edition))
+        unknown = [name for name in data["on"] if name not in offered]
+        off = [name for name in offered if name not in data["on"]]
+        saved = services.set_features(actor=self.actor, subaccount=self.obj, off=[*off, *unknown])
+        labels = [str(FEATURES[name].label) for name in off_in(saved)]
+        return f"Switched off in {saved.name}: {words.listed(labels) or 'nothing'}."
+
+
+SUBACCOUNT_VERBS = (Create, Rename, Features, Archive, Restore)

@@ -36,6 +36,7 @@ from teams.catalogue import (
     CREATE_SUBACCOUNTS,
     MANAGE_SUBACCOUNT_SETTINGS,
 )
+from teams.features import FEATURES, off_in
 from teams.models import MailingList, Membership, Subaccount
 
 
@@ -218,7 +219,9 @@ class SubaccountAdmin(ConsoleAdmin):
             "shows_people": shown,
             "people": people_rows(desk, obj) if shown else [],
             "has_contact": desk.edition.has_primary_contact,
-            "verbs": [verb for verb in offered if verb.name != "rename"],
+            "off": [FEATURES[name].label for name in off_in(obj)],
+            "features": next((verb for verb in offered if verb.name == "features"), None),
+            "verbs": [verb for verb in offered if verb.name not in ("rename", "features")],
             "rename": next((verb for verb in offered if verb.name == "rename"), None),
             "people_open": sees_people(desk),
             "person_url": person_url(),

@@ -24,6 +24,8 @@ def why_locked(
     desk: Desk, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, error: ServiceError
 ) -> str:
     """Return the reason in words, and who can help; the queries are the same for every switch."""
+    if error.code == "FEATURE_OFF":
+        return error.message
     who = switcher(desk, membership, spec, toggle)
     missing = getattr(error, "missing", ())
     lacked = [m for m in missing if m.permission in spec.optional[toggle.codename]]

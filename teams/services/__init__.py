@@ -31,6 +31,7 @@ from teams.services.exports import (
     open_export,
 )
 from teams.services.factors import set_second_factor
+from teams.services.features import set_features
 from teams.services.groups import (
     create_subaccount_group,
     delete_subaccount_group,
@@ -168,6 +169,7 @@ __all__ = [
     "set_address_masking",
     "set_audience",
     "set_end",
+    "set_features",
     "set_guest_end",
     "set_manager_reach",
     "set_primary_contact",

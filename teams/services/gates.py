@@ -177,6 +177,19 @@ def refuse_archived(subaccount: Subaccount) -> None:
         raise Invalid(f"{subaccount.name} is archived. Restore it first.", code="ARCHIVED")
 
 
+def refuse_switched_off(change: Change, subaccount: Subaccount, permissions: Iterable[str]) -> None:
+    """Refuse to give what a feature that is off lets nobody have in the subaccount. Raises Invalid.
+
+    What was given before waits for the feature.
+    """
+    off = change.root.withheld_at
+    if all(subaccount.pk in off.get(permission, ()) for permission in permissions):
+        raise Invalid(
+            f"A feature is switched off in {subaccount.name}, so nobody has this there.",
+            code="FEATURE_OFF",
+        )
+
+
 def clean_end(ends_at: Any) -> datetime | None:
     if ends_at is None:
         return None

@@ -18,7 +18,7 @@ from django.utils.text import slugify
 
 from permissions import access, audit, grants
 from permissions.errors import Invalid, Missing, NotFound, OutOfScope
-from permissions.policy import Denial, Source
+from permissions.policy import SWITCHED_OFF, Denial, Source
 from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams.catalogue import CATALOGUE
@@ -69,6 +69,8 @@ class Work(Generic[M]):
         if outcome.denial == Denial.ARCHIVED:
             raise Invalid(f"{_place(target).name} is archived. Restore it first.", code="ARCHIVED")
         why = "it needs {label} in {place}, which you do not hold there"
+        if outcome.detail == SWITCHED_OFF:
+            why = "it needs {label}, which is switched off in {place}"
         raise self.refusal(permission, why, _place(target))
 
     def refusal(self, permission: str, why: str, place: Subaccount | None = None) -> OutOfScope:

@@ -21,7 +21,12 @@ from permissions.policy.delegate import Code, Refusal
 from permissions.policy.terms import Holding, Source
 from permissions.resources import registry
 from teams import selectors
-from teams.catalogue import CATALOGUE, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.catalogue import (
+    CATALOGUE,
+    CREATE_SUBACCOUNTS,
+    MANAGE_FEATURES,
+    MANAGE_SUBACCOUNT_SETTINGS,
+)
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.endings import Ending
 from teams.models import Invitation, Membership, Role, Subaccount, Team
@@ -34,6 +39,7 @@ from teams.services.gates import (
     gate_membership,
     places_of,
     refuse_archived,
+    refuse_switched_off,
 )
 from teams.services.guests import gate_guest, given_to
 from teams.services.holders import Holders
@@ -133,6 +139,17 @@ class Offers:
         )
         gate_membership(change, membership, act, chosen)
         change.judge_atoms(recorded_atoms(change, membership), act)
+
+    def feature_refusal(
+        self, membership: Membership, permissions: Collection[str]
+    ) -> ServiceError | None:
+        """Return what would be raised because a feature is off where the membership counts."""
+        try:
+            if membership.subaccount is not None:
+                refuse_switched_off(self.change, membership.subaccount, permissions)
+        except ServiceError as error:
+            return error
+        return None
 
     def switch_verdict(
         self, membership: Membership, spec: RoleSpec, toggle: ToggleSpec, on: set[str]
@@ -429,6 +446,11 @@ class Offers:
     def may_rename(self, subaccount: Subaccount) -> bool:
         """Say whether the actor may rename this subaccount."""
         scope = self.change.profile.scope(self.change.account.pk, MANAGE_SUBACCOUNT_SETTINGS)
+        return subaccount.pk in scope
+
+    def may_set_features(self, subaccount: Subaccount) -> bool:
+        """Say whether the actor may switch features of this subaccount off and on."""
+        scope = self.change.profile.scope(self.change.account.pk, MANAGE_FEATURES)
         return subaccount.pk in scope
 
     def may_archive(self, subaccount: Subaccount) -> bool:

@@ -20,6 +20,7 @@ from teams.services.gates import (
     gate_membership,
     new_end,
     refuse_archived,
+    refuse_switched_off,
     stored_membership,
 )
 
@@ -83,6 +84,7 @@ def _switch(
     if on:
         if membership.subaccount is not None:
             refuse_archived(membership.subaccount)
+            refuse_switched_off(change, membership.subaccount, spec.optional[toggle])
         require_named(change, place_of(membership), spec, act)
     before = switch_off(membership, toggle, spec)
     for permission in sorted(spec.optional[toggle]) if on else ():

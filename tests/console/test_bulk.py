@@ -58,8 +58,8 @@ def test_the_menu_offers_what_may_be_used_at_all(world: Any) -> None:
         body = world.client(who).get(PEOPLE).content.decode()
         return re.findall(r'<option value="(\w+)">[^<]*…</option>', body)
 
-    assert menu("owner") == ["suspend", "reactivate", "remove", "extend"]
-    assert menu("administrator") == ["suspend", "reactivate", "remove", "extend"]
+    assert menu("owner") == ["suspend", "reactivate", "remove", "extend", "withdraw"]
+    assert menu("administrator") == ["suspend", "reactivate", "remove", "extend", "withdraw"]
     MembershipFactory(
         account=world.account, user=world.people["author"], role="manager", status="suspended"
     )

@@ -27,15 +27,16 @@ from teams.models import ListMembership, SubaccountGroup
 pytestmark = pytest.mark.once
 
 PAGES = {
-    "home": ("owner", "/", 28),
-    "home of a member": ("author", "/", 14),
+    "home": ("owner", "/", 39),
+    "home of a member": ("author", "/", 16),
+    "without a giver": ("owner", "/without-giver/", 22),
     "ending": ("owner", "/ending/", 17),
     "results": ("owner", "/teams/result/", 9),
     "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),
-    "people": ("owner", "/auth/user/", 22),
-    "person": ("owner", "/auth/user/{full}/change/", 25),
-    "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 40),
+    "people": ("owner", "/auth/user/", 24),
+    "person": ("owner", "/auth/user/{full}/change/", 32),
+    "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 47),
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),
     "roles": ("owner", "/roles/", 3),
     "subaccounts": ("owner", "/teams/subaccount/", 11),

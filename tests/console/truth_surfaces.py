@@ -741,10 +741,12 @@ UNTRIED: Mapping[tuple[str, str], str] = {
     ("account", "second-factor"): "asks for what masking asks for, see test_factors.py",
     ("user", "switch-end"): "the gate of the switch, see test_ends.py",
     ("user", "team-end"): "the gate of the team, see test_ends.py",
+    ("user", "withdraw-grant"): "removes, switches off, withdraws, takes out: test_orphans.py",
     **{
         (kind, "guest-end"): "the gate of guest access, see test_ends.py"
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
     },
+    ("subaccount", "features"): "shows who loses first, see test_features.py",
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,

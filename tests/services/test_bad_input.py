@@ -369,6 +369,11 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "restore_item": lambda s: {"actor": s["actor"], "obj": s["put_away"]},
     "restore_subaccount": lambda s: {"actor": s["actor"], "subaccount": s["archived"]},
     "save_row": lambda s: {**_row(s), "name": "Footer"},
+    "set_features": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "off": ["exports"],
+    },
     "set_accent": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -727,6 +732,15 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "switches": SWITCHES,
     "on": TRUTH,
     "name": NAMES,
+    "off": ANYTHING
+    | {
+        "unknown": lambda c: ["exports", "campaigns"],
+        "numbers": lambda c: [1],
+        "bytes": lambda c: b"exports",
+        "NUL": lambda c: ["exports\x00"],
+        "two in one": lambda c: ["exports pages"],
+        "a permission": lambda c: ["export_contacts"],
+    },
     "accent": ANYTHING
     | {
         "word": lambda c: "red",

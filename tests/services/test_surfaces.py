@@ -94,6 +94,9 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "delete_subaccount_group": lambda s: services.delete_subaccount_group(
         actor=s.actor, group=_group(s)
     ),
+    "set_features": lambda s: services.set_features(
+        actor=s.actor, subaccount=s.w.north, off=["exports"]
+    ),
     "set_accent": lambda s: services.set_accent(
         actor=s.actor, account=s.w.account, accent="#123456"
     ),
@@ -363,7 +366,7 @@ def edition_for(permission: str, service: str) -> str:
         return "emma_enterprise"
     if permission == "manage_managers" or service.endswith("e_subaccount"):
         return "emma_corporate"
-    return "emma_hq" if service in SWITCHES else "sailthru"
+    return "emma_hq" if service in (*SWITCHES, "set_features") else "sailthru"
 
 
 def _without_the_tab(w: World, permission: str, service: str, mailing_list: MailingList) -> Any:
@@ -433,7 +436,7 @@ def scene(permission: str, service: str) -> Scene:
         place, actor = {"managed": [w.north]}, w.manager(toggles=("billing", "export_contacts"))
     elif permission == "manage_subaccount_settings":
         actor = w.manager(w.south, toggles=("subaccounts",))
-    elif permission in ("manage_members", "export_contacts"):
+    elif permission in ("manage_members", "export_contacts", "manage_features"):
         actor = w.member("full")
     else:
         actor = w.manager(toggles=("managers", "export_contacts"))

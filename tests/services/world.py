@@ -104,7 +104,7 @@ class World:
         """Return a new team with ``people`` in it."""
         team = TeamFactory(account=self.account)
         for person in people:
-            team.memberships.create(user=person)
+            team.memberships.create(user=person, added_by=self.owner)
         return team
 
 
