@@ -19,10 +19,14 @@ from permissions.policy import atoms as atoms_of
 from permissions.policy.delegate import Code, Refusal
 from permissions.policy.terms import Holding, Source
 from permissions.resources import registry
-from teams.catalogue import CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.catalogue import (
+    CREATE_SUBACCOUNTS,
+    MANAGE_ACCOUNT_SETTINGS,
+    MANAGE_SUBACCOUNT_SETTINGS,
+)
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.endings import Ending
-from teams.models import Invitation, Membership, Role, Subaccount, Team
+from teams.models import Invitation, Membership, Role, Subaccount, SubaccountGroup, Team
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
 from teams.services.gates import (
@@ -33,6 +37,7 @@ from teams.services.gates import (
     places_of,
     refuse_archived,
 )
+from teams.services.groups import reaching_group, require_group
 from teams.services.guests import gate_guest, given_to
 from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
 from teams.services.people import atoms_of as recorded_atoms
@@ -362,6 +367,22 @@ class Offers:
         """Say whether the actor may rename this subaccount."""
         scope = self.change.profile.scope(self.change.account.pk, MANAGE_SUBACCOUNT_SETTINGS)
         return subaccount.pk in scope
+
+    def group_refusal(
+        self, group: SubaccountGroup | None, act: str, *, reaching: bool = False
+    ) -> str:
+        """Return why the actor may not ``act`` on this group, or on one yet to be made; empty if
+        they may. With ``reaching``, also where they may not manage somebody who manages it."""
+        try:
+            if group is None:
+                self.change.require(MANAGE_ACCOUNT_SETTINGS, frozenset({TOP}), act)
+            else:
+                require_group(self.change, group, act)
+            for membership in reaching_group(group) if group is not None and reaching else ():
+                gate_membership(self.change, membership, act)
+        except ServiceError as error:
+            return error.message
+        return ""
 
     def may_archive(self, subaccount: Subaccount) -> bool:
         """Say whether the actor may archive or restore this subaccount."""

@@ -37,6 +37,8 @@ PAGES = {
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),
     "roles": ("owner", "/roles/", 3),
     "subaccounts": ("owner", "/teams/subaccount/", 11),
+    "groups": ("owner", "/teams/subaccountgroup/", 9),
+    "group": ("owner", "/teams/subaccountgroup/{group}/change/", 20),
     "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
     "lists": ("owner", "/teams/mailinglist/", 5),
     "templates": ("owner", "/teams/messagetemplate/", 5),
@@ -73,6 +75,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "template": world.rows["messagetemplate"].pk,
         "contact": world.rows["contact"].pk,
         "segment": world.rows["segment"].pk,
+        "group": world.rows["group"].pk,
     }
     client = world.client(who)
     client.get(url.format(**keys))
@@ -92,8 +95,9 @@ def grow(world: Any, items: int) -> None:
         )
         seat = MembershipFactory(account=world.account, user=person, role="manager")
         group = SubaccountGroup.objects.create(account=world.account, name=place.name)
-        group.contents.create(account=world.account, subaccount=place)
-        group.managing.create(account=world.account, membership=seat)
+        for one in (group, world.rows.setdefault("group", group)):
+            one.contents.get_or_create(account=world.account, subaccount=place)
+            one.managing.get_or_create(account=world.account, membership=seat)
         seat.reach.create(account=world.account, subaccount=place)
         extra = MembershipFactory(
             account=world.account, subaccount=place, user=world.people["full"]
