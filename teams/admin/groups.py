@@ -127,6 +127,7 @@ class SetGroup(PreviewedVerb):
 
     def refusal(self) -> str:
         """Refuse without the right to, and where somebody manages it who is not below."""
+        self.desk.glance.look_up(list(self.touched()))
         act = f"change what is in the group {self.obj}"
         return self.desk.offers.group_refusal(self.obj, act, reaching=True)
 
@@ -145,7 +146,7 @@ class SetGroup(PreviewedVerb):
         """Return what the button says."""
         return "Save group"
 
-    def touched(self) -> Collection[Any] | None:
+    def touched(self) -> Collection[Any]:
         """Return the keys of those who manage it."""
         return set(self.obj.managing.values_list("membership__user_id", flat=True))
 

@@ -15,7 +15,14 @@ from permissions.errors import AlreadyUsed, Invalid, NotFound
 from permissions.policy import TOP
 from teams import selectors
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.models import Account, GroupedSubaccount, Membership, Subaccount, SubaccountGroup
+from teams.models import (
+    REACH,
+    Account,
+    GroupedSubaccount,
+    Membership,
+    Subaccount,
+    SubaccountGroup,
+)
 from teams.services.base import Change, changing, service
 from teams.services.gates import gate_membership, own_subaccounts
 from teams.services.inputs import clean_text, expect, same_name
@@ -176,4 +183,5 @@ def _check_name(change: Change, name: str, *, but: SubaccountGroup | None = None
 def reaching_group(group: SubaccountGroup) -> Iterator[Membership]:
     """Return everybody's roles that reach the group, in whatever state."""
     rows = Membership.objects.filter(managed_groups__group=group)
-    yield from rows.select_related("user", "custom_role", "subaccount").order_by("pk")
+    rows = rows.select_related("user", "custom_role", "subaccount").prefetch_related(*REACH)
+    yield from rows.order_by("pk")
