@@ -47,6 +47,7 @@ CLIENTS = {
     "east": ("Eastside Cycles", "Estuary Foods"),
     "west": ("Westgate Tours", "Welland Garden Centre"),
 }
+GROUPS = ("Riverside", "East coast")
 ARCHIVED = "west"
 NORTH = "north"
 HOME = "partner"
@@ -143,6 +144,12 @@ def _create_account(edition: Edition, slug: str, *, rival: bool) -> None:
             actor=owner, account=account, name=names[rival], slug=place_slug
         )
         _fill(places[place_slug])
+    services.create_subaccount_group(
+        actor=owner,
+        account=account,
+        name=GROUPS[rival],
+        subaccounts=[places[NORTH], places["south"]],
+    )
     services.archive_subaccount(actor=owner, subaccount=places[ARCHIVED])
     if not rival:
         _add_people(edition, account, places)

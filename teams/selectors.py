@@ -79,14 +79,24 @@ def groups_of(user: Any) -> QuerySet[SubaccountGroup]:
     """Return the groups that hold a subaccount ``user`` works in, and all there are for whoever
     runs the account, by name. What else is in them is not theirs to see."""
     profile = access.profile_of(user)
-    inside = GroupedSubaccount.objects.filter(
-        group=OuterRef("pk"), subaccount__in=subaccounts_of(user)
-    )
-    found: Any = Exists(inside)
+    found: Any = Q(pk__in=groups_worked_in(user).order_by().values("pk"))
     for key in profile.tenants:
         if profile.scope(key, MANAGE_ACCOUNT_SETTINGS).top:
             found |= Q(account=key)
     return SubaccountGroup.objects.filter(found).order_by(Lower("name"), "pk")
+
+
+def groups_worked_in(user: Any) -> QuerySet[SubaccountGroup]:
+    """Return the groups that hold a subaccount ``user`` works in, by name."""
+    inside = GroupedSubaccount.objects.filter(
+        group=OuterRef("pk"), subaccount__in=subaccounts_of(user)
+    )
+    return SubaccountGroup.objects.filter(Exists(inside)).order_by(Lower("name"), "pk")
+
+
+def in_group(user: Any, group: Any) -> QuerySet[Subaccount]:
+    """Return the subaccounts in the group (a key) that ``user`` works in."""
+    return subaccounts_of(user).filter(in_groups__group=group)
 
 
 def _reach(tenant: Tenant) -> Iterator[Scope]:
@@ -141,6 +151,13 @@ def sees_account_people(profile: Profile, key: Any) -> bool:
 def works_in(place: Any) -> Q:
     """Return the condition on memberships of its account that they reach ``place``."""
     found: Q = Q(subaccount=place) | Q(all_subaccounts=True) | _manages(Q(subaccount=place))
+    return found
+
+
+def works_in_any(places: QuerySet[Subaccount]) -> Q:
+    """Return the condition on memberships of their account that they reach one of ``places``."""
+    inside = Q(subaccount__in=places.values("pk"))
+    found: Q = inside | Q(all_subaccounts=True) | _manages(inside)
     return found
 
 
@@ -389,6 +406,8 @@ __all__ = [
     "denial_text",
     "effective",
     "groups_of",
+    "groups_worked_in",
+    "in_group",
     "invitations_of",
     "memberships_of",
     "offered_in",

@@ -6,6 +6,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     campaigns,
     contact_fields,
     contacts,
+    groups,
     invitations,
     leaving,
     lists,

@@ -26,6 +26,7 @@ from teams.admin.content import contents
 from teams.admin.content_verbs import CONTENT_VERBS
 from teams.admin.desk import Desk, desk_of
 from teams.admin.end_verbs import ChangeEndHere
+from teams.admin.group_filters import GroupFilter
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere
 from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
@@ -68,7 +69,7 @@ class CampaignAdmin(ResourceAdmin):
     empty_text = "There is no campaign yet that you may see. Whoever creates mailings adds one."
 
     list_display: Any = ("name_cell", "state_cell", "place_cell", "created_cell")
-    list_filter: ClassVar[Any] = (PlaceFilter, StatusFilter, ArchiveFilter)
+    list_filter: ClassVar[Any] = (PlaceFilter, GroupFilter, StatusFilter, ArchiveFilter)
     verbs = (
         CreateCampaign,
         *SENDING_VERBS,

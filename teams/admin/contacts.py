@@ -21,6 +21,7 @@ from teams.admin.contact_bulk import PutManyOnList, TakeManyOffList
 from teams.admin.contact_forms import is_list_guest
 from teams.admin.contact_verbs import EditContact, PutOnList, TakeOffList, Unsubscribe
 from teams.admin.desk import desk_of
+from teams.admin.group_filters import GroupFilter
 from teams.admin.resources import ArchiveFilter, PlaceFilter, ResourceAdmin
 from teams.admin.site import console
 from teams.catalogue import ACCESS_AUDIENCE, VIEW_CONTACTS
@@ -130,6 +131,7 @@ class ContactAdmin(ResourceAdmin):
     list_display: Any = ("name_cell", "address_cell", "state_cell", "place_cell", "created_cell")
     list_filter: ClassVar[Any] = (
         PlaceFilter,
+        GroupFilter,
         SubscriptionFilter,
         ListFilter,
         SegmentFilter,

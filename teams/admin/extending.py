@@ -167,13 +167,13 @@ class ExtendPeople(PeopleVerb):
         ]
 
     def _seats(self, person: Any, place: str) -> list[Membership]:
-        return [m for m in person.seen if place in (EVERY, place_key(m))]
+        return [m for m in person.seen if self.is_meant(place, place_key(m))]
 
     def _guests(self, person: Any, place: str) -> list[Ending]:
         return [
             Ending("guest", person, row.ends_at, obj=row.obj, place=row.place)
             for row in guest_rows(self.desk, person)
-            if row.ends_at is not None and place in (EVERY, str(row.place))
+            if row.ends_at is not None and self.is_meant(place, str(row.place))
         ]
 
     def more_line(self, ending: Ending) -> str:

@@ -22,6 +22,7 @@ from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
 from teams.admin.end_verbs import END_VERBS
 from teams.admin.extending import ExtendPeople
+from teams.admin.group_filters import PeopleInGroup
 from teams.admin.invitations import pending_note
 from teams.admin.inviting import Invite
 from teams.admin.member_verbs import MEMBER_VERBS
@@ -60,7 +61,7 @@ class PersonAdmin(ConsoleAdmin):
     menu_label = "People"
     page_template = "teams/console/person.html"
 
-    list_filter = PEOPLE_FILTERS
+    list_filter = (*PEOPLE_FILTERS, PeopleInGroup)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = words.search_fields()
     search_help_text = "Name, login or address"

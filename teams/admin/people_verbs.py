@@ -13,27 +13,31 @@ from permissions.admin import BulkVerb, Effect, VerbForm
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound, OutOfScope, ServiceError
 from permissions.policy import TOP
-from teams import services
+from teams import selectors, services
 from teams.admin import words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedField, offer
+from teams.admin.group_filters import offered_groups
 from teams.admin.persons import toggles_on
 from teams.catalogue import CATALOGUE
-from teams.models import Membership
+from teams.models import Membership, Subaccount
 
 EVERY = "every"
 ACCOUNT = "account"
+#: before the key of a group of subaccounts
+GROUP = "group:"
 
 
 class PlacesForm(VerbForm):
-    """One place, or every place the actor manages."""
+    """One place, a group of them, or every place the actor manages."""
 
     place = OfferedField(label="Where", initial=EVERY)
 
     def prepare(self, verb: Any) -> None:
         """Offer the places where somebody chosen has a role in the actor's hands."""
-        offer(self, "place", [(EVERY, "Every place you manage"), *verb.places().items()])
+        found = [(EVERY, "Every place you manage"), *verb.places().items()]
+        offer(self, "place", [*found, *verb.groups().items()])
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.verdicts: dict[int, ServiceError | None] = {}
+        self._inside: dict[str, set[str]] = {}
 
     def noun(self, count: int) -> str:
         """Count people."""
@@ -109,6 +114,30 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
                     found[key] = label if at_account else words.place_label(self.desk, membership)
         return dict(sorted(found.items(), key=lambda item: (item[0] == ACCOUNT, item[1].lower())))
 
+    def groups(self) -> dict[str, str]:
+        """Return the groups, by key, that hold one of these places."""
+        found = set(self.places())
+        return {
+            f"{GROUP}{key}": f"Subaccounts in the group {name}"
+            for key, name in self.desk.once(offered_groups)
+            if found & self.inside(f"{GROUP}{key}")
+        }
+
+    def inside(self, place: str) -> set[str]:
+        """Return the keys of the places that a choice stands for, but for every one there is."""
+        if not place.startswith(GROUP):
+            return {place}
+        if place not in self._inside:
+            key = place.removeprefix(GROUP)
+            offered = key in dict(self.desk.once(offered_groups))
+            rows = selectors.in_group(self.desk.user, key) if offered else Subaccount.objects.none()
+            self._inside[place] = {str(pk) for pk in rows.values_list("pk", flat=True)}
+        return self._inside[place]
+
+    def is_meant(self, place: str, key: str) -> bool:
+        """Say whether the chosen ``place`` is the place ``key``, or one of several with it."""
+        return place == EVERY or key in self.inside(place)
+
     def plan(self, person: Any, place: str) -> Plan:
         """Return what would be done to ``person`` at ``place``."""
         plan = Plan()
@@ -117,10 +146,10 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
         elif person.pk == self.actor.pk:
             plan.problem = "This is you: nobody changes their own rights."
         for membership in person.seen:
-            if place not in (EVERY, place_key(membership)):
+            if not self.is_meant(place, place_key(membership)):
                 continue
             error = self.verdict(membership)
-            if isinstance(error, OutOfScope) and place == EVERY:
+            if isinstance(error, OutOfScope) and (place == EVERY or place.startswith(GROUP)):
                 plan.kept.append(membership)
             elif error is not None:
                 plan.refused.append(membership)
@@ -138,7 +167,7 @@ class PeopleVerb(BulkVerb, ConsoleVerb):
     def effects(self, data: Mapping[str, Any]) -> list[Effect]:
         """Say for each person which roles are touched, and which stay because of others."""
         place = data["place"]
-        if place != EVERY and place not in self.places():
+        if place != EVERY and place not in {**self.places(), **self.groups()}:
             raise NotFound("There is no such place among those you may choose.")
         self.desk.glance.look_up([person.pk for person in self.rows])
         return [self._effect(person, self.plan(person, place)) for person in self.rows]

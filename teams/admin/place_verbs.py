@@ -14,10 +14,11 @@ from teams.admin import words
 from teams.admin.adding import ACCOUNT, adding_of, key_of
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer, role_of
+from teams.admin.group_filters import offered_groups
 from teams.admin.member_verbs import MembershipVerb
 from teams.admin.persons import people_in
 from teams.editions.spec import ALL, AT_HOME, SOME
-from teams.models import Subaccount
+from teams.models import Subaccount, SubaccountGroup
 
 
 class ReachForm(VerbForm):
@@ -25,25 +26,38 @@ class ReachForm(VerbForm):
 
     reach = OfferedField(label="Manages")
     managed = OfferedSet(label="Chosen subaccounts", required=False)
+    groups = OfferedSet(label="Chosen groups", required=False)
 
     def prepare(self, verb: Any) -> None:
-        """Offer active subaccounts the actor works in."""
+        """Offer active subaccounts the actor works in, and groups that hold any."""
         prepare_reach(self, verb, verb.spec_reaches())
         self.fields["reach"].initial = ALL if verb.part.all_subaccounts else SOME
         if "managed" in self.fields:  # not where the role leaves nothing to choose
             chosen = [str(row.subaccount_id) for row in verb.part.reach.all()]
             self.fields["managed"].initial = chosen
+        if "groups" in self.fields:
+            grouped = [str(row.group_id) for row in verb.part.managed_groups.all()]
+            self.fields["groups"].initial = grouped
 
 
 def prepare_reach(form: VerbForm, verb: Any, reaches: frozenset[str]) -> None:
     """Offer the reaches a role may have, and the subaccounts to choose from."""
-    labels = {ALL: "All current and future subaccounts", SOME: "Only the subaccounts chosen below"}
+    groups = verb.desk.once(offered_groups) if SOME in reaches and "groups" in form.fields else []
+    chosen = "subaccounts and groups" if groups else "subaccounts"
+    labels = {ALL: "All current and future subaccounts", SOME: f"Only the {chosen} chosen below"}
     offered = [(kind, label) for kind, label in labels.items() if kind in reaches]
     if AT_HOME in reaches:
         offered.append((SOME, f"The workspace of {verb.desk.account.name}"))
     offer(form, "reach", list(dict.fromkeys(offered)))
     places = [p for p in verb.desk.active if SOME in reaches or p.is_home]
     offer(form, "managed", [(str(p.pk), p.name) for p in places])
+    if groups:
+        offer(form, "groups", groups)
+        form.fields[
+            "groups"
+        ].help_text = "Whoever manages a group manages what is in it at any time."
+    else:
+        form.fields.pop("groups", None)
     if SOME not in reaches and AT_HOME not in reaches:
         del form.fields["managed"]
     elif SOME not in reaches:
@@ -55,7 +69,11 @@ def reach_of(verb: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if data.get("reach") == ALL:
         return {"all_subaccounts": True}
     own = selectors.subaccounts_of(verb.actor).filter(account=verb.desk.account)
-    return {"managed": chosen_from(own, data.get("managed") or (), "subaccount")}
+    found = {"managed": chosen_from(own, data.get("managed") or (), "subaccount")}
+    if asked := data.get("groups"):
+        groups = selectors.groups_of(verb.actor).filter(account=verb.desk.account)
+        found["groups"] = chosen_from(groups, asked, "group")
+    return found
 
 
 class SetReach(MembershipVerb):
@@ -96,17 +114,21 @@ class SetReach(MembershipVerb):
     def run(self, data: Mapping[str, Any]) -> str:
         """Set it."""
         reach = reach_of(self, data)
-        chosen = list(reach.get("managed", ()))
+        chosen, groups = list(reach.get("managed", ())), list(reach.get("groups", ()))
         if "managed" in reach:
             # what was not offered (archived, or out of the actor's sight) was not taken away
             offered = [place.pk for place in self.desk.active]
             kept = Subaccount.objects.filter(managing_memberships=self.part)
             chosen += kept.exclude(pk__in=offered)
+            seen = [key for key, _name in self.desk.once(offered_groups)]
+            others = SubaccountGroup.objects.filter(managing__membership=self.part)
+            groups += others.exclude(pk__in=seen)
         changed = services.set_manager_reach(
             actor=self.actor,
             membership=self.part,
             subaccounts=chosen,
             all_subaccounts=reach.get("all_subaccounts", False),
+            groups=groups,
         )
         return f"{self.name_of} manages {words.place_label(self.desk, changed).lower()} now."
 
@@ -117,6 +139,7 @@ class AddForm(VerbForm):
     role = OfferedField(label="Role")
     reach = OfferedField(label="Manages")
     managed = OfferedSet(label="Chosen subaccounts", required=False)
+    groups = OfferedSet(label="Chosen groups", required=False)
     ends_at = EndField()
 
     def prepare(self, verb: Any) -> None:
@@ -125,7 +148,7 @@ class AddForm(VerbForm):
         roles = verb.desk.offers.roles(subaccount=place, person=verb.person)
         offer(self, "role", roles)
         if place is not None:
-            del self.fields["reach"], self.fields["managed"]
+            del self.fields["reach"], self.fields["managed"], self.fields["groups"]
             return
         specs = [role for role in verb.desk.edition.roles if role.codename in dict(roles)]
         reaches = frozenset[str]().union(*(spec.reaches for spec in specs)) or frozenset({ALL})
@@ -248,7 +271,7 @@ class AddPersonForm(AddForm):
     """Somebody of the account, and a role in the chosen place."""
 
     person = OfferedField(label="Person")
-    field_order = ("person", "role", "reach", "managed", "ends_at")
+    field_order = ("person", "role", "reach", "managed", "groups", "ends_at")
 
     def prepare(self, verb: Any) -> None:
         """Offer the people who may be added there."""

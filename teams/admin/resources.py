@@ -22,6 +22,7 @@ from teams.admin.archive_verbs import ARCHIVE_BULK_VERBS, ARCHIVE_VERBS
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import desk_of
 from teams.admin.end_verbs import ChangeEndHere
+from teams.admin.group_filters import GroupFilter
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.resource_verbs import GuestHere, Share, Unshare
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, CATALOGUE
@@ -85,7 +86,7 @@ class ResourceAdmin(ConsoleAdmin):
 
     # annotated, for subclasses show more columns than three
     list_display: Any = ("name_cell", "place_cell", "created_cell")
-    list_filter: ClassVar[Any] = (PlaceFilter, ArchiveFilter)
+    list_filter: ClassVar[Any] = (PlaceFilter, GroupFilter, ArchiveFilter)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"

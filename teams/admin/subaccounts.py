@@ -24,6 +24,7 @@ from teams.admin.base import ConsoleAdmin
 from teams.admin.crew_verbs import CREW_VERBS
 from teams.admin.desk import Desk, desk_of
 from teams.admin.end_verbs import ChangeEndHere
+from teams.admin.group_filters import SubaccountsInGroup
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.inviting import InviteHere
 from teams.admin.persons import sees_people
@@ -121,7 +122,7 @@ class SubaccountAdmin(ConsoleAdmin):
 
     list_display = ("name_cell", "state_cell", "people_cell", "lists_cell", "created_cell")
     list_display_links = ("name_cell",)
-    list_filter = (StateFilter, LacksFilter)
+    list_filter = (StateFilter, SubaccountsInGroup, LacksFilter)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("name",)
     search_help_text = "Name"

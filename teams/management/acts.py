@@ -30,7 +30,7 @@ from teams import logins, selectors
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.editions import get
 from teams.explain import find_user, is_text
-from teams.models import Account, Membership, Role, Subaccount, Team
+from teams.models import Account, Membership, Role, Subaccount, SubaccountGroup, Team
 from teams.services.base import record_refused, root_key
 
 
@@ -108,6 +108,15 @@ class Doer:
     def reach(self, account: Account, options: Mapping[str, Any]) -> list[Subaccount]:
         """Return the subaccounts that ``--reach`` names."""
         return [self.subaccount(account, slug) for slug in options["reach"]]
+
+    def groups(self, account: Account, options: Mapping[str, Any]) -> list[SubaccountGroup]:
+        """Return the groups of subaccounts that ``--group`` names, in whatever case."""
+        rows = selectors.groups_of(self.actor).filter(account=account)
+        found = [(name, _first(rows, name__iexact=name)) for name in options["group"]]
+        for name, group in found:
+            if group is None:
+                raise NotFound(f"There is no group {name!r} in {account.name}.")
+        return [group for _name, group in found if group is not None]
 
     def person(self, text: str) -> Any:
         """Return the login that a user name or a confirmed address names."""
@@ -338,6 +347,17 @@ def add_reach(parser: CommandParser) -> None:
     )
     parser.add_argument(
         "--all-subaccounts", action="store_true", help="all subaccounts, also future ones"
+    )
+
+
+def add_groups(parser: CommandParser) -> None:
+    """Add which groups of subaccounts a role at account level reaches."""
+    parser.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a group of subaccounts: it reaches what is in it at any time; may be repeated",
     )
 
 

@@ -15,7 +15,14 @@ from permissions.errors import AlreadyUsed, Invalid, NotFound
 from permissions.policy import TOP
 from teams import selectors
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.models import Account, GroupedSubaccount, Membership, Subaccount, SubaccountGroup
+from teams.models import (
+    REACH,
+    Account,
+    GroupedSubaccount,
+    Membership,
+    Subaccount,
+    SubaccountGroup,
+)
 from teams.services.base import Change, changing, service
 from teams.services.gates import gate_membership, own_subaccounts
 from teams.services.inputs import clean_text, expect, same_name
@@ -84,12 +91,12 @@ def set_subaccount_group(
         change.require(MANAGE_SUBACCOUNT_SETTINGS, had | frozenset(places), act)
         if had == set(places):
             raise Invalid(f"{own.name} holds just these already.", code="ALREADY_SO")
-        reaching = list(_reaching(own))
+        reaching = list(reaching_group(own))
         change.watch(*{row.user_id: row.user for row in reaching}.values())
-        _gate(change, reaching, act)
+        for membership in reaching:
+            gate_membership(change, membership, act)
         own.contents.exclude(subaccount__in=places).delete()
         _put_in(own, {key: place for key, place in places.items() if key not in had})
-        _gate(change, reaching, act)  # and of what they have come to reach
         change.record("group.changed", own, before=sorted(had), after=sorted(places))
         if set(places) - had:
             for person in change.people:
@@ -131,7 +138,7 @@ def contents_of(group: SubaccountGroup) -> frozenset[Any]:
 
 def reached_by(actor: Any, group: SubaccountGroup) -> str:
     """Return whose roles reach the group, in words; only people whom ``actor`` sees are named."""
-    people = {row.user_id for row in _reaching(group)}
+    people = {row.user_id for row in reaching_group(group)}
     seen = selectors.people_of(actor).filter(pk__in=people)
     names = sorted(map(label_of, seen))[:NAMED]
     rest = len(people) - len(names)
@@ -173,13 +180,8 @@ def _check_name(change: Change, name: str, *, but: SubaccountGroup | None = None
         raise AlreadyUsed(f"There is a group {name} already. Choose another name.")
 
 
-def _reaching(group: SubaccountGroup) -> Iterator[Membership]:
+def reaching_group(group: SubaccountGroup) -> Iterator[Membership]:
     """Return everybody's roles that reach the group, in whatever state."""
     rows = Membership.objects.filter(managed_groups__group=group)
-    yield from rows.select_related("user", "custom_role", "subaccount").order_by("pk")
-
-
-def _gate(change: Change, memberships: Iterable[Membership], act: str) -> None:
-    """Refuse unless the actor may change each of these, as far as they reach now."""
-    for membership in memberships:
-        gate_membership(change, membership, act)
+    rows = rows.select_related("user", "custom_role", "subaccount").prefetch_related(*REACH)
+    yield from rows.order_by("pk")

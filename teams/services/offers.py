@@ -25,11 +25,12 @@ from teams.catalogue import (
     CATALOGUE,
     CREATE_SUBACCOUNTS,
     MANAGE_FEATURES,
+    MANAGE_ACCOUNT_SETTINGS,
     MANAGE_SUBACCOUNT_SETTINGS,
 )
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.endings import Ending
-from teams.models import Invitation, Membership, Role, Subaccount, Team
+from teams.models import Invitation, Membership, Role, Subaccount, SubaccountGroup, Team
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
 from teams.services.gates import (
@@ -41,6 +42,7 @@ from teams.services.gates import (
     refuse_archived,
     refuse_switched_off,
 )
+from teams.services.groups import reaching_group, require_group
 from teams.services.guests import gate_guest, given_to
 from teams.services.holders import Holders
 from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
@@ -452,6 +454,22 @@ class Offers:
         """Say whether the actor may switch features of this subaccount off and on."""
         scope = self.change.profile.scope(self.change.account.pk, MANAGE_FEATURES)
         return subaccount.pk in scope
+
+    def group_refusal(
+        self, group: SubaccountGroup | None, act: str, *, reaching: bool = False
+    ) -> str:
+        """Return why the actor may not ``act`` on this group, or on one yet to be made; empty if
+        they may. With ``reaching``, also where they may not manage somebody who manages it."""
+        try:
+            if group is None:
+                self.change.require(MANAGE_ACCOUNT_SETTINGS, frozenset({TOP}), act)
+            else:
+                require_group(self.change, group, act)
+            for membership in reaching_group(group) if group is not None and reaching else ():
+                gate_membership(self.change, membership, act)
+        except ServiceError as error:
+            return error.message
+        return ""
 
     def may_archive(self, subaccount: Subaccount) -> bool:
         """Say whether the actor may archive or restore this subaccount."""

@@ -64,7 +64,8 @@ def people_of(account: Account, named: Mapping[str, Any]) -> set[Any] | None:
     """Return the keys of everybody whose rights the call could touch; None for all there are.
 
     A call about one person touches that person alone; about a membership whose that is; about a
-    role whoever holds it; about a subaccount whoever reaches it; about a team whoever is in it, or made what it was given.
+    role whoever holds it; about a subaccount whoever reaches it; about a team whoever is in it, or
+    made what it was given.
     """
     found: set[Any] = set()
     narrow = False

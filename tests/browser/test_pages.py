@@ -51,6 +51,8 @@ PAGES = {
         "/teams/subaccount/{north}/change/?permission=manage_members#access",
         "/teams/mailinglist/{list}/act/withdraw/{guest}/",
         "/teams/subaccount/act/create/",
+        "/teams/subaccountgroup/",
+        "/teams/subaccountgroup/act/create/",
         "/teams/account/{account}/change/",
         "/teams/account/{account}/act/colour/",
         "/ending/",

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from permissions import access
 from permissions.models import AuditEvent
 from teams import logins, services
-from teams.factories import UserFactory
+from teams.factories import AccountFactory, UserFactory
 from teams.logins import Logins
 from teams.models import Invitation, Membership, Subaccount, Team
 from teams.services.invitation_mail import is_mailed, read
@@ -566,6 +566,36 @@ def test_reach_of_a_manager(stage: Stage) -> None:
     assert (tom.all_subaccounts, tom.reach.count()) == (False, 0)
     for wrong in ((), ("--none", "--all-subaccounts"), ("--reach", "north", "--none")):
         assert stage.call("set_manager_reach", "tom", *wrong).code == 2
+
+
+def test_groups_of_subaccounts(stage: Stage) -> None:
+    tom = Membership.objects.get(pk=stage.people["tom"].pk)
+    north = Subaccount.objects.get(account=tom.account, slug="north")
+    coast = services.create_subaccount_group(
+        actor=tom.account.owner, account=tom.account, name="Coast", subaccounts=[north]
+    )
+
+    done = stage.call("set_manager_reach", "tom", "--group", "coast", "--reach", "south")
+    again = stage.call("set_manager_reach", "tom", "--group", "Coast", "--reach", "south")
+
+    assert done.out == "Let Tom Becker reach South, the group Coast.\n"
+    assert again.out == "Tom Becker reaches South, the group Coast already, and no more.\n"
+    assert [row.group for row in tom.managed_groups.all()] == [coast]
+    for wrong in (("--group", "Coast", "--none"), ("--group", "Coast", "--all-subaccounts")):
+        assert stage.call("set_manager_reach", "tom", *wrong).code == 2
+    foreign = services.create_subaccount_group(
+        actor=(rival := AccountFactory()).owner, account=rival, name="Hills"
+    )
+    for name in (foreign.name, "nowhere", "Coast\x00"):
+        done = stage.call("set_manager_reach", "tom", "--group", name)
+        assert (done.code, done.error.split(":")[0]) == (1, "NOT_FOUND")
+    made = stage.call(
+        "add_member", "ana", "--role", "manager", "--account-level", "--group", "Coast"
+    )
+    assert made.code == 0, made.error
+    assert Membership.objects.get(role="manager", user=stage.people["ana"].user).reach_keys == [
+        north.pk
+    ]
 
 
 def test_place_is_named_once(stage: Stage) -> None:

@@ -39,21 +39,23 @@ PAGES = {
     "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 47),
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),
     "roles": ("owner", "/roles/", 3),
-    "subaccounts": ("owner", "/teams/subaccount/", 11),
+    "subaccounts": ("owner", "/teams/subaccount/", 13),
+    "groups": ("owner", "/teams/subaccountgroup/", 9),
+    "group": ("owner", "/teams/subaccountgroup/{group}/change/", 26),
     "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
-    "lists": ("owner", "/teams/mailinglist/", 5),
-    "templates": ("owner", "/teams/messagetemplate/", 5),
+    "lists": ("owner", "/teams/mailinglist/", 6),
+    "templates": ("owner", "/teams/messagetemplate/", 6),
     "template": ("owner", "/teams/messagetemplate/{template}/change/", 15),
     "add a list": ("owner", "/teams/mailinglist/act/create/", 4),
-    "campaigns": ("owner", "/teams/campaign/", 6),
+    "campaigns": ("owner", "/teams/campaign/", 7),
     "campaign": ("owner", "/teams/campaign/{campaign}/change/", 21),
-    "contacts": ("owner", "/teams/contact/", 5),
+    "contacts": ("owner", "/teams/contact/", 6),
     "contacts of a place": ("owner", "/teams/contact/?place={north}", 9),
     "contacts of a guest": ("visitor", "/teams/contact/", 8),
     "contact": ("owner", "/teams/contact/{contact}/change/", 12),
     "edit a contact": ("owner", "/teams/contact/{contact}/act/edit/", 10),
     "add a contact": ("owner", "/teams/contact/act/add/{north}/", 12),
-    "segments": ("owner", "/teams/segment/", 5),
+    "segments": ("owner", "/teams/segment/", 6),
     "segment": ("owner", "/teams/segment/{segment}/change/", 25),
     "audience builder": (
         "owner",
@@ -76,6 +78,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "template": world.rows["messagetemplate"].pk,
         "contact": world.rows["contact"].pk,
         "segment": world.rows["segment"].pk,
+        "group": world.rows["group"].pk,
     }
     client = world.client(who)
     client.get(url.format(**keys))
@@ -95,8 +98,9 @@ def grow(world: Any, items: int) -> None:
         )
         seat = MembershipFactory(account=world.account, user=person, role="manager")
         group = SubaccountGroup.objects.create(account=world.account, name=place.name)
-        group.contents.create(account=world.account, subaccount=place)
-        group.managing.create(account=world.account, membership=seat)
+        for one in (group, world.rows.setdefault("group", group)):
+            one.contents.get_or_create(account=world.account, subaccount=place)
+            one.managing.get_or_create(account=world.account, membership=seat)
         seat.reach.create(account=world.account, subaccount=place)
         extra = MembershipFactory(
             account=world.account, subaccount=place, user=world.people["full"]

@@ -46,6 +46,7 @@ from teams.models import (
     ManagedSubaccount,
     Membership,
     Subaccount,
+    SubaccountGroup,
 )
 from teams.services import transfers
 from tests.engine.truth import Row, World, columns, expected, table
@@ -341,6 +342,9 @@ class Stage:
         for name, status in (("boss", "active"), ("boss_asleep", "suspended")):
             row = MembershipFactory(account=self.account, role=role, status=status, **how)
             self.things[name, None] = row
+        group = SubaccountGroup.objects.create(account=self.account, name="Coast")
+        group.contents.create(account=self.account, subaccount=self.world.north)
+        self.things["group", None] = group
 
     def _archive(self) -> Subaccount:
         """Return an archived subaccount, within reach of whoever holds a role on the account."""

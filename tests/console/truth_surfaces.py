@@ -478,7 +478,68 @@ def _stored(place: Any) -> Subaccount:
     return Subaccount.objects.get(pk=place.pk)
 
 
+GROUPS = "/teams/subaccountgroup/"
+RUNS_THE_ACCOUNT = needs((MANAGE_ACCOUNT_SETTINGS, ACCOUNT))
+
+
+def _group(act: str) -> Any:
+    """Return the address of a page about the group, which nobody manages."""
+    return lambda stage, place: f"{GROUPS}{stage.get('group', None).pk}/{act}"
+
+
+def _in_group(stage: Stage) -> set[Any]:
+    return set(stage.get("group", None).contents.values_list("subaccount_id", flat=True))
+
+
+ON_GROUPS = (
+    Surface(
+        name="group list",
+        at=WHOLE,
+        url=lambda stage, place: GROUPS,
+        menu="/",
+        ways=RUNS_THE_ACCOUNT,
+    ),
+    Surface(
+        name="group page",
+        at=WHOLE,
+        url=_group("change/"),
+        menu=GROUPS,
+        ways=RUNS_THE_ACCOUNT,
+    ),
+    Surface(
+        name="group: create",
+        at=WHOLE,
+        url=lambda stage, place: f"{GROUPS}act/create/",
+        ways=RUNS_THE_ACCOUNT,
+        data=lambda stage, place: {"name": "Hills", "subaccounts": [stage.world.south.pk]},
+        done=lambda stage, place: stage.account.subaccount_groups.filter(name="Hills").exists(),
+    ),
+    Surface(
+        name="group: rename",
+        at=WHOLE,
+        url=_group("act/rename/"),
+        ways=RUNS_THE_ACCOUNT,
+        data=lambda stage, place: {"name": "Sea"},
+        done=lambda stage, place: stage.account.subaccount_groups.filter(name="Sea").exists(),
+    ),
+    Surface(
+        name="group: set",
+        at=WHOLE,
+        url=_group("act/set/"),
+        ways=RUNS_THE_ACCOUNT,
+        data=lambda stage, place: {"subaccounts": [stage.world.south.pk]},
+        done=lambda stage, place: _in_group(stage) == {stage.world.south.pk},
+    ),
+    Surface(
+        name="group: delete",
+        at=WHOLE,
+        url=_group("act/delete/"),
+        ways=RUNS_THE_ACCOUNT,
+        done=lambda stage, place: not stage.account.subaccount_groups.exists(),
+    ),
+)
 ON_SUBACCOUNTS = (
+    *ON_GROUPS,
     Surface(
         name="subaccount: create",
         at=WHOLE,

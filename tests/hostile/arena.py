@@ -45,7 +45,7 @@ from teams.factories import (
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account, ContactExport, ContactImport, ListMembership
+from teams.models import Account, ContactExport, ContactImport, ListMembership, SubaccountGroup
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -214,8 +214,11 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         sent_at=timezone.now() - timedelta(hours=1),
         **far,
     )
+    group = SubaccountGroup.objects.create(account=place.account, name=f"{mark} group", **far)
+    group.contents.create(account=place.account, subaccount=place, **far)
     return {
         "invitation": invitation,
+        "subaccountgroup": group,
         "mailinglist": mailing_list,
         "messagetemplate": template,
         "savedrow": saved,

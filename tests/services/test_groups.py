@@ -123,8 +123,10 @@ def test_the_own_workspace_is_in_no_group_and_its_people_reach_no_group() -> Non
         services.set_manager_reach(
             actor=w.owner, membership=manager, subaccounts=[w.home], groups=[clients]
         )
-    # what came another way is found
+    # what came another way goes on to no other role, and is found
     manages(manager, clients)
+    with refused("REACH"):
+        services.change_role(actor=w.owner, membership=manager, role="campaign_creator")
     GroupedSubaccount.objects.create(account=w.account, group=clients, subaccount=w.home)
     manages(w.member("campaign_creator"), clients)
     rules = {problem.rule for problem in integrity.problems()}

@@ -14,6 +14,7 @@ from teams.management.acts import (
     Doer,
     Outcome,
     add_end,
+    add_groups,
     add_person,
     add_place,
     add_reach,
@@ -45,6 +46,7 @@ class Command(ActCommand):
         )
         add_place(parser)
         add_reach(parser)
+        add_groups(parser)
         add_end(parser)
         super().add_arguments(parser)
 
@@ -62,6 +64,7 @@ class Command(ActCommand):
                 subaccount=place,
                 managed=doer.reach(account, options),
                 all_subaccounts=options["all_subaccounts"],
+                groups=doer.groups(account, options),
                 ends_at=end_of(options),
             )
         except AlreadyUsed:
