@@ -53,6 +53,7 @@ PAGES = {
         "/teams/subaccount/act/create/",
         "/teams/account/{account}/change/",
         "/teams/account/{account}/act/colour/",
+        "/teams/account/{account}/act/transfer/",
         "/ending/",
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",
