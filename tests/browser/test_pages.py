@@ -55,6 +55,7 @@ PAGES = {
         "/teams/subaccountgroup/act/create/",
         "/teams/account/{account}/change/",
         "/teams/account/{account}/act/colour/",
+        "/teams/account/{account}/act/transfer/",
         "/ending/",
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",

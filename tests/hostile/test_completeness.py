@@ -88,6 +88,7 @@ def test_every_model_with_a_tenant_is_attacked_or_has_no_page(arena: Arena) -> N
         "managedgroup",
         "managedsubaccount",
         "membership",
+        "ownershiptransfer",
         "reminder",
         "role",
         "suppression",
