@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile races mutants lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile races mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -160,6 +160,9 @@ races: $(DEV_INSTALLED) ## Let people come and go at the same moment, fifty time
 
 mutants: $(DEV_INSTALLED) ## Break the policy in every small way, and see its tests notice each
 	env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE $(PY) -m tests.mutants
+
+search: $(DEV_INSTALLED) ## Try every way in which a few people can change each other's rights
+	env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE $(PY) -m tests.search
 
 # What to measure, e.g. make bench BENCH="--size medium --database postgres"
 BENCH ?=
