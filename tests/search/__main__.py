@@ -8,9 +8,9 @@ from tests.search.explore import explore
 from tests.search.world import RANKED, RANKLESS, Bounds
 
 WHOLE = {
-    "ranked, two subaccounts, two facts at a time": Bounds((RANKED,), (2,), people=4, facts=2),
+    "ranked, two subaccounts, three facts": Bounds((RANKED,), (2,), people=4, facts=3),
     "ranked, one subaccount, three facts": Bounds((RANKED,), (1,), people=4, facts=3),
-    "without ranks, two subaccounts, one fact": Bounds((RANKLESS,), (2,), people=4, facts=1),
+    "without ranks, two subaccounts, two facts": Bounds((RANKLESS,), (2,), people=4, facts=2),
     "without ranks, one subaccount, two facts": Bounds((RANKLESS,), (1,), people=4, facts=2),
     "two accounts with a subaccount each, two facts": Bounds((RANKED, RANKED), (1, 1), 4, 2),
     "two accounts, one of each kind, one fact": Bounds((RANKED, RANKLESS), (1, 1), 4, 1),
