@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile races lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile races mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -158,6 +158,12 @@ races: $(DEV_INSTALLED) ## Let people come and go at the same moment, fifty time
 	env -u DATABASE_URL $(PY) -m pytest -m deep $(RACES) $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -m deep $(RACES) $(PYTEST)
 
+mutants: $(DEV_INSTALLED) ## Break the policy in every small way, and see its tests notice each
+	env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE $(PY) -m tests.mutants
+
+search: $(DEV_INSTALLED) ## Try every way in which a few people can change each other's rights
+	env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE $(PY) -m tests.search
+
 # What to measure, e.g. make bench BENCH="--size medium --database postgres"
 BENCH ?=
 
@@ -190,7 +196,7 @@ lock: ## Pin what is installed to the newest releases (needs uv)
 		-o requirements/dev.txt pyproject.toml
 
 clean: ## Remove all that make made, your database excepted
-	rm -rf $(VENV) staticfiles build dist test-results .hypothesis .test-*.sqlite3* \
+	rm -rf $(VENV) staticfiles build dist mutants test-results .hypothesis .test-*.sqlite3* \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
