@@ -89,7 +89,8 @@ class TeamAdmin(ConsoleAdmin):
         desk = desk_of(request)
         numbers = {str(r.model._meta.model_name): counted(desk, r) for r in limited()}
         rows: QuerySet[Any] = super().list_scope(request)
-        return rows.annotate(people=Count("memberships"), **numbers)
+        found: QuerySet[Any] = rows.annotate(people=Count("memberships"), **numbers)
+        return found
 
     @admin.display(description="Name", ordering="name")
     def name_cell(self, obj: Any) -> str:

@@ -643,6 +643,14 @@ def _invitation(stage: Stage, place: Place) -> Invitation:
 
 INVITATION_PAGES = (
     Surface(
+        name="team list",
+        at=WHOLE,
+        url=lambda stage, place: "/teams/team/",
+        menu="/",
+        ways=(((MANAGE_TEAMS, ANYWHERE),), ((ASSIGN_TEAM_RESOURCES, ANYWHERE),)),
+        editions=("sailthru",),
+    ),
+    Surface(
         name="invitation list",
         at=WHOLE,
         url=changelist("invitation"),
@@ -744,6 +752,11 @@ UNTRIED: Mapping[tuple[str, str], str] = {
     **{
         (kind, "guest-end"): "the gate of guest access, see test_ends.py"
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
+    },
+    ("account", "teams"): "asks for what masking asks for, see test_teams.py",
+    **{
+        ("team", name): "the service of the person's or the thing's own page, see test_teams.py"
+        for name in ("create", "add-people", "give", "rename", "archive", "take-out", "end", "take")
     },
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
