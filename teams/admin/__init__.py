@@ -16,6 +16,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     results,
     segments,
     subaccounts,
+    teams,
     templates,
     transfers,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from teams import selectors, services
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer
 from teams.admin.persons import Guest, guest_rows, team_rows
+from teams.admin.previews import PreviewedVerb
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import Subaccount, TeamMembership
 
@@ -167,7 +168,7 @@ class TeamForm(VerbForm):
         offer(self, "team", [(str(pk), name) for pk, name in verb.free_teams()])
 
 
-class JoinTeam(ConsoleVerb):
+class JoinTeam(PreviewedVerb):
     """Put the person into a team."""
 
     name = "join"
@@ -195,6 +196,10 @@ class JoinTeam(ConsoleVerb):
             return f"{label_of(self.obj)} is in every team there is."
         return ""
 
+    def touched(self) -> Collection[Any]:
+        """Return the one person it concerns."""
+        return [self.obj.pk]
+
     def title(self) -> str:
         """Return the heading."""
         return f"Add {label_of(self.obj)} to a team"
@@ -218,7 +223,7 @@ class JoinTeam(ConsoleVerb):
         return f"{label_of(self.obj)} is in {team.name} now."
 
 
-class LeaveTeam(ConsoleVerb):
+class LeaveTeam(PreviewedVerb):
     """Take the person out of a team."""
 
     name = "leave"
@@ -235,6 +240,10 @@ class LeaveTeam(ConsoleVerb):
         if self.obj.pk == self.actor.pk or not self.desk.holds(MANAGE_TEAMS):
             return "You cannot change this team: that needs Manage teams, and not for oneself."
         return self.desk.offers.team_refusal(self.obj)
+
+    def touched(self) -> Collection[Any]:
+        """Return the one person it concerns."""
+        return [self.obj.pk]
 
     def title(self) -> str:
         """Return the heading."""

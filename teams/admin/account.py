@@ -18,11 +18,12 @@ from django.views.decorators.http import require_safe
 
 from permissions.admin import VerbForm
 from permissions.audit import label_of
+from permissions.errors import Invalid
 from teams import services
 from teams.admin import words
 from teams.admin.base import ConsoleAdmin, ConsoleVerb
 from teams.admin.desk import desk_of
-from teams.admin.forms import OfferedSet, offer
+from teams.admin.forms import OfferedField, OfferedSet, offer
 from teams.admin.ownership_verbs import (
     OwnershipVerb,
     TransferOwnership,
@@ -31,16 +32,25 @@ from teams.admin.ownership_verbs import (
     open_offer,
 )
 from teams.admin.persons import open_people
+from teams.admin.previews import PreviewedVerb
 from teams.admin.site import console
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_THEME
 from teams.colours import LEGIBLE, WHITE, as_hex, contrast, parse, stylesheet, tokens
 from teams.factors import CLASSES, has_factors
 from teams.models import Account
+from teams.models.account import TeamMode
+from teams.services.team_mode import refuse_while_needed
 from teams.sleepers import Sleeper, preview
 
 #: what --brand is in console.css
 STANDARD = "#0c5f73"
 WEEK = 7 * 24 * 3600
+#: what teams limit, in words
+LIMITED: list[tuple[str, str]] = [
+    (TeamMode.OFF, "Nothing"),
+    (TeamMode.LISTS, "Mailing lists"),
+    (TeamMode.LISTS_AND_TEMPLATES, "Mailing lists and templates"),
+]
 #: people named of those who would lose something; the others are counted
 NAMED = 5
 
@@ -277,6 +287,64 @@ class AskSecondFactor(ConsoleVerb):
         return f"{made.name} asks a second factor of {count} of {len(CLASSES)} groups."
 
 
+class ModeForm(VerbForm):
+    """What teams limit."""
+
+    mode = OfferedField(label="Teams limit", widget=forms.RadioSelect)
+
+    def prepare(self, verb: Any) -> None:
+        """Begin with what is so."""
+        field: Any = self.fields["mode"]
+        field.choices = LIMITED
+        field.initial = verb.obj.team_mode
+
+
+class ChangeTeamMode(PreviewedVerb):
+    """Say what teams limit."""
+
+    name = "teams"
+    label = _("Change…")
+    form_class = ModeForm
+    obj: Account
+
+    def refusal(self) -> str:
+        """Refuse where there are no teams, and without the right to."""
+        if not self.desk.edition.has_teams:
+            return f"{self.desk.edition.label} has no teams."
+        if self.desk.holds(MANAGE_ACCOUNT_SETTINGS):
+            return ""
+        return (
+            f"You cannot change what teams limit in {self.obj.name}: it needs Change account "
+            "settings, which you do not hold."
+        )
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Teams in {self.obj.name}"
+
+    def consequence(self) -> Sequence[str]:
+        """Say what being limited means, and why teams cannot be switched off now."""
+        lines = [
+            "People without Assign team resources see, of what is limited, only what is shared "
+            "with one of their teams or theirs alone. You see first who gains and who loses."
+        ]
+        if self.obj.team_mode != TeamMode.OFF:
+            try:
+                refuse_while_needed(self.obj, self.desk.edition)
+            except Invalid as error:
+                lines.append(f"Teams cannot be switched off now: {error.message}")
+        return lines
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save setting"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Set it."""
+        made = services.set_team_mode(actor=self.actor, account=self.obj, mode=data["mode"])
+        return f"Teams limit {dict(LIMITED)[made.team_mode].lower()} in {made.name}."
+
+
 @admin.register(Account, site=console)
 class AccountSettingsAdmin(ConsoleAdmin):
     """The chosen account, to whoever may change its settings; there is a page and no list."""
@@ -291,6 +359,7 @@ class AccountSettingsAdmin(ConsoleAdmin):
         StandardColour,
         MaskAddresses,
         AskSecondFactor,
+        ChangeTeamMode,
         TransferOwnership,
         WithdrawTransfer,
     )
@@ -337,6 +406,9 @@ class AccountSettingsAdmin(ConsoleAdmin):
             "is_standard": not obj.accent,
             "verbs": [verb for verb in offered if isinstance(verb, ColourVerb)],
             "mask_verbs": [verb for verb in offered if isinstance(verb, MaskAddresses)],
+            "has_teams": desk.edition.has_teams,
+            "limited": dict(LIMITED)[obj.team_mode],
+            "team_verbs": [verb for verb in offered if isinstance(verb, ChangeTeamMode)],
             "has_factors": has_factors(),
             "asked": [str(one.label) for n, one in CLASSES.items() if n in obj.second_factor],
             "factor_verbs": [verb for verb in offered if isinstance(verb, AskSecondFactor)],

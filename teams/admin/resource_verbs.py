@@ -17,6 +17,7 @@ from teams.admin.access_verbs import GuestForm
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import OfferedField, chosen_from, offer
 from teams.admin.persons import people_in, sees_people
+from teams.admin.previews import PreviewedVerb
 from teams.catalogue import ASSIGN_TEAM_RESOURCES
 from teams.models import Membership, Team
 
@@ -31,7 +32,7 @@ class ShareForm(VerbForm):
         offer(self, "team", [(str(t.pk), t.name) for t in verb.free()])
 
 
-class Share(ConsoleVerb):
+class Share(PreviewedVerb):
     """Let a team see a list or template."""
 
     name = "share"
@@ -79,7 +80,7 @@ class Share(ConsoleVerb):
         return f"{team.name} sees {self.obj} now."
 
 
-class Unshare(ConsoleVerb):
+class Unshare(PreviewedVerb):
     """Hide a list or template from a team again."""
 
     name = "unshare"

@@ -24,8 +24,8 @@ from teams import selectors
 from teams.catalogue import (
     CATALOGUE,
     CREATE_SUBACCOUNTS,
-    MANAGE_FEATURES,
     MANAGE_ACCOUNT_SETTINGS,
+    MANAGE_FEATURES,
     MANAGE_SUBACCOUNT_SETTINGS,
 )
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec

@@ -704,6 +704,14 @@ def _invitation(stage: Stage, place: Place) -> Invitation:
 
 INVITATION_PAGES = (
     Surface(
+        name="team list",
+        at=WHOLE,
+        url=lambda stage, place: "/teams/team/",
+        menu="/",
+        ways=(((MANAGE_TEAMS, ANYWHERE),), ((ASSIGN_TEAM_RESOURCES, ANYWHERE),)),
+        editions=("sailthru",),
+    ),
+    Surface(
         name="invitation list",
         at=WHOLE,
         url=changelist("invitation"),
@@ -808,6 +816,11 @@ UNTRIED: Mapping[tuple[str, str], str] = {
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
     },
     ("subaccount", "features"): "shows who loses first, see test_features.py",
+    ("account", "teams"): "asks for what masking asks for, see test_teams.py",
+    **{
+        ("team", name): "the service of the person's or the thing's own page, see test_teams.py"
+        for name in ("create", "add-people", "give", "rename", "archive", "take-out", "end", "take")
+    },
     ("segment", "build"): "saves nothing: a page, tried as such",
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,

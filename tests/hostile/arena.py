@@ -45,7 +45,14 @@ from teams.factories import (
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account, ContactExport, ContactImport, ListMembership, SubaccountGroup
+from teams.models import (
+    Account,
+    ContactExport,
+    ContactImport,
+    ListMembership,
+    SubaccountGroup,
+    Team,
+)
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -310,6 +317,9 @@ def build(edition: str) -> Arena:
         )
     foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
+    own_team = Team.objects.filter(account=account).first() or TeamFactory(account=account)
+    # a team has no place of its own: only the rival's are out of sight
+    trios[Team] = Trio(own_team, foreign["team"], foreign["team"])
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
@@ -341,8 +351,8 @@ def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
         **rows_in(place, MARK, pk=FAR + 6),
         **moved_in(place, MARK, owner, pk=FAR + 6),
     }
+    found["team"] = TeamFactory(pk=FAR + 7, account=account, name=f"{MARK} team")
     if edition == "sailthru":
-        found["team"] = TeamFactory(pk=FAR + 7, account=account, name=f"{MARK} team")
         found["role"] = RoleFactory(
             pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
         )
