@@ -12,6 +12,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     pages,
     people,
     results,
+    role_pages,
     segments,
     subaccounts,
     templates,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from permissions.audit import label_of
+from permissions.catalogue import Permission
+from permissions.lookups import any_of
 from permissions.policy import FUTURE, Scope
 from teams import effects, selectors
 from teams.admin import words
@@ -22,8 +24,17 @@ NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """People who keep a permission by something else, in words."""
+
+    count: int
+    people: Sequence[tuple[str, str]]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShownLine:
-    """One permission that people gain, or lose, in words."""
+    """One permission that people gain, or lose, in words; ``kept`` is who keeps it all the same."""
 
     sign: str
     heading: str
@@ -31,13 +42,16 @@ class ShownLine:
     people: Sequence[tuple[str, str]]
     more: int
     is_sensitive: bool
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPreview:
     """A preview in words, for the people whom the reader may know.
 
-    ``others`` is how many people are left out because the reader does not see them.
+    ``others`` is how many people are left out because the reader does not see them. ``kept`` has
+    what is taken away and nobody loses, by label; ``everybody`` leads to all whom it concerns, and
+    ``notes`` are sentences about the change itself.
     """
 
     digest: str
@@ -48,36 +62,80 @@ class ShownPreview:
     offers: int
     lines: Sequence[ShownLine]
     button: str = ""
+    kept: Sequence[tuple[str, Kept]] = ()
+    everybody: tuple[str, str] | None = None
+    notes: Sequence[str] = ()
     template: str = "teams/console/preview.html"
 
 
-def shown(desk: Desk, found: Preview, *, button: str = "") -> ShownPreview:
-    """Return what the reader at ``desk`` may know of a preview."""
-    people = selectors.people_of(desk.user).filter(pk__in=list(found.differences))
+def shown(
+    desk: Desk,
+    found: Preview,
+    *,
+    button: str = "",
+    keeps: Mapping[Permission, Collection[Any]] | None = None,
+    everybody: tuple[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> ShownPreview:
+    """Return what the reader at ``desk`` may know of a preview.
+
+    ``keeps`` has the keys of those who keep a permission that is taken away, because something
+    else gives it; ``everybody`` is a label and the address of all whom the change concerns.
+    """
+    keeping = keeps or {}
+    asked = set(found.differences).union(*keeping.values())
+    people = selectors.people_of(desk.user).filter(any_of("pk", asked))
     names = {person.pk: label_of(person) for person in people}
-    known = found.only(names)
+    known = found.only(names.keys() & found.differences.keys())
+    kept = {
+        permission: _kept(names, keys)
+        for permission, keys in keeping.items()
+        if names.keys() & keys
+    }
+    lost = {line.permission for line in known.lines if not line.is_gain}
     return ShownPreview(
         digest=found.digest,
         gaining=len(known.gaining),
         losing=len(known.losing),
         unchanged=found.unchanged,
-        others=len(found.differences) - len(names),
+        others=len(found.differences) - len(known.differences),
         offers=found.offers,
-        lines=[_line(desk, found, line, names) for line in known.lines],
+        lines=[_line(desk, found, line, names, kept) for line in known.lines],
+        kept=[(str(p.label), one) for p, one in kept.items() if p not in lost],
         button=button,
+        everybody=everybody,
+        notes=notes,
     )
 
 
-def _line(desk: Desk, found: Preview, line: Line, names: Mapping[Any, str]) -> ShownLine:
-    listed = sorted(((names[key], key) for key in line.people), key=lambda one: one[0].lower())
+def _named(names: Mapping[Any, str], keys: Iterable[Any]) -> list[tuple[str, str]]:
+    """Return names and addresses of the people whom the reader may know, by name."""
+    listed = sorted((names[key].lower(), str(key), key) for key in keys if key in names)
+    return [(names[key], person_url(key)) for _name, _text, key in listed]
+
+
+def _kept(names: Mapping[Any, str], keys: Iterable[Any]) -> Kept:
+    listed = _named(names, keys)
+    return Kept(len(listed), listed[:NAMED], max(len(listed) - NAMED, 0))
+
+
+def _line(
+    desk: Desk,
+    found: Preview,
+    line: Line,
+    names: Mapping[Any, str],
+    kept: Mapping[Permission, Kept],
+) -> ShownLine:
+    listed = _named(names, line.people)
     label = str(line.permission.label)
     return ShownLine(
         sign="+" if line.is_gain else "\N{MINUS SIGN}",
         heading=f"{'Gains' if line.is_gain else 'Loses'}: {label}",
         where=where(desk, found, line),
-        people=[(name, person_url(key)) for name, key in listed[:NAMED]],
+        people=listed[:NAMED],
         more=max(len(listed) - NAMED, 0),
         is_sensitive=line.is_sensitive,
+        kept=None if line.is_gain else kept.get(line.permission),
     )
 
 

@@ -45,7 +45,7 @@ from teams.factories import (
     TeamMembershipFactory,
     UserFactory,
 )
-from teams.models import Account, ContactExport, ContactImport, ListMembership
+from teams.models import Account, ContactExport, ContactImport, ListMembership, Role
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -308,6 +308,9 @@ def build(edition: str) -> Arena:
     foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
+    # everybody in the account knows its roles; other editions have none, whatever is stored
+    own_role = Role.objects.filter(account=account).first() or RoleFactory(account=account)
+    trios[Role] = Trio(own_role, foreign["role"], foreign["role"])
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
     local = set(people) - {"owner", "guest"}
@@ -338,11 +341,11 @@ def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
         **rows_in(place, MARK, pk=FAR + 6),
         **moved_in(place, MARK, owner, pk=FAR + 6),
     }
+    found["role"] = RoleFactory(
+        pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
+    )
     if edition == "sailthru":
         found["team"] = TeamFactory(pk=FAR + 7, account=account, name=f"{MARK} team")
-        found["role"] = RoleFactory(
-            pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
-        )
     return found
 
 

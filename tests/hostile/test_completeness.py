@@ -87,7 +87,6 @@ def test_every_model_with_a_tenant_is_attacked_or_has_no_page(arena: Arena) -> N
         "managedsubaccount",
         "membership",
         "reminder",
-        "role",
         "suppression",
         "team",
     } & {m._meta.model_name for m in tenants}
