@@ -8,7 +8,7 @@ asks for yet has an empty list, shown as such.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from permissions.resources import registry
 from teams.catalogue import (
@@ -45,6 +45,7 @@ from teams.catalogue import (
     VIEW_PARENT_USERS,
 )
 from teams.editions import EDITIONS
+from teams.editions.spec import Edition
 from teams.models import Archivable
 
 #: what services and pages ask by name; tests/services holds every line of it to be true
@@ -176,6 +177,17 @@ _MEMBERSHIPS = (
 )
 
 
+def _of_custom_roles(edition: Edition) -> Iterator[tuple[str, str]]:
+    if edition.custom_roles is not None:
+        for permission in edition.gives_roles:
+            yield permission, "service create_role"
+            yield permission, "service edit_role"
+        # whoever has the role gets another
+        changing = edition.changes_account | edition.changes_subaccount
+        for permission in edition.gives_roles | changing:
+            yield permission, "service delete_role"
+
+
 def enforced_by() -> dict[str, list[str]]:
     """Return, for every permission, the surfaces that ask for it."""
     found: dict[str, set[str]] = defaultdict(set)
@@ -206,6 +218,8 @@ def enforced_by() -> dict[str, list[str]]:
                     "service resend_invitation",
                 )
             )
+        for permission, surface in _of_custom_roles(edition):
+            found[permission].add(surface)
         for role in edition.roles:
             if role.peer is not None:
                 found[role.peer].add("managing people of equal rank")

@@ -27,7 +27,7 @@ from permissions.errors import Invalid, NotFound, OwnerRequired, Refused
 from permissions.management.base import PROBLEM, OurCommand, UsageError
 from permissions.models import AuditEvent
 from teams import logins, selectors
-from teams.catalogue import MANAGE_TEAMS
+from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.editions import get
 from teams.explain import find_user, is_text
 from teams.models import Account, Membership, Role, Subaccount, Team
@@ -398,6 +398,35 @@ def find_role(account: Account, name: str) -> str | Role:
         return name
     found: Role | None = _first(selectors.custom_roles_of(account), name=name)
     return name if found is None else found
+
+
+def own_role(account: Account, name: str) -> Role:
+    """Return the custom role with that name. Raises Invalid for a built-in one, or NotFound."""
+    edition = get(account.edition)
+    found: Role | None = _first(selectors.custom_roles_of(account), name=name)
+    if found is None and edition.find_role(name) is not None:
+        raise Invalid(
+            f"{edition.role(name).label} is a role of {edition.label} itself, which nobody "
+            "changes. Copy it with create_role --copy.",
+            code="BUILT_IN",
+        )
+    if found is None:
+        raise NotFound(f"There is no custom role {name!r} in {account.name}.")
+    return found
+
+
+def any_role(account: Account, name: str) -> str | Role:
+    """Return the role with that name or codename, built-in or not. Raises NotFound."""
+    found = find_role(account, name)
+    if isinstance(found, str) and get(account.edition).find_role(found) is None:
+        raise NotFound(f"There is no role {name!r} in {account.name}.")
+    return found
+
+
+def label_of_ticks(ticks: Iterable[str]) -> str:
+    """Return what people call these permissions; "nothing" for none."""
+    chosen = set(ticks)
+    return ", ".join(str(p.label) for p in CATALOGUE if p in chosen) or "nothing"
 
 
 def role_of(membership: Membership) -> str:

@@ -96,6 +96,7 @@ class Cast:
             "team": w.team(),
             "obj": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "role": w.custom("access_settings"),
+            "used_role": w.member(w.custom("access_settings"), w.south).custom_role,
             "archived": w.west,
             "mailing_list": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "put_away": MailingListFactory(subaccount=w.south, archived_at=tz.now()),
@@ -272,6 +273,25 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "slug": "east",
     },
     "create_team": lambda s: {"actor": s["actor"], "account": s["account"], "name": "Loyalty"},
+    "create_role": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "name": "Listkeeper",
+        "permissions": ["access_audience"],
+        "description": "Tidies up",
+    },
+    "edit_role": lambda s: {
+        "actor": s["actor"],
+        "role": s["used_role"],
+        "name": "Listkeeper",
+        "description": "Tidies up",
+        "permissions": ["access_audience"],
+    },
+    "delete_role": lambda s: {
+        "actor": s["actor"],
+        "role": s["used_role"],
+        "replacement": s["role"],
+    },
     "create_template": lambda s: {
         "actor": s["actor"],
         "subaccount": s["subaccount"],
@@ -651,6 +671,9 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "team": _models(Team, "team", account=lambda c: c.here["account"]),
     "obj": OBJECTS,
     "role": ROLES,
+    "replacement": ROLES | {"itself": lambda c: c.here["used_role"]},
+    "description": {k: v for k, v in NAMES.items() if k not in ("empty", "blank", "too long")}
+    | {"too long": lambda c: "x" * 401},
     "toggle": TOGGLES,
     "switches": SWITCHES,
     "on": TRUTH,
@@ -804,6 +827,12 @@ ALLOWED = {
     ("share_campaign", "name", "none"),
     *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),
     *(("edit_segment", name, "none") for name in ("name", "rules")),
+    *(("edit_role", name, "none") for name in ("name", "description", "permissions")),
+    *(
+        (service, "permissions", kind)
+        for service in ("create_role", "edit_role")
+        for kind in ("list", "none of it", "mixed")
+    ),
     ("set_primary_contact", "membership", "none"),
     ("withdraw_guest_access", "permissions", "none"),
     ("withdraw_guest_access", "user", "inactive"),

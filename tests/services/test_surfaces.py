@@ -38,6 +38,7 @@ from teams.models import (
     MailingList,
     Membership,
     MessageTemplate,
+    Role,
     SavedRow,
     Segment,
     Team,
@@ -62,6 +63,7 @@ class Scene:
     place: dict[str, Any]
     role: str
     other_role: str
+    own_role: Role
     template: MessageTemplate
     saved: SavedRow
     row: str
@@ -105,6 +107,15 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "reactivate_member": lambda s: services.reactivate_member(actor=s.actor, membership=s.target),
     "change_role": lambda s: services.change_role(
         actor=s.actor, membership=s.target, role=s.other_role
+    ),
+    "create_role": lambda s: services.create_role(
+        actor=s.actor, account=s.w.account, name="Listkeeper", permissions=["access_campaigns"]
+    ),
+    "edit_role": lambda s: services.edit_role(
+        actor=s.actor, role=s.own_role, permissions=["access_campaigns"]
+    ),
+    "delete_role": lambda s: services.delete_role(
+        actor=s.actor, role=s.own_role, replacement="reports_only"
     ),
     "toggle_permission": lambda s: services.toggle_permission(
         actor=s.actor, membership=s.target, toggle="export_contacts", on=False
@@ -364,6 +375,14 @@ def _prepare(w: World, service: str, role: str, place: dict[str, Any], team: Tea
         )
 
 
+def _own_role(w: World) -> Role:
+    """Return a role of the account's own that somebody has, where there are such."""
+    role = w.custom("access_campaigns", "send_campaigns")
+    if w.edition.custom_roles is not None:
+        w.member(role)
+    return role
+
+
 def scene(permission: str, service: str) -> Scene:
     """Return somebody who holds as much as they can without ``permission``."""
     w = world(edition_for(permission, service))
@@ -422,6 +441,7 @@ def scene(permission: str, service: str) -> Scene:
         place=place,
         role=role,
         other_role=other_role,
+        own_role=_own_role(w),
         template=MessageTemplateFactory(subaccount=w.north, rows=ROWS),
         saved=SavedRowFactory(subaccount=w.north),
         row={"change_locked_rows": "locked", "change_locked_contents": "fixed"}.get(
