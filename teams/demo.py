@@ -15,7 +15,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from teams import services
-from teams.catalogue import ACCESS_CAMPAIGNS
+from teams.catalogue import (
+    ACCESS_CAMPAIGNS,
+    CHANGE_LIST_TYPE,
+    DELETE_CAMPAIGNS,
+    DELETE_LISTS,
+    MANAGE_HOSTED_PAGES,
+    RENAME_LISTS,
+    SAVE_ROWS,
+    SEND_CAMPAIGNS,
+    USE_AUDIENCE_BUILDER,
+)
 from teams.demo_campaigns import add_campaigns
 from teams.demo_contacts import add_contacts
 from teams.demo_content import rows_of
@@ -33,6 +43,7 @@ from teams.factories import (
 from teams.logins import current
 from teams.models import Account, MailingList, Membership, Subaccount
 from teams.models.account import TeamMode
+from teams.roles import with_needed
 
 COMPANIES = {
     "constant_contact": ("Harvest Partners", "Juniper Agency"),
@@ -71,6 +82,33 @@ OLD_LIST = ("pop-up", "Pop-up shop 2024")
 
 
 TEAMS = {"Loyalty": ("newsletter", "monthly"), "Acquisition": ("customers", "announcement")}
+
+
+#: an account's own roles, where an edition has such: what they are for, and what is ticked
+PRODUCER, KEEPER = "Campaign producer", "List keeper"
+OWN_ROLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    PRODUCER: (
+        "Prepares and sends campaigns, keeps lists tidy. No people, no roles, no addresses.",
+        (
+            ACCESS_CAMPAIGNS,
+            SEND_CAMPAIGNS,
+            DELETE_CAMPAIGNS,
+            USE_AUDIENCE_BUILDER,
+            RENAME_LISTS,
+            MANAGE_HOSTED_PAGES,
+            SAVE_ROWS,
+        ),
+    ),
+    KEEPER: (
+        "Keeps lists in order and nothing else.",
+        (RENAME_LISTS, DELETE_LISTS, CHANGE_LIST_TYPE),
+    ),
+}
+OWN_HOLDERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("producer", NORTH, (PRODUCER,)),
+    ("keeper", "south", (KEEPER,)),
+    ("producer_and_keeper", NORTH, (PRODUCER, KEEPER)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +222,8 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
                 role=code,
                 **where,
             )
+    if edition.custom_roles is not None:
+        _add_own_roles(edition, account, places)
     _invite_guest(owner, north, places["south"])
     _invite_newcomer(edition, owner, north)
     if edition.has_primary_contact:
@@ -196,6 +236,31 @@ def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount
             subaccount=north,
         )
         services.set_primary_contact(actor=owner, subaccount=north, membership=contact)
+
+
+def _add_own_roles(edition: Edition, account: Account, places: dict[str, Subaccount]) -> None:
+    """Make the roles of ``OWN_ROLES`` and give them to people; one of them has both."""
+    owner = account.owner
+    made = {
+        name: services.create_role(
+            actor=owner,
+            account=account,
+            name=name,
+            description=description,
+            permissions=with_needed(ticks),
+        )
+        for name, (description, ticks) in OWN_ROLES.items()
+    }
+    for number, (login, place, names) in enumerate(OWN_HOLDERS, start=5):
+        for name in names:
+            services.add_member(
+                consented=True,
+                actor=owner,
+                account=account,
+                user=_person(edition, login, number),
+                role=made[name],
+                subaccount=places[place],
+            )
 
 
 def _invite_guest(owner: Any, north: Subaccount, south: Subaccount) -> None:

@@ -62,14 +62,17 @@ class Head:
     """A column: a role, and where it is looked at.
 
     ``key`` is what an address calls it: the same whatever the order. ``index`` is where a
-    built-in column stands in ``areas``; a custom role has none.
+    built-in column stands in ``areas``; a custom role has none. ``role`` is what memberships call
+    it, the same for all columns of one role.
     """
 
     key: str
     label: str
+    role: str
     note: str = ""
     index: int = 0
     custom: Role | None = None
+    is_contact: bool = False
 
     @property
     def name(self) -> str:
@@ -120,7 +123,7 @@ class Area:
 
 def heads(edition: Edition, custom: Iterable[Role] = ()) -> list[Head]:
     """Return the columns: the owner, the built-in roles from the highest down, custom roles."""
-    found = [Head(edition.owner, str(edition.owner_label))]
+    found = [Head(edition.owner, str(edition.owner_label), edition.owner)]
     for index, column in enumerate(columns(edition), start=1):
         spec = edition.role(column.role)
         note = "while teams are on" if spec.needs_teams else ""
@@ -130,9 +133,16 @@ def heads(edition: Edition, custom: Iterable[Role] = ()) -> list[Head]:
             note = "own workspace"
         elif column.place == "client":
             note = "client subaccounts"
-        found.append(Head(column.name, str(spec.label), note, index))
-    found += [Head(f"custom:{role.pk}", role.name, "custom role", custom=role) for role in custom]
-    return found
+        is_contact = column.contact
+        head = Head(column.name, str(spec.label), column.role, note, index, is_contact=is_contact)
+        found.append(head)
+    return [*found, *(head_of(role) for role in custom)]
+
+
+def head_of(role: Role) -> Head:
+    """Return the column of a custom role."""
+    key = f"custom:{role.pk}"
+    return Head(key, role.name, key, "custom role", custom=role)
 
 
 def columns(edition: Edition) -> list[Column]:

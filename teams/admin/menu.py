@@ -15,6 +15,8 @@ class Item(NamedTuple):
     name: str
     url: str
     icon: str
+    #: an address besides, of pages that belong to it
+    also: str = ""
 
 
 def sections(site: Any, request: Any) -> list[tuple[str, str, list[Item]]]:
@@ -40,7 +42,13 @@ def sections(site: Any, request: Any) -> list[tuple[str, str, list[Item]]]:
             label = model_admin.menu_name(request)
             fixed[key][1].append(Item(meta.model_name, label, url, model_admin.menu_icon))
     fixed["people"][1].append(
-        Item("roles", _("Roles and permissions"), reverse(f"{site.name}:roles"), "grid")
+        Item(
+            "roles",
+            _("Roles and permissions"),
+            reverse(f"{site.name}:roles"),
+            "grid",
+            reverse(f"{site.name}:teams_role_changelist"),
+        )
     )
     return [(key, label, items) for key, (label, items) in fixed.items() if items]
 
@@ -67,7 +75,7 @@ def as_app_list(site: Any, request: Any) -> list[dict[str, Any]]:
                     "current": (
                         request.path == home
                         if item.url == home
-                        else request.path.startswith(item.url)
+                        else request.path.startswith((item.url, item.also or item.url))
                     ),
                 }
                 for item in items

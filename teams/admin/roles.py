@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from teams import selectors
-from teams.admin import comparison, matrix
+from teams.admin import comparison, holders, matrix
 from teams.admin.desk import Desk
 from teams.admin.matrix import Area, Head
+from teams.admin.role_pages import head_url
+from teams.admin.role_verbs import CreateRole, people
+from teams.admin.site import console
+from teams.models import Role
 
 #: custom roles shown as columns; a comparison takes any of them
 CUSTOM_SHOWN = 20
@@ -37,6 +42,8 @@ def roles_context(desk: Desk, query: QueryDict) -> dict[str, Any]:
         "built_in": built_in,
         "custom": heads[len(built_in) :],
         "left_out": len(heads) - len(shown),
+        "new_url": _new_url(desk),
+        "custom_url": reverse("console:teams_role_changelist") if heads[len(built_in) :] else "",
         "area": area,
         "q": text,
         "is_narrowed": bool(area or text),
@@ -50,7 +57,8 @@ def roles_context(desk: Desk, query: QueryDict) -> dict[str, Any]:
     rows = matrix.narrowed(matrix.table(desk.edition, pair or shown), area=area, text=text)
     if not rows:
         return context | {"empty": _nothing(desk, area in {"", *(a.codename for a in whole)})}
-    context |= {"heads": pair or shown, "areas": rows, "found": _size(rows)}
+    columns = [(head, head_url(head), _held(desk, head)) for head in pair or shown]
+    context |= {"heads": columns, "areas": rows, "found": _size(rows)}
     if pair is None:
         return context
     kept = {"area": area, "q": text, "compare": pair[0].key, "with": pair[1].key}
@@ -88,6 +96,19 @@ def _pair(desk: Desk, heads: list[Head], query: QueryDict) -> tuple[Any, str]:
     if one is other:
         return None, f"{one.name} is one role. Choose another one to compare it with."
     return (one, other), ""
+
+
+def _held(desk: Desk, head: Head) -> str:
+    count = holders.count(desk, head)
+    return "" if count is None else people(count)
+
+
+def _new_url(desk: Desk) -> str:
+    """Return where a role is made; empty for whoever may not."""
+    if desk.edition.custom_roles is None:
+        return ""
+    verb = CreateRole(console._registry[Role], desk.request)  # type: ignore[arg-type]
+    return "" if verb.refusal() else verb.url
 
 
 def _text(query: QueryDict) -> str:

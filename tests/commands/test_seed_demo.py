@@ -41,6 +41,9 @@ LOGINS = {
     "sailthru.marketer_admin",
     "sailthru.marketer_limited",
     "sailthru.reports_only",
+    "sailthru.producer",
+    "sailthru.keeper",
+    "sailthru.producer_and_keeper",
     *(
         f"emma_{e}.{role}"
         for e in ("corporate", "enterprise", "hq")

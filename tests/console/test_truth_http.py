@@ -207,7 +207,10 @@ def test_every_permission_of_a_service_that_the_console_calls_has_a_surface_here
 
 def test_every_area_of_the_console_is_opened_here() -> None:
     own: Any = console._registry
-    menus = {f"/{m._meta.app_label}/{m._meta.model_name}/" for m in own}
+    # custom roles have no line of their own in the sidebar: the page of all roles leads to them
+    sections = [m for m, admin in own.items() if admin.menu_section]
+    assert {m._meta.model_name for m in own.keys() - sections} == {"role"}
+    menus = {f"/{m._meta.app_label}/{m._meta.model_name}/" for m in sections}
     stage: Any = None  # the addresses of lists depend on nothing
     assert menus == {s.url(stage, None) for s in SURFACES if s.menu == "/"}
 

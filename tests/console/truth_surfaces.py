@@ -35,6 +35,7 @@ from teams.models import (
     Account,
     Invitation,
     Membership,
+    Role,
     Subaccount,
     SubaccountUserGrant,
     TeamMembership,
@@ -781,7 +782,68 @@ ON_INVITATIONS = (
     ),
 )
 
+# the account's own roles: of one that nobody holds, so that whom one may manage plays no part
+
+
+def _role(rest: str) -> Callable[[Stage, Any], str]:
+    return lambda stage, place: f"/teams/role/{stage.next_role.partition(':')[2]}/{rest}"
+
+
+def _roles(stage: Stage, **fields: Any) -> bool:
+    return Role.objects.filter(account=stage.account, **fields).exists()
+
+
+ROLE_PAGES = (
+    Surface(
+        name="role list",
+        at=WHOLE,
+        url=changelist("role"),
+        menu="/roles/",
+        ways=((),),
+        tried_in=("sailthru",),
+        why="everybody in the account may know what its roles give",
+    ),
+    Surface(
+        name="role page",
+        at=WHOLE,
+        url=_role("change/"),
+        menu="/roles/",
+        ways=((),),
+        tried_in=("sailthru",),
+        why="the same",
+    ),
+)
+ON_ROLES = (
+    Surface(
+        name="role: create",
+        at=WHOLE,
+        url=lambda stage, place: "/teams/role/act/create/",
+        ways=needs((MANAGE_ROLES, ANYWHERE)),
+        tried_in=("sailthru",),
+        data=lambda stage, place: {"name": "Another"},
+        done=lambda stage, place: _roles(stage, name="Another"),
+    ),
+    Surface(
+        name="role: edit",
+        at=WHOLE,
+        url=_role("act/edit/"),
+        ways=needs((MANAGE_ROLES, ANYWHERE)),
+        tried_in=("sailthru",),
+        data=lambda stage, place: {"name": "Still nothing"},
+        done=lambda stage, place: _roles(stage, name="Still nothing"),
+    ),
+    Surface(
+        name="role: delete",
+        at=WHOLE,
+        url=_role("act/delete/"),
+        ways=needs((MANAGE_ROLES, ANYWHERE)),
+        tried_in=("sailthru",),
+        done=lambda stage, place: not _roles(stage, name="Nothing ticked"),
+    ),
+)
+
 ACTS = (
+    *ON_ROLES,
     *ON_INVITATIONS,
     *truth_transfers.ON_FILES,
     *ON_THE_THEME,
@@ -795,6 +857,7 @@ ACTS = (
 )
 SURFACES = (
     *PAGES,
+    *ROLE_PAGES,
     *INVITATION_PAGES,
     *CONTENT_PAGES,
     *CONTACT_PAGES,

@@ -53,6 +53,7 @@ from teams.models import (
     SubaccountGroup,
     Team,
 )
+from teams.models import Account, ContactExport, ContactImport, ListMembership, Role
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -321,6 +322,9 @@ def build(edition: str) -> Arena:
     # a team has no place of its own: only the rival's are out of sight
     trios[Team] = Trio(own_team, foreign["team"], foreign["team"])
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
+    # everybody in the account knows its roles; other editions have none, whatever is stored
+    own_role = Role.objects.filter(account=account).first() or RoleFactory(account=account)
+    trios[Role] = Trio(own_role, foreign["role"], foreign["role"])
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
     local = set(people) - {"owner", "guest"}
@@ -351,11 +355,10 @@ def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
         **rows_in(place, MARK, pk=FAR + 6),
         **moved_in(place, MARK, owner, pk=FAR + 6),
     }
+    found["role"] = RoleFactory(
+        pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
+    )
     found["team"] = TeamFactory(pk=FAR + 7, account=account, name=f"{MARK} team")
-    if edition == "sailthru":
-        found["role"] = RoleFactory(
-            pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
-        )
     return found
 
 

@@ -571,6 +571,10 @@ def pages(arena: Arena, probe: Probe, site: str) -> None:
     if way_out.wsgi_request.resolver_match is not None:
         probe.find(f"{site}: there is a way to any object's own page")
     if site == "console":
+        missing = probe.get(reverse("console:role", args=[MISSING]))
+        for key in (*arena.foreign_keys, f"custom:{FAR + 8}", *MALFORMED[:1]):
+            answer = probe.get(reverse("console:role", args=[key]))
+            probe.alike("console:role", missing, MISSING, answer, key)
         url = reverse("console:scope")
         probe.get(url, q=TERM)
         probe.get(url, q=TERM, part="1")

@@ -90,6 +90,5 @@ def test_every_model_with_a_tenant_is_attacked_or_has_no_page(arena: Arena) -> N
         "membership",
         "ownershiptransfer",
         "reminder",
-        "role",
         "suppression",
     } & {m._meta.model_name for m in tenants}
