@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -37,7 +37,7 @@ from teams.catalogue import (
     RUN_PARTNER_EXPORTS,
     SEND_CAMPAIGNS,
 )
-from teams.models import Account, Invitation, Membership, Subaccount
+from teams.models import Account, Invitation, Membership
 
 #: what a reader should see first: what carries addresses out, sends, spends, or makes people
 SENSITIVE: tuple[frozenset[str], ...] = (
@@ -115,16 +115,14 @@ class Preview:
     """Who gains and who loses which permission where, in one account.
 
     ``differences`` has those for whom anything changes, by key; ``looked_at`` is how many people
-    could have been. ``offers`` is how many pending invitations come to offer something else.
-    ``places`` and ``objects`` are the names of what is mentioned.
+    could have been. ``offers`` is how many pending invitations come to offer something else. It
+    names nobody and nothing: see ``teams.disclosure`` for what a reader may know of it.
     """
 
     account: Account
     differences: Mapping[Any, Difference]
     looked_at: int
     offers: int
-    places: Mapping[PlaceId, str]
-    objects: Mapping[ObjectKey, str]
 
     @cached_property
     def gaining(self) -> frozenset[Any]:
@@ -147,7 +145,13 @@ class Preview:
     def only(self, people: Collection[Any]) -> Preview:
         """Return the part about ``people`` (keys)."""
         known = {key: found for key, found in self.differences.items() if key in people}
-        return Preview(self.account, known, len(people), self.offers, self.places, self.objects)
+        return Preview(self.account, known, len(people), self.offers)
+
+    @cached_property
+    def mentioned(self) -> frozenset[ObjectKey]:
+        """Return the single objects on which anything changes for anybody."""
+        every = (one.gained_on | one.lost_on for one in self.differences.values())
+        return frozenset(key for some in every for _permission, key in some)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -312,16 +316,7 @@ def _compared(before: _Picture, after: _Picture) -> Preview:
         before.offered.get(pk) != after.offered.get(pk)
         for pk in before.offered.keys() | after.offered.keys()
     )
-    mentioned = {key for one in differences.values() for _p, key in one.gained_on | one.lost_on}
-    names = Subaccount.objects.filter(account=before.account).values_list("pk", "name")
-    return Preview(
-        account=before.account,
-        differences=differences,
-        looked_at=len(after.profiles),
-        offers=offers,
-        places=dict(names),
-        objects=places.names(mentioned),
-    )
+    return Preview(before.account, differences, looked_at=len(after.profiles), offers=offers)
 
 
 def _signature(tenant: Tenant | None) -> Any:
@@ -377,18 +372,6 @@ class _Objects:
             for key, place in self.places(resource).items():
                 found[place].add(key)
             self._at[resource.label] = found
-        return found
-
-    def names(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, str]:
-        """Return what the objects with these keys are called."""
-        by_label: dict[str, list[str]] = defaultdict(list)
-        for label, pk in keys:
-            by_label[label].append(pk)
-        found: dict[ObjectKey, str] = {}
-        for resource in registry:
-            if pks := by_label.get(resource.label):
-                rows = resource.model._default_manager.filter(pk__in=pks)
-                found.update({(resource.label, str(obj.pk)): str(obj) for obj in rows})
         return found
 
 

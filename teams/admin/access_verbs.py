@@ -12,9 +12,9 @@ from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors, services
-from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer
 from teams.admin.persons import Guest, guest_rows, team_rows
+from teams.admin.previews import AboutPerson
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import Subaccount, Team, TeamMembership
 
@@ -38,7 +38,7 @@ class GuestForm(VerbForm):
         offer(self, "permissions", given)
 
 
-class GiveGuestAccess(ConsoleVerb):
+class GiveGuestAccess(AboutPerson):
     """Let the person view or edit in a subaccount where they have no role."""
 
     name = "guest"
@@ -114,7 +114,7 @@ class GiveGuestAccess(ConsoleVerb):
         return f"{label_of(self.obj)} is a guest of {self.part.name} now."
 
 
-class WithdrawGuestAccess(ConsoleVerb):
+class WithdrawGuestAccess(AboutPerson):
     """Take guest access to one object away."""
 
     name = "withdraw"
@@ -167,7 +167,7 @@ class TeamForm(VerbForm):
         offer(self, "team", [(str(pk), name) for pk, name in verb.free_teams()])
 
 
-class JoinTeam(ConsoleVerb):
+class JoinTeam(AboutPerson):
     """Put the person into a team."""
 
     name = "join"
@@ -219,7 +219,7 @@ class JoinTeam(ConsoleVerb):
         return f"{label_of(self.obj)} is in {team.name} now."
 
 
-class LeaveTeam(ConsoleVerb):
+class LeaveTeam(AboutPerson):
     """Take the person out of a team."""
 
     name = "leave"

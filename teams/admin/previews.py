@@ -4,33 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from permissions.audit import label_of
-from permissions.policy import FUTURE, Scope
-from teams import effects, selectors
+from permissions.admin import BulkVerb
+from permissions.admin.bulk import find_rows
+from permissions.errors import ServiceError
+from teams import effects
 from teams.admin import words
 from teams.admin.base import ConsoleVerb
-from teams.admin.desk import Desk
-from teams.effects import Line, Preview
+from teams.admin.desk import Desk, apart, initials
+from teams.disclosure import Block, disclosed
+from teams.effects import Preview
+from teams.services.previews import people_of
 
 #: so many people and places are named before "and 5 more"
 NAMED = 3
+#: so many permissions are named before the rest is folded away
+LISTED = 6
+#: so many more people are named when one asks
+UNFOLDED = 100
+
+WHOLE = "teams/console/preview.html"
+SUMMARY = "teams/console/preview_summary.html"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPerson:
+    """Somebody a preview names."""
+
+    name: str
+    url: str
+
+    @property
+    def initials(self) -> str:
+        """Return the letters of their picture."""
+        return initials(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """One permission that people gain, or lose, in words."""
+    """Permissions that the same people gain, or lose, in words.
 
-    sign: str
+    ``same_as`` is the number of the line, from one, that names the same people; 0 for none.
+    """
+
+    is_gain: bool
     heading: str
+    folded: Sequence[str]
     where: str
-    people: Sequence[tuple[str, str]]
-    more: int
+    count: int
+    people: Sequence[ShownPerson]
+    more: Sequence[ShownPerson]
+    unnamed: int
     is_sensitive: bool
+    is_same: bool
+
+    @property
+    def sign(self) -> str:
+        """Return the sign in front."""
+        return "+" if self.is_gain else "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,65 +83,47 @@ class ShownPreview:
     offers: int
     lines: Sequence[ShownLine]
     button: str = ""
-    template: str = "teams/console/preview.html"
+    template: str = WHOLE
 
 
-def shown(desk: Desk, found: Preview, *, button: str = "") -> ShownPreview:
+def shown(desk: Desk, found: Preview, *, button: str = "", template: str = WHOLE) -> ShownPreview:
     """Return what the reader at ``desk`` may know of a preview."""
-    people = selectors.people_of(desk.user).filter(pk__in=list(found.differences))
-    names = {person.pk: label_of(person) for person in people}
-    known = found.only(names)
+    known = disclosed(found, desk.user)
+    lines: list[ShownLine] = []
+    before: Block | None = None
+    for block in known.blocks:
+        where = words.listed(known.where(block, NAMED))
+        is_same = before is not None and block.people == before.people
+        lines.append(_line(block, where, is_same=is_same))
+        before = block
     return ShownPreview(
         digest=found.digest,
-        gaining=len(known.gaining),
-        losing=len(known.losing),
+        gaining=len(known.known.gaining),
+        losing=len(known.known.losing),
         unchanged=found.unchanged,
-        others=len(found.differences) - len(names),
+        others=known.others,
         offers=found.offers,
-        lines=[_line(desk, found, line, names) for line in known.lines],
+        lines=lines,
         button=button,
+        template=template,
     )
 
 
-def _line(desk: Desk, found: Preview, line: Line, names: Mapping[Any, str]) -> ShownLine:
-    listed = sorted(((names[key], key) for key in line.people), key=lambda one: one[0].lower())
-    label = str(line.permission.label)
+def _line(block: Block, where: str, *, is_same: bool) -> ShownLine:
+    labels = [str(permission.label) for permission in block.permissions]
+    people = [ShownPerson(name, person_url(key)) for name, key in block.people[:UNFOLDED]]
     return ShownLine(
-        sign="+" if line.is_gain else "\N{MINUS SIGN}",
-        heading=f"{'Gains' if line.is_gain else 'Loses'}: {label}",
-        where=where(desk, found, line),
-        people=[(name, person_url(key)) for name, key in listed[:NAMED]],
-        more=max(len(listed) - NAMED, 0),
-        is_sensitive=line.is_sensitive,
+        is_gain=block.is_gain,
+        heading=f"{'Gains' if block.is_gain else 'Loses'}: {', '.join(labels[:LISTED])}",
+        folded=labels[LISTED:],
+        where=where,
+        count=len(block.people),
+        people=people[:NAMED],
+        more=people[NAMED:],
+        unnamed=len(block.people) - len(people),
+        is_sensitive=block.is_sensitive,
+        is_same=is_same,
     )
-
-
-def where(desk: Desk, found: Preview, line: Line) -> str:
-    """Return where a permission is gained or lost, in words: places and objects one may know."""
-    parts = [_places(desk, found, line.places)] if line.places else []
-    if objects := sorted(found.objects[key] for key in line.objects if key in found.objects):
-        parts.append(words.listed([*objects[:NAMED], *_rest(len(objects))]))
-    return " and ".join(parts)
-
-
-def _places(desk: Desk, found: Preview, scope: Scope) -> str:
-    parts = [desk.account.name] if scope.top else []
-    if scope.everywhere:
-        parts.append(
-            "all current and future subaccounts"
-            if not scope.places
-            else "all other current and future subaccounts"
-        )
-    named = sorted(found.places[p] for p in scope.places if p in desk.place_names)
-    unnamed = len(scope.places - {FUTURE}) - len(named)
-    if not scope.everywhere:
-        parts += [*named[:NAMED], *_rest(len(named), unnamed)]
-    return words.listed(parts)
-
-
-def _rest(count: int, besides: int = 0) -> list[str]:
-    more = max(count - NAMED, 0) + besides
-    return [f"{more} more"] if more else []
 
 
 def person_url(key: Any) -> str:
@@ -123,11 +140,57 @@ class PreviewedVerb(ConsoleVerb):
         return None
 
     def confirm_button(self, found: Preview) -> str:
-        """Return what the button says under a preview."""
+        """Return what the button says under a preview: for how many, if it is for several."""
         people = len(found.differences)
-        return f"{self.button()} ({people} {'person' if people == 1 else 'people'})"
+        return f"{self.button()} ({people} people)" if people > 1 else self.button()
+
+    def twin(self) -> Self:
+        """Return the same verb found anew, for a trial: what it reads is taken back."""
+        request = apart(self.request)
+        obj = self.obj and self.admin.object_or_404(request, str(self.obj.pk))
+        twin = type(self)(self.admin, request, obj)
+        twin.part = None if self.part is None else twin.find(self.key())
+        return twin
 
     def preview(self, data: Mapping[str, Any]) -> ShownPreview | None:
         """Carry the verb out, take it back, and say what it did."""
-        found = effects.trial(self.desk.account, lambda: self.run(data), people=self.touched())
+        found = effects.trial(
+            self.desk.account, lambda: self.twin().run(data), people=self.touched()
+        )
         return shown(self.desk, found, button=self.confirm_button(found)) if found else None
+
+
+class AboutPerson(PreviewedVerb):
+    """A verb on a person's page that changes the rights of nobody else."""
+
+    def touched(self) -> Collection[Any] | None:
+        """Return the person."""
+        return {self.obj.pk}
+
+
+class AboutThing(PreviewedVerb):
+    """A verb on the page of a subaccount: whoever reaches it may be touched."""
+
+    def touched(self) -> Collection[Any] | None:
+        """Return whoever reaches the object."""
+        return people_of(self.desk.account, {"obj": self.obj})
+
+
+class PreviewedBulk(BulkVerb, ConsoleVerb):
+    """A bulk verb that changes the rights of the people chosen: its confirmation says, in short,
+    what they gain and lose."""
+
+    def preview(self, data: Mapping[str, Any]) -> ShownPreview | None:
+        """Carry it out for all of them, take it back, and say what it did; None if that fails."""
+        keys = {person.pk for person in self.rows}
+
+        def run() -> None:
+            request = apart(self.request)
+            rows = find_rows(self.admin, request, [str(key) for key in keys])
+            type(self)(self.admin, request, rows).run(data)
+
+        try:
+            found = effects.trial(self.desk.account, run, people=keys)
+        except ServiceError:
+            return None  # each row says why it cannot be done
+        return shown(self.desk, found, template=SUMMARY) if found else None

@@ -11,6 +11,7 @@ from teams import services
 from teams.admin.archiving import archive_lines, restore_lines
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import NameForm
+from teams.admin.previews import AboutThing
 from teams.models import Subaccount
 
 
@@ -96,7 +97,7 @@ class Rename(SubaccountVerb):
         return f"{before} is called {made.name} now."
 
 
-class Archive(SubaccountVerb):
+class Archive(AboutThing):
     """Make it inert."""
 
     name = "archive"
@@ -127,7 +128,7 @@ class Archive(SubaccountVerb):
         return f"{self.obj.name} is archived."
 
 
-class Restore(SubaccountVerb):
+class Restore(AboutThing):
     """Bring it back."""
 
     name = "restore"
@@ -160,7 +161,7 @@ class Restore(SubaccountVerb):
         return f"{self.obj.name} is active again."
 
 
-def _may_archive(verb: SubaccountVerb, act: str) -> str:
+def _may_archive(verb: Archive | Restore, act: str) -> str:
     if verb.desk.offers.may_archive(verb.obj):
         return ""
     return (
