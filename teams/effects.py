@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -305,6 +305,7 @@ def _compared(before: _Picture, after: _Picture) -> Preview:
             shifts[key] = _shift(was, becomes)
         gained, lost = _on_objects(
             places,
+            key,
             shifts[key],
             (before.profiles.get(person), was),
             (after.profiles[person], becomes),
@@ -352,6 +353,9 @@ class _Objects:
         self.account = account
         self._places: dict[str, dict[Any, PlaceId]] = {}
         self._at: dict[str, dict[PlaceId, set[Any]]] = {}
+        #: where things may be seen both before and after, and where teams limit which; for people
+        #: who hold the same
+        self.limits: dict[Hashable, tuple[Scope, ...]] = {}
 
     def places(self, resource: Resource) -> Mapping[Any, PlaceId]:
         """Return the place of each object of ``resource``, by key."""
@@ -379,14 +383,14 @@ Known = tuple[Profile | None, Tenant | None]
 
 
 def _on_objects(
-    objects: _Objects, at: Shift, before: Known, after: Known
+    objects: _Objects, alike: Hashable, at: Shift, before: Known, after: Known
 ) -> tuple[frozenset[OnObject], frozenset[OnObject]]:
-    """Return what somebody gains and loses on single objects."""
+    """Return what somebody gains and loses on single objects; people for whom ``alike`` is the
+    same hold the same at places."""
     gained: set[OnObject] = set()
     lost: set[OnObject] = set()
-    root = objects.account.pk
     for resource in _limited():
-        more, less = _sight(objects, resource, root, before, after)
+        more, less = _sight(objects, resource, alike, before, after)
         view = str(resource.actions["view"])
         gained |= {(view, (resource.label, str(key))) for key in more}
         lost |= {(view, (resource.label, str(key))) for key in less}
@@ -398,7 +402,7 @@ def _on_objects(
 
 
 def _sight(
-    objects: _Objects, resource: Resource, root: Any, before: Known, after: Known
+    objects: _Objects, resource: Resource, alike: Hashable, before: Known, after: Known
 ) -> tuple[set[Any], set[Any]]:
     """Return the keys of what teams come to show and to hide, where such things may be seen both
     before and after."""
@@ -407,18 +411,28 @@ def _sight(
         return set(), set()
     if resource.limited not in had.limits | has.limits:
         return set(), set()
-    view, free = str(resource.actions["view"]), resource.unlimited_by
-    both = access.intersection(was.scope(root, view), becomes.scope(root, view))
-    limited = [
-        without(both, profile.scope(root, free)) if resource.limited in tenant.limits else Scope()
-        for profile, tenant in ((was, had), (becomes, has))
-    ]
+    key = (resource.label, alike, had.limits, has.limits)
+    if key not in objects.limits:
+        root, view, free = objects.account.pk, resource.actions["view"], resource.unlimited_by
+        both = access.intersection(was.scope(root, view), becomes.scope(root, view))
+        objects.limits[key] = (
+            both,
+            *(
+                without(both, profile.scope(root, free))
+                if resource.limited in tenant.limits
+                else Scope()
+                for profile, tenant in ((was, had), (becomes, has))
+            ),
+        )
+    both, *limited = objects.limits[key]
     seen = [
         profile.shared(resource) if resource.limited in tenant.limits else frozenset()
         for profile, tenant in ((was, had), (becomes, has))
     ]
     where = objects.places(resource) if seen[0] != seen[1] else {}
     asked = {(key, where[key]) for key in seen[0] ^ seen[1] if key in where}
+    if seen[0] == seen[1] and limited[0] == limited[1]:
+        return set(), set()
     if limited[0] != limited[1]:
         for place, keys in objects.at(resource).items():
             if (place in limited[0]) != (place in limited[1]):

@@ -227,6 +227,10 @@ class SwitchToggles(MembershipVerb):
         """Return the heading."""
         return f"Optional permissions of {self.name_of} in {self.place}"
 
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save switches"
+
     def rows(self) -> list[Any]:
         """Return the switches as they are."""
         return switch_rows(self.desk, self.part)
