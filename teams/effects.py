@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -37,7 +37,7 @@ from teams.catalogue import (
     RUN_PARTNER_EXPORTS,
     SEND_CAMPAIGNS,
 )
-from teams.models import Account, Invitation, Membership, Subaccount
+from teams.models import Account, Invitation, Membership
 
 #: what a reader should see first: what carries addresses out, sends, spends, or makes people
 SENSITIVE: tuple[frozenset[str], ...] = (
@@ -115,16 +115,14 @@ class Preview:
     """Who gains and who loses which permission where, in one account.
 
     ``differences`` has those for whom anything changes, by key; ``looked_at`` is how many people
-    could have been. ``offers`` is how many pending invitations come to offer something else.
-    ``places`` and ``objects`` are the names of what is mentioned.
+    could have been. ``offers`` is how many pending invitations come to offer something else. It
+    names nobody and nothing: see ``teams.disclosure`` for what a reader may know of it.
     """
 
     account: Account
     differences: Mapping[Any, Difference]
     looked_at: int
     offers: int
-    places: Mapping[PlaceId, str]
-    objects: Mapping[ObjectKey, str]
 
     @cached_property
     def gaining(self) -> frozenset[Any]:
@@ -147,7 +145,13 @@ class Preview:
     def only(self, people: Collection[Any]) -> Preview:
         """Return the part about ``people`` (keys)."""
         known = {key: found for key, found in self.differences.items() if key in people}
-        return Preview(self.account, known, len(people), self.offers, self.places, self.objects)
+        return Preview(self.account, known, len(people), self.offers)
+
+    @cached_property
+    def mentioned(self) -> frozenset[ObjectKey]:
+        """Return the single objects on which anything changes for anybody."""
+        every = (one.gained_on | one.lost_on for one in self.differences.values())
+        return frozenset(key for some in every for _permission, key in some)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -301,6 +305,7 @@ def _compared(before: _Picture, after: _Picture) -> Preview:
             shifts[key] = _shift(was, becomes)
         gained, lost = _on_objects(
             places,
+            key,
             shifts[key],
             (before.profiles.get(person), was),
             (after.profiles[person], becomes),
@@ -312,16 +317,7 @@ def _compared(before: _Picture, after: _Picture) -> Preview:
         before.offered.get(pk) != after.offered.get(pk)
         for pk in before.offered.keys() | after.offered.keys()
     )
-    mentioned = {key for one in differences.values() for _p, key in one.gained_on | one.lost_on}
-    names = Subaccount.objects.filter(account=before.account).values_list("pk", "name")
-    return Preview(
-        account=before.account,
-        differences=differences,
-        looked_at=len(after.profiles),
-        offers=offers,
-        places=dict(names),
-        objects=places.names(mentioned),
-    )
+    return Preview(before.account, differences, looked_at=len(after.profiles), offers=offers)
 
 
 def _signature(tenant: Tenant | None) -> Any:
@@ -357,6 +353,9 @@ class _Objects:
         self.account = account
         self._places: dict[str, dict[Any, PlaceId]] = {}
         self._at: dict[str, dict[PlaceId, set[Any]]] = {}
+        #: where things may be seen both before and after, and where teams limit which; for people
+        #: who hold the same
+        self.limits: dict[Hashable, tuple[Scope, ...]] = {}
 
     def places(self, resource: Resource) -> Mapping[Any, PlaceId]:
         """Return the place of each object of ``resource``, by key."""
@@ -379,31 +378,19 @@ class _Objects:
             self._at[resource.label] = found
         return found
 
-    def names(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, str]:
-        """Return what the objects with these keys are called."""
-        by_label: dict[str, list[str]] = defaultdict(list)
-        for label, pk in keys:
-            by_label[label].append(pk)
-        found: dict[ObjectKey, str] = {}
-        for resource in registry:
-            if pks := by_label.get(resource.label):
-                rows = resource.model._default_manager.filter(pk__in=pks)
-                found.update({(resource.label, str(obj.pk)): str(obj) for obj in rows})
-        return found
-
 
 Known = tuple[Profile | None, Tenant | None]
 
 
 def _on_objects(
-    objects: _Objects, at: Shift, before: Known, after: Known
+    objects: _Objects, alike: Hashable, at: Shift, before: Known, after: Known
 ) -> tuple[frozenset[OnObject], frozenset[OnObject]]:
-    """Return what somebody gains and loses on single objects."""
+    """Return what somebody gains and loses on single objects; people for whom ``alike`` is the
+    same hold the same at places."""
     gained: set[OnObject] = set()
     lost: set[OnObject] = set()
-    root = objects.account.pk
     for resource in _limited():
-        more, less = _sight(objects, resource, root, before, after)
+        more, less = _sight(objects, resource, alike, before, after)
         view = str(resource.actions["view"])
         gained |= {(view, (resource.label, str(key))) for key in more}
         lost |= {(view, (resource.label, str(key))) for key in less}
@@ -415,7 +402,7 @@ def _on_objects(
 
 
 def _sight(
-    objects: _Objects, resource: Resource, root: Any, before: Known, after: Known
+    objects: _Objects, resource: Resource, alike: Hashable, before: Known, after: Known
 ) -> tuple[set[Any], set[Any]]:
     """Return the keys of what teams come to show and to hide, where such things may be seen both
     before and after."""
@@ -424,18 +411,28 @@ def _sight(
         return set(), set()
     if resource.limited not in had.limits | has.limits:
         return set(), set()
-    view, free = str(resource.actions["view"]), resource.unlimited_by
-    both = access.intersection(was.scope(root, view), becomes.scope(root, view))
-    limited = [
-        without(both, profile.scope(root, free)) if resource.limited in tenant.limits else Scope()
-        for profile, tenant in ((was, had), (becomes, has))
-    ]
+    key = (resource.label, alike, had.limits, has.limits)
+    if key not in objects.limits:
+        root, view, free = objects.account.pk, resource.actions["view"], resource.unlimited_by
+        both = access.intersection(was.scope(root, view), becomes.scope(root, view))
+        objects.limits[key] = (
+            both,
+            *(
+                without(both, profile.scope(root, free))
+                if resource.limited in tenant.limits
+                else Scope()
+                for profile, tenant in ((was, had), (becomes, has))
+            ),
+        )
+    both, *limited = objects.limits[key]
     seen = [
         profile.shared(resource) if resource.limited in tenant.limits else frozenset()
         for profile, tenant in ((was, had), (becomes, has))
     ]
     where = objects.places(resource) if seen[0] != seen[1] else {}
     asked = {(key, where[key]) for key in seen[0] ^ seen[1] if key in where}
+    if seen[0] == seen[1] and limited[0] == limited[1]:
+        return set(), set()
     if limited[0] != limited[1]:
         for place, keys in objects.at(resource).items():
             if (place in limited[0]) != (place in limited[1]):

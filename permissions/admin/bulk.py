@@ -229,11 +229,13 @@ def page(verb: BulkVerb, form: VerbForm, note: str = "") -> HttpResponse:
     found: list[Effect] = []
     if not form.is_bound or form.is_valid():
         found = verb.effects(data)
+    blocked = sum(bool(effect.problem) for effect in found)
     return render(
         verb,
         form,
         effects=found,
-        blocked=sum(bool(effect.problem) for effect in found),
+        blocked=blocked,
+        preview=verb.preview(data) if found and not blocked else None,
         shown=fingerprint(found),
         note=note,
         token=_token(verb.request),

@@ -197,7 +197,7 @@ def act(
         try:
             shown = _to_confirm(verb, form)
             if shown is not None:
-                return render(verb, form, preview=shown)
+                return render(verb, form, preview=shown, note=_since(request))
             done = verb.run(form.cleaned_data)
         except Invalid as error:
             form.add_error(None, error.message)
@@ -218,6 +218,16 @@ def _to_confirm(verb: Verb, form: VerbForm) -> Shown | None:
     if shown is None or verb.request.POST.get("previewed") == shown.digest:
         return None
     return shown
+
+
+def _since(request: HttpRequest) -> str:
+    """Return what to say to whoever has confirmed something else than is shown now."""
+    if not request.POST.get("previewed"):
+        return ""
+    return (
+        "Nothing was saved: your choices or somebody's rights have changed since you were shown "
+        "what happens. This is what saving does now."
+    )
 
 
 def asked_again(verb: Verb) -> HttpResponse | None:

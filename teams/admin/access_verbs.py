@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,10 +12,9 @@ from permissions.admin import VerbForm, row_of
 from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors, services
-from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer
 from teams.admin.persons import Guest, guest_rows, team_rows
-from teams.admin.previews import PreviewedVerb
+from teams.admin.previews import AboutPerson
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import Subaccount, TeamMembership
 
@@ -39,7 +38,7 @@ class GuestForm(VerbForm):
         offer(self, "permissions", given)
 
 
-class GiveGuestAccess(ConsoleVerb):
+class GiveGuestAccess(AboutPerson):
     """Let the person view or edit in a subaccount where they have no role."""
 
     name = "guest"
@@ -115,7 +114,7 @@ class GiveGuestAccess(ConsoleVerb):
         return f"{label_of(self.obj)} is a guest of {self.part.name} now."
 
 
-class WithdrawGuestAccess(ConsoleVerb):
+class WithdrawGuestAccess(AboutPerson):
     """Take guest access to one object away."""
 
     name = "withdraw"
@@ -168,7 +167,7 @@ class TeamForm(VerbForm):
         offer(self, "team", [(str(pk), name) for pk, name in verb.free_teams()])
 
 
-class JoinTeam(PreviewedVerb):
+class JoinTeam(AboutPerson):
     """Put the person into a team."""
 
     name = "join"
@@ -196,10 +195,6 @@ class JoinTeam(PreviewedVerb):
             return f"{label_of(self.obj)} is in every team there is."
         return ""
 
-    def touched(self) -> Collection[Any]:
-        """Return the one person it concerns."""
-        return [self.obj.pk]
-
     def title(self) -> str:
         """Return the heading."""
         return f"Add {label_of(self.obj)} to a team"
@@ -223,7 +218,7 @@ class JoinTeam(PreviewedVerb):
         return f"{label_of(self.obj)} is in {team.name} now."
 
 
-class LeaveTeam(PreviewedVerb):
+class LeaveTeam(AboutPerson):
     """Take the person out of a team."""
 
     name = "leave"
@@ -240,10 +235,6 @@ class LeaveTeam(PreviewedVerb):
         if self.obj.pk == self.actor.pk or not self.desk.holds(MANAGE_TEAMS):
             return "You cannot change this team: that needs Manage teams, and not for oneself."
         return self.desk.offers.team_refusal(self.obj)
-
-    def touched(self) -> Collection[Any]:
-        """Return the one person it concerns."""
-        return [self.obj.pk]
 
     def title(self) -> str:
         """Return the heading."""

@@ -16,7 +16,7 @@ from teams.admin.adding import adding_of
 from teams.admin.forms import OfferedField, chosen_from, offer
 from teams.admin.persons import sees_people
 from teams.admin.place_verbs import AddPerson
-from teams.admin.subaccount_verbs import SubaccountVerb
+from teams.admin.previews import AboutThing
 from teams.admin.words import listed
 from teams.catalogue import CATALOGUE
 from teams.models import Membership, Subaccount
@@ -36,7 +36,7 @@ class ContactForm(VerbForm):
         self.fields["member"].initial = now
 
 
-class PrimaryContact(SubaccountVerb):
+class PrimaryContact(AboutThing):
     """Choose the primary contact (Enterprise)."""
 
     name = "contact"

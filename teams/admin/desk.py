@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -289,6 +290,13 @@ def desk_of(request: Any) -> Desk:
     return desk
 
 
+def apart(request: Any) -> Any:
+    """Return ``request`` with a desk of its own: what a trial reads is not remembered."""
+    found = copy.copy(request)
+    found._desk = None
+    return found
+
+
 __all__ = [
     "ACCOUNT_KEY",
     "PLACE_KEY",
@@ -296,6 +304,7 @@ __all__ = [
     "Chip",
     "Desk",
     "Place",
+    "apart",
     "desk_of",
     "initials",
     "role_kind",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,8 @@ from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors, services
 from teams.admin import words
-from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
+from teams.admin.previews import PreviewedVerb
 from teams.catalogue import CATALOGUE
 from teams.models import Membership, Subaccount
 
@@ -54,7 +54,7 @@ def visitors(desk: Desk, obj: Any) -> dict[Any, Visitor]:
     return found
 
 
-class WithdrawHere(ConsoleVerb):
+class WithdrawHere(PreviewedVerb):
     """Take somebody's guest access to this one thing away."""
 
     name = "withdraw"
@@ -68,6 +68,10 @@ class WithdrawHere(ConsoleVerb):
         """Return the guest that ``key`` names, if the reader sees the people there."""
         guests = visitors(self.desk, self.obj)
         return next((guest for pk, guest in guests.items() if str(pk) == key), None)
+
+    def touched(self) -> Collection[Any] | None:
+        """Return the guest."""
+        return {self.part.person.pk}
 
     def key(self) -> str:
         """Return how the address names the guest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,13 +13,13 @@ from permissions.audit import label_of
 from permissions.errors import Invalid
 from teams import services
 from teams.admin import words
-from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField, OfferedField, OfferedSet, offer, role_of
 from teams.admin.persons import seen_memberships, switch_rows
+from teams.admin.previews import AboutPerson
 from teams.models import Membership
 
 
-class MembershipVerb(ConsoleVerb):
+class MembershipVerb(AboutPerson):
     """A verb about one membership of the person."""
 
     is_part = True
@@ -226,9 +227,24 @@ class SwitchToggles(MembershipVerb):
         """Return the heading."""
         return f"Optional permissions of {self.name_of} in {self.place}"
 
+    def button(self) -> str:
+        """Return what the button says."""
+        return "Save switches"
+
     def rows(self) -> list[Any]:
-        """Return the switches for the page without script."""
+        """Return the switches as they are."""
         return switch_rows(self.desk, self.part)
+
+    def chosen(self) -> list[Any]:
+        """Return the switches for the page: as they were posted, if they were."""
+        if self.request.method != "POST":
+            return self.rows()
+        on = self.request.POST.getlist("on")
+        shown = {*self.request.POST.getlist("shown"), *on}
+        return [
+            replace(row, is_on=row.codename in on) if row.codename in shown else row
+            for row in self.rows()
+        ]
 
     def refusal(self) -> str:
         """Refuse if every switch is locked."""

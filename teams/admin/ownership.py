@@ -15,7 +15,7 @@ from permissions.audit import label_of
 from permissions.errors import Invalid
 from teams import services
 from teams.admin.desk import Desk, desk_of
-from teams.admin.ownership_verbs import PREVIEW, becomes
+from teams.admin.ownership_verbs import becomes
 from teams.admin.previews import ShownPreview, shown
 from teams.admin.site import console
 from teams.models import OwnershipTransfer
@@ -76,7 +76,7 @@ def ownership(request: HttpRequest) -> HttpResponse:
 def _preview(desk: Desk, transfer: OwnershipTransfer) -> ShownPreview:
     """Return what accepting would do to both, as far as the reader may know."""
     found = services.preview(services.accept_ownership, actor=desk.user, transfer=transfer)
-    return replace(shown(desk, found), heading="If you accept", template=PREVIEW)
+    return replace(shown(desk, found), heading="If you accept")
 
 
 def _home() -> HttpResponse:

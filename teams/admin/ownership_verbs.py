@@ -26,7 +26,6 @@ from teams.services.ownership import VALID
 #: so many people are offered as heirs; a longer list is no help to anybody
 OFFERED = 500
 #: what is gained is everything: the grave part first, the rest folded away
-PREVIEW = "teams/console/ownership_preview.html"
 
 
 def open_offer(desk: Desk) -> OwnershipTransfer | None:
@@ -161,7 +160,6 @@ class TransferOwnership(OwnershipVerb, PreviewedVerb):
             shown(self.desk, found, button=self.confirm_button(found)),
             heading=f"When {label_of(asked['heir'])} accepts",
             effect="Nothing changes before that. Recorded in Activity.",
-            template=PREVIEW,
         )
 
     def _asked(self, data: Mapping[str, Any]) -> dict[str, Any]:

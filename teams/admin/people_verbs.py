@@ -9,17 +9,17 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from permissions.admin import BulkVerb, Effect, VerbForm
+from permissions.admin import Effect, VerbForm
 from permissions.audit import label_of
 from permissions.errors import Invalid, NotFound, OutOfScope, ServiceError
 from permissions.policy import TOP
 from teams import selectors, services
 from teams.admin import words
-from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedField, offer
 from teams.admin.group_filters import offered_groups
 from teams.admin.persons import toggles_on
+from teams.admin.previews import PreviewedBulk
 from teams.catalogue import CATALOGUE
 from teams.models import Membership, Subaccount
 
@@ -51,7 +51,7 @@ class Plan:
     problem: str = ""
 
 
-class PeopleVerb(BulkVerb, ConsoleVerb):
+class PeopleVerb(PreviewedBulk):
     """Does the same to the memberships of many people, at one place or wherever one manages."""
 
     form_class = PlacesForm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -14,12 +14,12 @@ from permissions.resources import registry
 from teams import selectors, services
 from teams.admin import words
 from teams.admin.access_verbs import GuestForm
-from teams.admin.base import ConsoleVerb
 from teams.admin.forms import OfferedField, chosen_from, offer
 from teams.admin.persons import people_in, sees_people
 from teams.admin.previews import PreviewedVerb
 from teams.catalogue import ASSIGN_TEAM_RESOURCES
 from teams.models import Membership, Team
+from teams.services.previews import people_of
 
 
 class ShareForm(VerbForm):
@@ -56,6 +56,10 @@ class Share(PreviewedVerb):
         if not self.free():
             return f"Every team sees {self.obj} already."
         return ""
+
+    def touched(self) -> Collection[Any] | None:
+        """Return whoever is in a team it may be shared with, and who makes such things."""
+        return people_of(self.desk.account, {str(team.pk): team for team in self.free()})
 
     def title(self) -> str:
         """Return the heading."""
@@ -104,6 +108,10 @@ class Unshare(PreviewedVerb):
             )
         return ""
 
+    def touched(self) -> Collection[Any] | None:
+        """Return whoever is in the team, and who makes such things."""
+        return people_of(self.desk.account, {"team": self.part})
+
     def title(self) -> str:
         """Return the heading."""
         return f"Stop sharing {self.obj} with {self.part.name}"
@@ -134,7 +142,7 @@ class GuestHereForm(GuestForm):
         offer(self, "person", [(str(p.pk), label_of(p)) for p in verb.people()])
 
 
-class GuestHere(ConsoleVerb):
+class GuestHere(PreviewedVerb):
     """Give somebody guest access to this one thing."""
 
     name = "guest"

@@ -13,7 +13,7 @@ from teams.admin import words
 from teams.admin.archiving import archive_lines, restore_lines
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import NameForm, OfferedSet, offer
-from teams.admin.previews import PreviewedVerb
+from teams.admin.previews import AboutThing, PreviewedVerb
 from teams.features import FEATURES, features_of, off_in
 from teams.models import Subaccount
 from teams.services.previews import people_of
@@ -101,7 +101,7 @@ class Rename(SubaccountVerb):
         return f"{before} is called {made.name} now."
 
 
-class Archive(SubaccountVerb):
+class Archive(AboutThing):
     """Make it inert."""
 
     name = "archive"
@@ -132,7 +132,7 @@ class Archive(SubaccountVerb):
         return f"{self.obj.name} is archived."
 
 
-class Restore(SubaccountVerb):
+class Restore(AboutThing):
     """Bring it back."""
 
     name = "restore"
@@ -165,7 +165,7 @@ class Restore(SubaccountVerb):
         return f"{self.obj.name} is active again."
 
 
-def _may_archive(verb: SubaccountVerb, act: str) -> str:
+def _may_archive(verb: Archive | Restore, act: str) -> str:
     if verb.desk.offers.may_archive(verb.obj):
         return ""
     return (

@@ -61,15 +61,18 @@ def test_switch_scope_add_toggle_be_refused_archive_and_restore(
     page.goto(f"{live_server.url}/auth/user/{world.people['full'].pk}/change/")
     page.get_by_label("Export contacts").check()
     page.get_by_role("button", name="Save switches").click()
+    confirm(page, "Save switches")
     assert page.get_by_label("Export contacts").is_checked()
 
     page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
     page.get_by_role("link", name="Archive…").click()
     page.get_by_role("button", name="Archive East").click()
+    confirm(page, "Archive East")
     assert Subaccount.objects.get(pk=world.places["east"].pk).is_archived
     page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
     page.get_by_role("link", name="Restore…").click()
     page.get_by_role("button", name="Restore East").click()
+    confirm(page, "Restore East")
     assert not Subaccount.objects.get(pk=world.places["east"].pk).is_archived
 
 
@@ -82,6 +85,12 @@ def test_a_refusal_says_what_is_missing_and_leads_back(
     expect(page.get_by_role("heading", name="Who can help")).to_be_visible()
     page.get_by_role("link", name="Back to Home").click()
     expect(page.get_by_role("heading", name="Home")).to_be_visible()
+
+
+def confirm(page: Any, button: str) -> None:
+    """Look at who gains and who loses, and press the button again."""
+    expect(page.get_by_role("heading", name="If you save now")).to_be_visible()
+    page.get_by_role("button", name=button).click()
 
 
 def address(world: World, who: str) -> str:
@@ -137,6 +146,10 @@ def test_the_same_by_keyboard_alone(world: World, live_server: Any, page: Any) -
     press("Space")
     reach(page, "Save switches of North", role="button")
     press("Enter")
+    expect(page.get_by_role("heading", name="If you save now")).to_be_focused()
+    expect(page.get_by_label("Export contacts")).to_be_checked()
+    reach(page, "Save switches", role="button")
+    press("Enter")
     expect(page.get_by_text("Export contacts is on for Full One")).to_be_visible()
     expect(page.get_by_label("Export contacts")).to_be_checked()
 
@@ -146,6 +159,9 @@ def test_the_same_by_keyboard_alone(world: World, live_server: Any, page: Any) -
         reach(page, f"{verb}…", role="link")
         press("Enter")
         page.wait_for_url("**/act/**")
+        reach(page, f"{verb} East", role="button")
+        press("Enter")
+        expect(page.get_by_role("heading", name="If you save now")).to_be_focused()
         reach(page, f"{verb} East", role="button")
         press("Enter")
         page.wait_for_url(lambda url: "/act/" not in url)

@@ -310,6 +310,21 @@ def test_the_bulk_confirmation_is_accessible_silent_and_fits(
     page.context.close()
 
 
+def test_a_preview_is_accessible_silent_and_fits(
+    world: Any, live_server: Any, browser: Any
+) -> None:
+    page, said = open_page(browser)
+    sign_in(page, live_server.url, world.people["owner"].username)
+    page.goto(f"{live_server.url}/teams/subaccount/{world.places['north'].pk}/act/archive/")
+    page.get_by_role("button", name="Archive North").click()
+    expect(page.get_by_role("heading", name="If you save now")).to_be_focused()
+    page.locator("summary", has_text="more").first.click()
+    assert faults(page, said) == []
+    page.get_by_role("button", name="Archive North").click()
+    expect(page.get_by_text("North is archived.")).to_be_visible()
+    page.context.close()
+
+
 def test_sign_in_switch_and_sign_out_without_script(
     world: Any, live_server: Any, browser: Any
 ) -> None:
@@ -319,6 +334,9 @@ def test_sign_in_switch_and_sign_out_without_script(
     page.get_by_role("link", name="People", exact=True).first.click()
     page.get_by_role("link", name="Full One").click()
     page.get_by_label("Export contacts").check()
+    page.get_by_role("button", name="Save switches").click()
+    expect(page.get_by_role("heading", name="If you save now")).to_be_visible()
+    assert page.get_by_label("Export contacts").is_checked()
     page.get_by_role("button", name="Save switches").click()
     assert page.get_by_label("Export contacts").is_checked()
     assert "Export contacts is on for Full One" in page.content()

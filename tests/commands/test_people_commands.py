@@ -681,7 +681,9 @@ def test_new_subaccount_is_printed_as_json(stage: Stage) -> None:
     again = stage.call(*call, format="json")
     other = stage.call("create_subaccount", "Eastside", "--slug", "east-2")
 
-    assert dry.json == said | {"dry_run": True, "changed": False}
+    told = dry.json["preview"]
+    assert (told["gaining"], told["losing"], told["changes"]) == (0, 0, [])
+    assert dry.json == said | {"dry_run": True, "changed": False, "preview": told}
     assert done.json == said | {"dry_run": False, "changed": True}
     assert again.json == said | {"dry_run": False, "changed": False}
     assert (other.code, other.error.partition(":")[0]) == (2, "ALREADY_USED")

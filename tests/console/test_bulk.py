@@ -343,6 +343,23 @@ def test_the_list_is_as_it_was_afterwards(world: Any) -> None:
     assert answer.headers["Location"] == f"{PEOPLE}?role=full"
 
 
+def outside_trials(statements: list[str]) -> int:
+    """Return how many statements there are but for what was carried out and taken back."""
+    count, inside, name = 0, 0, ""
+    for sql in statements:
+        if not name:
+            count += 1
+            name = sql.split('"')[1] if sql.startswith("SAVEPOINT") else ""
+            inside = 0
+        elif sql == f'RELEASE SAVEPOINT "{name}"':
+            count, name = count + inside + 1, ""
+        elif sql == f'ROLLBACK TO SAVEPOINT "{name}"':
+            name = ""
+        else:
+            inside += 1
+    return count
+
+
 def test_the_confirmation_costs_the_same_for_one_and_for_many(world: Any) -> None:
     client = world.client("owner")
 
@@ -350,7 +367,7 @@ def test_the_confirmation_costs_the_same_for_one_and_for_many(world: Any) -> Non
         choose(client, "remove", *people)
         with CaptureQueriesContext(connection) as queries:
             assert choose(client, "remove", *people).status_code == 200
-        return len(queries)
+        return outside_trials([query["sql"] for query in queries])
 
     one = cost(world.people["full"], world.people["manager"])
     crowd = [world.people[name] for name in ("full", "editor", "manager", "author")]

@@ -14,6 +14,7 @@ from teams import services
 from teams.factories import TeamMembershipFactory
 from teams.models import Membership, SubaccountUserGrant, TeamMembership
 from tests.console.conftest import build
+from tests.console.helpers import confirmed
 from tests.console.test_bulk import PEOPLE, choose, confirm, hidden
 
 pytestmark = pytest.mark.once
@@ -39,7 +40,7 @@ def body(answer: Any) -> str:
 
 
 def post(client: Any, person: Any, verb: str, key: Any, **data: Any) -> Any:
-    return client.post(f"{PEOPLE}{person.pk}/act/{verb}/{key}/", data, follow=True)
+    return confirmed(client, f"{PEOPLE}{person.pk}/act/{verb}/{key}/", data, follow=True)
 
 
 def switch_on(world: Any, who: str, until: Any = None) -> Membership:

@@ -16,6 +16,7 @@ from teams import services, who
 from teams.factories import MailingListFactory, MembershipFactory, UserFactory
 from teams.models import MailingListUserGrant, Subaccount
 from tests.console.conftest import MARKER, build
+from tests.console.helpers import confirmed
 
 pytestmark = pytest.mark.once
 
@@ -287,7 +288,8 @@ def test_guest_access_to_a_subaccount_is_given_on_its_page(world: Any) -> None:
         f"/teams/subaccount/{north.pk}/act/guest/"
         in client.get(urls(world)["teams/subaccount"]).text
     )
-    answer = client.post(
+    answer = confirmed(
+        client,
         f"/teams/subaccount/{north.pk}/act/guest/",
         {"person": person.pk, "permissions": ["access_campaigns"], "ends_at": ""},
     )
@@ -313,7 +315,7 @@ def test_guest_access_is_withdrawn_on_the_page_of_the_object(world: Any, model: 
     page = client.get(url).text
     assert "no longer holds" in page
     assert f"Withdraw guest access to {obj} from Nora Quinn" in page
-    assert client.post(url).status_code == 302
+    assert confirmed(client, url).status_code == 302
     assert "Nora Quinn" not in panel(client, f"/teams/{model}/{obj.pk}/change/")
     assert AuditEvent.objects.filter(action="guest.withdrawn").count() == 1
     assert client.get(url).status_code == 404

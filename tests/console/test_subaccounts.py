@@ -21,6 +21,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import Membership, Subaccount
+from tests.console.helpers import confirmed
 
 LIST = "/teams/subaccount/"
 
@@ -198,7 +199,7 @@ def test_restoring_says_who_regains_access_and_what_it_makes(db: Any) -> None:
     assert lines[-1] == "8 of 10 subaccounts are active; this makes 9."
     archiving = consequences(text(client, at(places[5], "act/archive/")))
     assert archiving[-1] == "8 of 10 subaccounts are active; this makes 7."
-    assert client.post(at(places[0], "act/restore/")).status_code == 302
+    assert confirmed(client, at(places[0], "act/restore/")).status_code == 302
     places[0].refresh_from_db()
     assert not places[0].is_archived
 

@@ -8,6 +8,7 @@ import pytest
 
 from permissions.models import AuditEvent
 from teams.models import Membership, Subaccount, SubaccountUserGrant
+from tests.console.helpers import confirmed
 
 pytestmark = pytest.mark.once
 
@@ -16,7 +17,7 @@ def act(client: Any, url: str, **data: Any) -> Any:
     """Open the verb's page, then do it."""
     page = client.get(url)
     assert page.status_code == 200, url
-    return client.post(url, data, follow=True)
+    return confirmed(client, url, data, follow=True)
 
 
 def seat(world: Any, who: str, verb: str) -> str:

@@ -49,6 +49,7 @@ from teams.models import (
     SubaccountGroup,
 )
 from teams.services import transfers
+from tests.console.helpers import confirmed
 from tests.engine.truth import Row, World, columns, expected, table
 from tests.services.mailing import ready
 
@@ -456,7 +457,7 @@ class Stage:
         """Post, look, and put everything back."""
         before = self.before
         with transaction.atomic():
-            answer = self.client.post(url, data)
+            answer = confirmed(self.client, url, data)
             tried = Tried(
                 answer.status_code, done(), rows() != before, "errornote" in answer.content.decode()
             )

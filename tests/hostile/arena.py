@@ -50,10 +50,11 @@ from teams.models import (
     ContactExport,
     ContactImport,
     ListMembership,
+    Role,
     SubaccountGroup,
     Team,
 )
-from teams.models import Account, ContactExport, ContactImport, ListMembership, Role
+from tests.console.helpers import digest_of
 from tests.hostile.workshop import workshop
 
 MARK = "Xanadu"
@@ -398,11 +399,21 @@ class Probe:
         """Post to ``url`` and take back what it did."""
         client = self.client
         with undone():
-            return self._seen(client.post(url, data or {}), f"POST {url[:200]} {data or ''}")
+            return self._confirmed(client, url, data or {}, f"POST {url[:200]} {data or ''}")
 
     def send(self, url: str, data: dict[str, Any], **extra: Any) -> Any:
         """Post to ``url`` and let stand what it did, until the caller takes it back."""
-        return self._seen(self.client.post(url, data, **extra), f"POST {url[:200]}")
+        return self._confirmed(self.client, url, data, f"POST {url[:200]}", **extra)
+
+    def _confirmed(
+        self, client: Client, url: str, data: dict[str, Any], what: str, **extra: Any
+    ) -> Any:
+        """Post; where that shows who gains and who loses, look at it and confirm it."""
+        answer = self._seen(client.post(url, data, **extra), what)
+        if digest := digest_of(answer):
+            confirming = {**data, "previewed": digest}
+            answer = self._seen(client.post(url, confirming, **extra), what)
+        return answer
 
     def _seen(self, answer: Any, what: str) -> Any:
         self.requests += 1
