@@ -33,6 +33,7 @@ PAGES = {
         "/roles/?compare=full&with=editor",
         "/roles/?compare=manager&with=full&lines=all",
         "/roles/?area=nowhere",
+        "/roles/full/?compare=editor",
         "/auth/user/",
         "/auth/user/?ends=7&signed_in=never",
         "/auth/user/act/add-person/",
