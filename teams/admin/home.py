@@ -17,7 +17,6 @@ from teams import selectors
 from teams.admin import activity, lacks, words
 from teams.admin.desk import Desk
 from teams.admin.invitations import pending_counts, pending_in, pending_url
-from teams.admin.orphaned import orphaned
 from teams.admin.ownership import waiting
 from teams.admin.persons import changes_people, seen_memberships, sees_people
 from teams.admin.site import console
@@ -97,7 +96,6 @@ def home_context(desk: Desk) -> dict[str, Any]:
             "more": max(0, len(desk.active) - SHOWN),
             "verbs": offered.offered(desk.request),
             "unsent": _unsent(desk),
-            "orphans": len(orphaned(desk)),
         }
     return context | _work(desk)
 

@@ -7,6 +7,7 @@ planting is undone before they are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from teams.models import (
     ManagedSubaccount,
     Membership,
     MessageTemplate,
+    OwnershipTransfer,
     Role,
     Segment,
     Subaccount,
@@ -234,6 +236,13 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "withdrawn and accepted": lambda c: set_(c.withdrawn, accepted_by=UserFactory()),
         "pending and accepted": lambda c: set_(c.pending, accepted_by=UserFactory()),
     },
+    "offers_are_made_by_the_owner_to_somebody_inside": {
+        "by another": lambda c: offer_account(c.hq, owner=UserFactory()),
+        "to a stranger": lambda c: offer_account(c.hq, heir=UserFactory()),
+        "to somebody suspended": lambda c: offer_account(
+            c.hq, heir=c.hq.member("author", status="suspended").user
+        ),
+    },
     "invited_addresses_are_in_small_letters": {
         "large": lambda c: set_(c.pending, address="Ana@new.example"),
         "of another alphabet": lambda c: set_(c.pending, address="mıke@new.example"),
@@ -290,6 +299,18 @@ PLANTED: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "left over": lambda c: set_(c.full, is_primary_contact=True)
     },
 }
+
+
+def offer_account(w: World, *, owner: Any = None, heir: Any = None) -> None:
+    """Store an offer of the account that no service would have made."""
+    OwnershipTransfer.objects.create(
+        account=w.account,
+        owner=owner or w.owner,
+        heir=heir or w.member("author").user,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+
+
 CASES = [(rule, case) for rule, cases in PLANTED.items() for case in cases]
 
 

@@ -588,7 +588,7 @@ def test_groups_of_subaccounts(stage: Stage) -> None:
     )
     for name in (foreign.name, "nowhere", "Coast\x00"):
         done = stage.call("set_manager_reach", "tom", "--group", name)
-        assert (done.code, done.error.split(":")[0]) == (1, "NOT_FOUND")
+        assert (done.code, done.error.split(":")[0]) == (2, "NOT_FOUND")
     made = stage.call(
         "add_member", "ana", "--role", "manager", "--account-level", "--group", "Coast"
     )

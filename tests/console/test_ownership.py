@@ -77,8 +77,7 @@ def test_offered_after_a_preview_and_taken_back(world: World) -> None:
     shown = client.post(url, data).content.decode()
     assert "When Author One accepts" in shown
     assert "Nothing changes before that." in shown
-    assert "Gains: Pay invoices" in shown
-    assert "Loses: Pay invoices" in shown
+    assert shown.count("Pay invoices") == 2  # gained by one, lost by the other
     assert (OwnershipTransfer.objects.count(), AuditEvent.objects.count()) == (0, before)
     done = client.post(url, data | {"previewed": digest_in(shown)}, follow=True).content.decode()
     assert "Harbor is offered to Author One. You own it until they accept." in done

@@ -27,7 +27,7 @@ from teams.models import ListMembership, SubaccountGroup
 pytestmark = pytest.mark.once
 
 PAGES = {
-    "home": ("owner", "/", 39),
+    "home": ("owner", "/", 31),
     "home of a member": ("author", "/", 16),
     "without a giver": ("owner", "/without-giver/", 22),
     "ending": ("owner", "/ending/", 17),
@@ -35,10 +35,10 @@ PAGES = {
     "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),
     "people": ("owner", "/auth/user/", 24),
-    "person": ("owner", "/auth/user/{full}/change/", 32),
+    "person": ("owner", "/auth/user/{full}/change/", 34),
     "why": ("owner", "/auth/user/{full}/change/?why=export_contacts", 47),
     "list": ("owner", "/teams/mailinglist/{list}/change/", 19),
-    "roles": ("owner", "/roles/", 3),
+    "roles": ("owner", "/roles/", 4),
     "subaccounts": ("owner", "/teams/subaccount/", 13),
     "groups": ("owner", "/teams/subaccountgroup/", 9),
     "group": ("owner", "/teams/subaccountgroup/{group}/change/", 26),

@@ -14,6 +14,7 @@ from permissions.models import AuditEvent
 from teams.admin import export_verbs
 from teams.admin.account import AskSecondFactor
 from teams.admin.archive_verbs import PurgeItem
+from teams.admin.ownership_verbs import TransferOwnership
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.site import console
 from teams.factories import ContactFactory
@@ -161,6 +162,7 @@ def test_these_verbs_ask_and_no_others() -> None:
     assert asking == {
         AskSecondFactor,
         PurgeItem,
+        TransferOwnership,
         export_verbs.ExportHere,
         export_verbs.ExportList,
     }
