@@ -23,6 +23,7 @@ from teams.catalogue import (
     EXPORT_CONTACTS,
     MANAGE_ACCOUNT_SETTINGS,
     MANAGE_ADMINISTRATORS,
+    MANAGE_FEATURES,
     MANAGE_MANAGERS,
     MANAGE_MEMBERS,
     MANAGE_ROLES,
@@ -508,7 +509,7 @@ ON_GROUPS = (
         ways=RUNS_THE_ACCOUNT,
     ),
     Surface(
-        name="group: create",
+        name="subaccountgroup: create",
         at=WHOLE,
         url=lambda stage, place: f"{GROUPS}act/create/",
         ways=RUNS_THE_ACCOUNT,
@@ -516,7 +517,7 @@ ON_GROUPS = (
         done=lambda stage, place: stage.account.subaccount_groups.filter(name="Hills").exists(),
     ),
     Surface(
-        name="group: rename",
+        name="subaccountgroup: rename",
         at=WHOLE,
         url=_group("act/rename/"),
         ways=RUNS_THE_ACCOUNT,
@@ -524,7 +525,7 @@ ON_GROUPS = (
         done=lambda stage, place: stage.account.subaccount_groups.filter(name="Sea").exists(),
     ),
     Surface(
-        name="group: set",
+        name="subaccountgroup: set",
         at=WHOLE,
         url=_group("act/set/"),
         ways=RUNS_THE_ACCOUNT,
@@ -532,7 +533,7 @@ ON_GROUPS = (
         done=lambda stage, place: _in_group(stage) == {stage.world.south.pk},
     ),
     Surface(
-        name="group: delete",
+        name="subaccountgroup: delete",
         at=WHOLE,
         url=_group("act/delete/"),
         ways=RUNS_THE_ACCOUNT,
@@ -556,6 +557,12 @@ ON_SUBACCOUNTS = (
         ways=needs((MANAGE_SUBACCOUNT_SETTINGS, HERE)),
         data=lambda stage, place: {"name": "Elsewhere"},
         done=lambda stage, place: _stored(place).name == "Elsewhere",
+    ),
+    Surface(
+        name="features of a subaccount",
+        at=PLACES,
+        url=subaccount("act/features/"),
+        ways=needs((MANAGE_FEATURES, HERE)),
     ),
     Surface(
         name="subaccount: archive",
@@ -879,6 +886,8 @@ UNTRIED: Mapping[tuple[str, str], str] = {
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
     },
     ("subaccount", "features"): "shows who loses first, see test_features.py",
+    ("account", "transfer"): "the owner only, see test_ownership.py",
+    ("account", "withdraw-transfer"): "the owner only, see test_ownership.py",
     ("account", "teams"): "asks for what masking asks for, see test_teams.py",
     **{
         ("team", name): "the service of the person's or the thing's own page, see test_teams.py"
