@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from permissions.admin import Verb, VerbForm
 from permissions.admin.verbs import render
 from permissions.catalogue import Permission
+from permissions.errors import Refused
 from teams import effects, provider, selectors, services
 from teams.admin import matrix, ticks, words
 from teams.admin.forms import OfferedField, OfferedSet, offer, role_of
@@ -194,6 +195,12 @@ class RoleEditor(PreviewedVerb):
         """Say whether the form was sent only to be shown beside another role."""
         return COMPARE in self.request.POST
 
+    def compared(self) -> HttpResponse:
+        """Return the form beside another role. Raises Refused to whoever is shown no form."""
+        if reason := self.refusal():
+            raise Refused(reason)
+        return render(self, RoleForm(self, self.request.POST))
+
 
 def _editor(verb: Verb) -> RoleEditor:
     if not isinstance(verb, RoleEditor):
@@ -263,7 +270,7 @@ class CreateRole(RoleEditor):
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Create it."""
         if self.only_compares:
-            return render(self, RoleForm(self, self.request.POST))
+            return self.compared()
         self.made = services.create_role(
             actor=self.actor,
             account=self.desk.account,
@@ -368,7 +375,7 @@ class EditRole(RoleEditor):
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Save it."""
         if self.only_compares:
-            return render(self, RoleForm(self, self.request.POST))
+            return self.compared()
         saved = services.edit_role(
             actor=self.actor,
             role=self.obj,

@@ -430,3 +430,14 @@ def test_services_are_the_judge(w: Roles) -> None:
     assert " checked" in insights
     assert " disabled" in insights
     assert "name=" not in insights
+
+
+def test_a_bad_form_is_shown_to_nobody_who_would_not_get_one(w: Roles) -> None:
+    new = "/teams/role/act/create/"
+    for who in ("ana", "marketer"):
+        client = w.client(who)
+        for url in (w.at("act/edit/"), new, f"{new}?copy=custom:{w.helper.pk}"):
+            for data in ({"name": ""}, {"name": "x", "show_compared": "1"}):
+                assert client.post(url, data).status_code == 403, (who, url, data)
+    bad = w.client("owner").post(w.at("act/edit/"), {"name": ""})
+    assert (bad.status_code, "This field is required" in text(bad)) == (200, True)
