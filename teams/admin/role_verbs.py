@@ -26,6 +26,7 @@ from teams.admin.refusal import helpers
 from teams.catalogue import CATALOGUE
 from teams.effects import Preview
 from teams.models import Invitation, Membership, Role
+from teams.models.account import TeamMode
 from teams.rights import custom_permissions
 from teams.roles import ticks_of, with_needed
 
@@ -443,8 +444,10 @@ class DeleteRole(PreviewedVerb):
     def others(self) -> list[tuple[str, str]]:
         """Return (value, label) of every other role that people can be given."""
         desk = self.desk
+        is_off = desk.account.team_mode == TeamMode.OFF
         custom = selectors.custom_roles_of(desk.account).exclude(pk=self.obj.pk)
-        built_in = [(spec.codename, str(spec.label)) for spec in desk.edition.roles]
+        known = [spec for spec in desk.edition.roles if not (is_off and spec.needs_teams)]
+        built_in = [(spec.codename, str(spec.label)) for spec in known]
         return built_in + [(f"custom:{role.pk}", role.name) for role in custom]
 
     def touched(self) -> Collection[Any]:
