@@ -206,6 +206,8 @@ def act(
                 return done
             messages.success(request, done)
             return HttpResponseRedirect(verb.next_url())
+    elif reason := verb.refusal():
+        raise Refused(reason)  # no form for whoever would not get one by asking
     return render(verb, form)
 
 

@@ -20,6 +20,11 @@ from teams.admin.previews import ShownPreview, shown
 from teams.admin.site import console
 from teams.models import OwnershipTransfer
 
+CHANGED = (
+    "Nothing was done: somebody's rights have changed since you were shown what happens. This is "
+    "what accepting does now."
+)
+
 
 def offers_to(desk: Desk) -> QuerySet[OwnershipTransfer]:
     """Return what is offered to the reader, in any of their accounts."""
@@ -59,6 +64,8 @@ def ownership(request: HttpRequest) -> HttpResponse:
             services.accept_ownership(actor=desk.user, transfer=transfer)
             messages.success(request, f"You own {desk.account.name} now.")
             return _home()
+        if answer == "accept":
+            problem = CHANGED
     except Invalid as error:
         found, problem = None, error.message
     context = {

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from permissions.admin import Verb, VerbForm
 from permissions.admin.verbs import render
 from permissions.catalogue import Permission
+from permissions.errors import Refused
 from teams import effects, provider, selectors, services
 from teams.admin import matrix, ticks, words
 from teams.admin.forms import OfferedField, OfferedSet, offer, role_of
@@ -25,6 +26,7 @@ from teams.admin.refusal import helpers
 from teams.catalogue import CATALOGUE
 from teams.effects import Preview
 from teams.models import Invitation, Membership, Role
+from teams.models.account import TeamMode
 from teams.rights import custom_permissions
 from teams.roles import ticks_of, with_needed
 
@@ -194,6 +196,12 @@ class RoleEditor(PreviewedVerb):
         """Say whether the form was sent only to be shown beside another role."""
         return COMPARE in self.request.POST
 
+    def compared(self) -> HttpResponse:
+        """Return the form beside another role. Raises Refused to whoever is shown no form."""
+        if reason := self.refusal():
+            raise Refused(reason)
+        return render(self, RoleForm(self, self.request.POST))
+
 
 def _editor(verb: Verb) -> RoleEditor:
     if not isinstance(verb, RoleEditor):
@@ -263,7 +271,7 @@ class CreateRole(RoleEditor):
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Create it."""
         if self.only_compares:
-            return render(self, RoleForm(self, self.request.POST))
+            return self.compared()
         self.made = services.create_role(
             actor=self.actor,
             account=self.desk.account,
@@ -368,7 +376,7 @@ class EditRole(RoleEditor):
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Save it."""
         if self.only_compares:
-            return render(self, RoleForm(self, self.request.POST))
+            return self.compared()
         saved = services.edit_role(
             actor=self.actor,
             role=self.obj,
@@ -436,8 +444,10 @@ class DeleteRole(PreviewedVerb):
     def others(self) -> list[tuple[str, str]]:
         """Return (value, label) of every other role that people can be given."""
         desk = self.desk
+        is_off = desk.account.team_mode == TeamMode.OFF
         custom = selectors.custom_roles_of(desk.account).exclude(pk=self.obj.pk)
-        built_in = [(spec.codename, str(spec.label)) for spec in desk.edition.roles]
+        known = [spec for spec in desk.edition.roles if not (is_off and spec.needs_teams)]
+        built_in = [(spec.codename, str(spec.label)) for spec in known]
         return built_in + [(f"custom:{role.pk}", role.name) for role in custom]
 
     def touched(self) -> Collection[Any]:

@@ -413,7 +413,9 @@ class Offers:
 
     def _locked(self, permission: Permission, lacking: Atoms, role: Role | None) -> str:
         where = sorted({missing.place for missing in self.change.missing(lacking)})
-        places = f"in {where[0]}" if len(where) == 1 else f"in {where[0]} and elsewhere"
+        places = f"in {where[0]}" if where else "anywhere"
+        if len(where) > 1:
+            places += " and elsewhere"
         if role is None and permission.level != TOP:
             places = "where you may give roles"
         which = "a role" if role is None else f"{role.name}"

@@ -199,3 +199,15 @@ def test_a_recent_sign_in_is_asked_of_both(world: World) -> None:
         assert status() == Status.PENDING
         be_recent(heir)
         assert heir.get(PAGE).status_code == 200
+
+
+def test_an_answer_to_something_else_says_that_nothing_was_done(world: World) -> None:
+    offered(world)
+    client = world.client("author")
+    assert "Nothing was done" not in client.get(PAGE).content.decode()
+    stale = client.post(PAGE, {"answer": "accept", "previewed": "0" * 64})
+    assert (stale.status_code, "Nothing was done: somebody" in stale.content.decode()) == (
+        200,
+        True,
+    )
+    assert owner_of(world) == world.people["owner"]

@@ -429,3 +429,25 @@ def test_services_are_the_judge(w: Roles) -> None:
     assert " checked" in insights
     assert " disabled" in insights
     assert "name=" not in insights
+
+
+def test_a_bad_form_is_shown_to_nobody_who_would_not_get_one(w: Roles) -> None:
+    new = "/teams/role/act/create/"
+    for who in ("ana", "marketer"):
+        client = w.client(who)
+        for url in (w.at("act/edit/"), new, f"{new}?copy=custom:{w.helper.pk}"):
+            for data in ({"name": ""}, {"name": "x", "show_compared": "1"}):
+                assert client.post(url, data).status_code == 403, (who, url, data)
+    bad = w.client("owner").post(w.at("act/edit/"), {"name": ""})
+    assert (bad.status_code, "This field is required" in text(bad)) == (200, True)
+
+
+def test_a_role_that_needs_teams_takes_no_place_while_they_are_off(w: Roles) -> None:
+    client = w.client("owner")
+    for mode, is_offered in (("off", False), ("lists", True)):
+        Account.objects.filter(pk=w.account.pk).update(team_mode=mode)
+        asked = client.get(w.at("act/delete/")).content.decode()
+        assert ('value="reports_only"' in asked, 'value="marketer_limited"' in asked) == (
+            True,
+            is_offered,
+        )
