@@ -23,6 +23,7 @@ from permissions.policy.compare import Shift, shift, without
 from permissions.profile import ObjectKey, Profile, Tenant
 from permissions.resources import Resource, registry
 from teams import catalogue, provider
+from teams.background import only_tried
 from teams.catalogue import (
     APPROVE_CAMPAIGNS,
     CATALOGUE,
@@ -283,7 +284,8 @@ def trial(
             locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
             before = _picture(locked, people_in(locked) if people is None else set(people))
             access.forget()
-            act()
+            with only_tried():
+                act()
             now = Account.objects.get(pk=account.pk)
             everybody = {*before.profiles, *(people_in(now) if people is None else people)}
             after = _picture(now, everybody)

@@ -22,7 +22,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from permissions.admin.rows import rows_of
-from permissions.admin.verbs import Verb, VerbForm, asked_again, render
+from permissions.admin.verbs import Shown, Verb, VerbForm, asked_again, render
 from permissions.errors import Invalid, Refused, ServiceError
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def confirm(model_admin: ScopedModelAdmin, request: HttpRequest, name: str) -> H
         if "without" in request.POST:
             left = [effect for effect in found if not effect.problem] or found
             verb.rows, found = [effect.row for effect in left], left
-        if confirmed and request.POST.get("shown") == fingerprint(found):
+        preview = _preview(verb, form.cleaned_data, found) if confirmed else None
+        if confirmed and request.POST.get("shown") == fingerprint(found, preview):
             carry_out(verb, form.cleaned_data)
             return HttpResponseRedirect(verb.list_url())
     except Invalid as error:
@@ -213,9 +214,10 @@ def find_rows(
     return rows
 
 
-def fingerprint(found: Sequence[Effect]) -> str:
+def fingerprint(found: Sequence[Effect], preview: Shown | None = None) -> str:
     """Return a mark of what the confirmation showed: only that is carried out."""
-    shown = repr([(str(e.row.pk), e.name, tuple(e.lines), e.problem) for e in found])
+    lines = [(str(e.row.pk), e.name, tuple(e.lines), e.problem) for e in found]
+    shown = repr((lines, "" if preview is None else preview.digest))
     return hashlib.sha256(shown.encode()).hexdigest()
 
 
@@ -229,18 +231,25 @@ def page(verb: BulkVerb, form: VerbForm, note: str = "") -> HttpResponse:
     found: list[Effect] = []
     if not form.is_bound or form.is_valid():
         found = verb.effects(data)
-    blocked = sum(bool(effect.problem) for effect in found)
+    preview = _preview(verb, data, found)
     return render(
         verb,
         form,
         effects=found,
-        blocked=blocked,
-        preview=verb.preview(data) if found and not blocked else None,
-        shown=fingerprint(found),
+        blocked=sum(bool(effect.problem) for effect in found),
+        preview=preview,
+        shown=fingerprint(found, preview),
         note=note,
         token=_token(verb.request),
         checkbox=ACTION_CHECKBOX_NAME,
     )
+
+
+def _preview(verb: BulkVerb, data: Mapping[str, Any], found: Sequence[Effect]) -> Shown | None:
+    """Return what all of it amounts to, where nothing stands against it."""
+    if not found or any(effect.problem for effect in found):
+        return None
+    return verb.preview(data)
 
 
 def _token(request: HttpRequest) -> str:

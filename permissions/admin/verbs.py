@@ -215,8 +215,11 @@ def _to_confirm(verb: Verb, form: VerbForm) -> Shown | None:
     """Return what must be shown first; None once it has been, exactly as it is now."""
     try:
         shown = verb.preview(form.cleaned_data)
-    except Refused:
-        return None  # the verb is refused in earnest, and that is recorded
+    except Refused as refusal:
+        # not carried out to be refused in earnest: somebody may have given the right by then, and
+        # what was not shown would be done
+        verb.admin.on_refused(verb.request, refusal, verb.name)
+        raise
     if shown is None or verb.request.POST.get("previewed") == shown.digest:
         return None
     return shown

@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from permissions.audit import label_of
 from permissions.errors import NotFound
+from teams import background
 from teams.background import task
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS
@@ -170,7 +171,7 @@ def enqueue(invitation: Invitation) -> None:
     if waiting is not None:
         waiting.append(invitation)
         return
-    post_invitation.enqueue(invitation.pk, invitation.nonce)
+    background.enqueue(post_invitation, invitation.pk, invitation.nonce)
 
 
 @task()

@@ -300,13 +300,26 @@ def _judge_offer(
         spec, label = admitted(change, seat.chosen.codename, seat.chosen.custom, toggle)
         at = TOP if seat.subaccount is None else seat.subaccount.pk
         require_named(change, at, spec, f"switch on {label}")
-    holdings = offered(change, seat, toggles)
-    change.judge_atoms(atoms(holdings, change.root, change.universe), act)
+    _judge_holdings(change, seat, toggles, act)
     if into:
         reach = seat.extent()
         gate_offered_teams(change, reach, act)
         for team in into:
             judge_offered_team(change, reach, team, act)
+
+
+def _judge_holdings(change: Change, seat: Seat, toggles: Iterable[str], act: str) -> None:
+    holdings = offered(change, seat, toggles)
+    change.judge_atoms(atoms(holdings, change.root, change.universe), act)
+
+
+def check_offered_team(change: Change, invitation: Invitation, team: Team, act: str) -> None:
+    """Refuse unless the actor could offer ``team`` along with all that ``invitation`` offers."""
+    seat = seat_of(change, invitation)
+    _judge_holdings(change, seat, invitation.toggles, act)
+    reach = seat.extent()
+    gate_offered_teams(change, reach, act)
+    judge_offered_team(change, reach, team, act)
 
 
 def gate_offered_teams(change: Change, reach: Reach, act: str) -> None:

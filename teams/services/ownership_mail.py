@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from permissions.audit import label_of
-from teams import logins
+from teams import background, logins
 from teams.background import task
 from teams.editions import get
 from teams.models import OwnershipTransfer
@@ -35,7 +35,7 @@ SUBJECTS: dict[str, str] = {
 
 def enqueue(transfer: OwnershipTransfer) -> None:
     """Have whom it concerns told by a worker, within the transaction: neither without the other."""
-    post_transfer.enqueue(transfer.pk, str(transfer.status))
+    background.enqueue(post_transfer, transfer.pk, str(transfer.status))
 
 
 @task()

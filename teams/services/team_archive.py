@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from permissions import grants
 from permissions.audit import label_of
-from permissions.errors import Invalid, NotFound
+from permissions.errors import Invalid, NotFound, ServiceError
 from permissions.policy import PlaceId
 from permissions.resources import Resource, registry
+from teams import logins
 from teams.catalogue import ASSIGN_TEAM_RESOURCES
 from teams.models import Invitation, InvitedTeam, Team, TeamMembership
 from teams.services.base import Change, changing, service
-from teams.services.invitations import described
+from teams.services.invitations import check_offered_team, described
 from teams.services.sharing import (
     gate_team,
     refuse_archived_team,
@@ -33,9 +34,10 @@ def archive_team(*, actor: Any, team: Team, replacement: Team | None = None) -> 
     """Empty ``team`` and put it away for good; its name is free again.
 
     Its people, each until the end they had, and the lists and templates it was given go to
-    ``replacement``, or nowhere; so do pending invitations into it. That is a grant to whoever
-    comes to see something: the people of the replacement, those who move, and the creators of what
-    is nobody's then. Somebody who is in both stays until the later end.
+    ``replacement``, or nowhere. That is a grant to whoever comes to see something: the people of
+    the replacement, those who move, and the creators of what is nobody's then. Somebody who is in
+    both stays until the later end. Pending invitations into it lead to ``replacement`` where the
+    actor could offer that team to whom they go to; others lose the team.
 
     Raises Refused, NotFound or Invalid (ARCHIVED, SAME_TEAM).
     """
@@ -70,7 +72,7 @@ def archive_team(*, actor: Any, team: Team, replacement: Team | None = None) -> 
             people={str(row.user_id): label_of(row.user) for row in moved},
             things={r.label: sorted(map(str, keys)) for r, keys in things if keys},
         )
-        _move_invitations(change, team, into)
+        _move_invitations(change, team, into, act)
     return team
 
 
@@ -148,15 +150,15 @@ def _move_people(change: Change, moved: list[TeamMembership], into: Team | None)
         )
 
 
-def _move_invitations(change: Change, team: Team, into: Team | None) -> None:
-    """Let pending invitations lead to ``into``, or lose the team: the right of whoever sent one is
-    asked again when it is accepted."""
+def _move_invitations(change: Change, team: Team, into: Team | None, act: str) -> None:
+    """Let pending invitations lead to ``into``, or lose the team: whoever sent one answers for it
+    when it is accepted, but did not choose ``into``."""
     pending = Invitation.objects.filter(
         account=change.account, status=Invitation.Status.PENDING, into__team=team
     )
     for invitation in pending:
         invitation.into.filter(team=team).delete()
-        if into is not None:
+        if into is not None and _may_offer(change, invitation, into, act):
             InvitedTeam.objects.get_or_create(
                 invitation=invitation, team=into, defaults={"account": change.account}
             )
@@ -166,3 +168,14 @@ def _move_invitations(change: Change, team: Team, into: Team | None) -> None:
             **described(invitation),
             because=f"{team.name} was archived",
         )
+
+
+def _may_offer(change: Change, invitation: Invitation, into: Team, act: str) -> bool:
+    """Say whether the actor could put ``into`` into an invitation of somebody else's."""
+    if logins.current().owned_among({invitation.address}, {change.actor.pk}):
+        return False  # nobody puts themselves into a team
+    try:
+        check_offered_team(change, invitation, into, act)
+    except ServiceError:
+        return False
+    return True

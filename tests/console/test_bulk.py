@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from permissions.admin import bulk
 from permissions.models import AuditEvent
+from teams import services
 from teams.factories import MembershipFactory, UserFactory
 from teams.models import Membership
 from tests.console.conftest import MARKER
@@ -82,6 +83,18 @@ def test_suspend_names_the_people_and_what_is_lost(world: Any) -> None:
     assert "North: is Full again" in page.content.decode()
     confirm(client, "reactivate", page)
     assert statuses(world, "full", "author") == ["active", "active"]
+
+
+def test_what_is_confirmed_is_what_everybody_was_said_to_lose(world: Any) -> None:
+    client = world.client("owner")
+    page = choose(client, "suspend", world.people["full"])
+    off = ("automation", "pages", "social", "sites")
+    services.set_features(actor=world.people["owner"], subaccount=world.places["north"], off=off)
+    again = confirm(client, "suspend", page)
+    assert "no longer what you were shown" in again.content.decode()
+    assert statuses(world, "full") == ["active"]
+    confirm(client, "suspend", again)
+    assert statuses(world, "full") == ["suspended"]
 
 
 def test_removing_says_what_goes_for_good(world: Any) -> None:

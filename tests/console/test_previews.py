@@ -101,6 +101,30 @@ def test_what_is_refused_is_refused_at_once_and_recorded_once(
     assert (event.action, event.data["code"]) == ("write.refused", "OWN_RIGHTS")
 
 
+def test_what_is_refused_when_it_is_tried_is_not_done_after_all(
+    lasting_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody clears the way just after the trial: what nobody was shown is not done."""
+    world, trial = lasting_world, effects.trial
+    above = MembershipFactory(
+        account=world.account, user=world.people["full"], role="manager", all_subaccounts=True
+    )
+
+    def tried(*args: Any, **named: Any) -> Any:
+        try:
+            return trial(*args, **named)
+        finally:
+            above.delete()
+
+    monkeypatch.setattr(effects, "trial", tried)
+    url = seat_url(world, "full", "role")
+    assert world.client("administrator").post(url, {"role": "author"}).status_code == 403
+    assert role_of(world, "full") == "full"
+    event = AuditEvent.objects.get()
+    assert (event.action, event.data["code"]) == ("write.refused", "RANK_TOO_HIGH")
+    assert event.data["verb"] == "role user"
+
+
 def test_who_and_what_the_reader_does_not_see_is_counted_and_not_named(
     sailthru: dict[str, Any], client: Any
 ) -> None:

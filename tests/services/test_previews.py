@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import django
 import pytest
+from django.core import mail
 
 from permissions import access
 from permissions.policy import FUTURE, TOP
@@ -297,3 +299,15 @@ def test_teams_are_archived_and_switched() -> None:
     assert found.gaining == {ana.pk, ben.pk, eve.pk, maker.pk}
     found = check(w, services.set_team_mode, actor=w.owner, account=w.account, mode="lists")
     assert found.losing == {ana.pk, ben.pk, eve.pk, maker.pk}
+
+
+def test_a_trial_sends_nothing_whatever_the_task_backend_does(w: World, settings: Any) -> None:
+    package = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
+    settings.TASKS = {"default": {"BACKEND": f"{package}.backends.immediate.ImmediateBackend"}}
+    offering = {"actor": w.owner, "account": w.account, "heir": w.manager().user}
+    inviting = {"actor": w.owner, "account": w.account, "address": "ana@new.example"}
+    services.preview(services.offer_ownership, **offering)
+    services.preview(services.invite_member, **inviting, role="full", subaccount=w.north)
+    assert not mail.outbox
+    services.offer_ownership(**offering)
+    assert len(mail.outbox) == 1

@@ -521,6 +521,23 @@ def test_archiving_shows_nobody_what_is_hidden_from_the_actor() -> None:
     archive(actor, same, short)
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_archiving_leads_no_invitation_to_what_the_actor_could_not_offer(own: bool) -> None:
+    """Not even their own: whoever sent it answers for the team it named, and chose no other."""
+    w = world("sailthru")
+    ticks = (*TEAMS, "assign_team_resources", "access_audience") if own else TEAMS
+    actor = w.member(w.custom(*ticks)).user
+    hidden = make_list(w, subaccount=w.north if own else w.south)
+    team, into = w.team(), w.team()
+    share(w.owner, into, hidden)
+    offer = services.invite_member(
+        actor=w.owner, account=w.account, teams=[team], subaccount=hidden.subaccount,
+        address=actor.email if own else "ana@new.example", role=w.custom("access_audience"),
+    )  # fmt: skip
+    archive(actor, team, into)
+    assert not offer.into.exists()
+
+
 def test_archiving_needs_what_moving_each_by_hand_would() -> None:
     w = world("sailthru")
     mailing_list = make_list(w)
