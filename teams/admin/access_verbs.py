@@ -243,7 +243,7 @@ class LeaveTeam(AboutPerson):
     def consequence(self) -> Sequence[str]:
         """Say what is lost."""
         return (
-            f"What is shared with {self.part.team.name} only goes out of their sight at the next "
+            f"They no longer see what is shared only with {self.part.team.name}, from the next "
             "click.",
         )
 

@@ -255,8 +255,9 @@ class SubaccountGroupAdmin(ConsoleAdmin):
         """Return how many are in it."""
         url = reverse(f"{self.admin_site.name}:teams_subaccount_changelist")
         if not obj.places:
-            return words.none("None yet")
-        return format_html('<a href="{}?group={}">{}</a>', url, obj.pk, obj.places)
+            return words.none("No subaccount yet")
+        count = f"{obj.places} subaccount{'' if obj.places == 1 else 's'}"
+        return format_html('<a href="{}?group={}">{}</a>', url, obj.pk, count)
 
     @admin.display(description="Managed by")
     def managed_cell(self, obj: Any) -> Any:

@@ -103,8 +103,8 @@ class SetReach(MembershipVerb):
     def consequence(self) -> Sequence[str]:
         """Say what is lost and gained."""
         return (
-            f"{self.name_of} is {self.role_name} of {self.place.lower()} now. Subaccounts that "
-            "are no longer chosen are out of reach from the next click.",
+            f"{self.name_of} is {self.role_name} of {words.within(self.place)} now. Subaccounts "
+            "that are no longer chosen are out of reach from the next click.",
         )
 
     def button(self) -> str:
@@ -130,7 +130,7 @@ class SetReach(MembershipVerb):
             all_subaccounts=reach.get("all_subaccounts", False),
             groups=groups,
         )
-        return f"{self.name_of} manages {words.place_label(self.desk, changed).lower()} now."
+        return f"{self.name_of} manages {words.within(words.place_label(self.desk, changed))} now."
 
 
 class AddForm(VerbForm):

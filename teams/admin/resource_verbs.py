@@ -118,7 +118,7 @@ class Unshare(PreviewedVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say who loses sight of it."""
-        return (f"People who see {self.obj} through {self.part.name} only no longer see it.",)
+        return (f"People who see {self.obj} only through {self.part.name} no longer see it.",)
 
     def button(self) -> str:
         """Return what the button says."""

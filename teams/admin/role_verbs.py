@@ -35,7 +35,9 @@ COMPARE = "show_compared"
 
 
 def people(count: int) -> str:
-    """Return "1 person" or "9 people"."""
+    """Return "nobody", "1 person" or "9 people"."""
+    if not count:
+        return "nobody"
     return f"{count} person" if count == 1 else f"{count} people"
 
 
@@ -348,7 +350,9 @@ class EditRole(RoleEditor):
             found,
             button=f"Save and apply to {people(count)}" if count else "Save role",
             keeps=keeps,
-            everybody=(f"All who hold it: {people(count)}", f"{self.back_url()}#holders"),
+            everybody=(f"All who hold it: {people(count)}", f"{self.back_url()}#holders")
+            if count
+            else None,
             notes=self.along(data),
         )
 

@@ -266,7 +266,7 @@ class TakeOut(MemberVerb, PreviewedVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say what is lost."""
-        return (f"What is shared with {self.obj.name} only goes out of their sight at once.",)
+        return (f"They no longer see what is shared only with {self.obj.name}.",)
 
     def button(self) -> str:
         """Return what the button says."""
@@ -399,7 +399,7 @@ class TakeThing(TeamVerb, PreviewedVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say who loses sight of it."""
-        return (f"People who see it through {self.obj.name} only no longer see it.",)
+        return (f"People who see it only through {self.obj.name} no longer see it.",)
 
     def button(self) -> str:
         """Return what the button says."""

@@ -99,28 +99,29 @@ class TeamAdmin(ConsoleAdmin):
             return str(obj.name)
         return format_html('{} <span class="state state--draft">Archived</span>', obj.name)
 
-    def _number(self, obj: Any, name: str, part: str) -> Any:
+    def _number(self, obj: Any, name: str, part: str, one: str, many: str) -> Any:
         found = getattr(obj, name)
-        if not found:
-            return words.none("None")
+        if not found:  # with the word: a phone shows no headings above the columns
+            return words.none(f"No {many}")
         meta = self.opts
         address = f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_change"
-        return format_html('<a href="{}#{}">{}</a>', reverse(address, args=[obj.pk]), part, found)
+        said = f"{found} {one if found == 1 else many}"
+        return format_html('<a href="{}#{}">{}</a>', reverse(address, args=[obj.pk]), part, said)
 
     @admin.display(description="People")
     def people_cell(self, obj: Any) -> Any:
         """Return how many are in it."""
-        return self._number(obj, "people", "people")
+        return self._number(obj, "people", "people", "person", "people")
 
     @admin.display(description="Lists")
     def lists_cell(self, obj: Any) -> Any:
         """Return how many lists it was given that the reader sees."""
-        return self._number(obj, "mailinglist", "mailinglist")
+        return self._number(obj, "mailinglist", "mailinglist", "list", "lists")
 
     @admin.display(description="Templates")
     def templates_cell(self, obj: Any) -> Any:
         """Return how many templates it was given that the reader sees."""
-        return self._number(obj, "messagetemplate", "messagetemplate")
+        return self._number(obj, "messagetemplate", "messagetemplate", "template", "templates")
 
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]

@@ -103,6 +103,11 @@ def place_label(desk: Desk, membership: Membership | Invitation) -> str:
     return f"{len(reached)} subaccount{'' if len(reached) == 1 else 's'}"
 
 
+def within(label: str) -> str:
+    """Return the label of a place as it stands in a sentence; names stay as they are written."""
+    return label.lower() if label == "All subaccounts" else label
+
+
 def owner_chip(desk: Desk) -> tuple[str, str]:
     """Return place and role of the owner."""
     return "All subaccounts", str(desk.edition.owner_label)

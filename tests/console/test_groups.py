@@ -86,7 +86,10 @@ def test_nobody_else_has_the_page(world: Any, coast: SubaccountGroup) -> None:
 def test_the_reach_form_offers_groups(world: Any, coast: SubaccountGroup) -> None:
     owner, seat = world.client("owner"), world.seats["manager"]
     url = f"{PEOPLE}{seat.user_id}/act/reach/{seat.pk}/"
-    form = owner.get(url).context["form"]
+    before = owner.get(url)
+    place = seat.reach.get().subaccount.name  # as it is written
+    assert f"of {place} now." in before.content.decode()
+    form = before.context["form"]
     assert form.fields["groups"].choices == [(str(coast.pk), "Coast")]
     assert form.fields["groups"].initial == []
     chosen = {"reach": "some", "managed": [], "groups": [coast.pk]}
