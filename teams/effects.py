@@ -116,14 +116,19 @@ class Preview:
     """Who gains and who loses which permission where, in one account.
 
     ``differences`` has those for whom anything changes, by key; ``looked_at`` is how many people
-    could have been. ``offers`` is how many pending invitations come to offer something else. It
-    names nobody and nothing: see ``teams.disclosure`` for what a reader may know of it.
+    could have been. ``offered`` has what pending invitations offered and come to offer instead, by
+    key. It names nobody and nothing: see ``teams.disclosure`` for what a reader may know of it.
     """
 
     account: Account
     differences: Mapping[Any, Difference]
     looked_at: int
-    offers: int
+    offered: Mapping[Any, tuple[str | None, str | None]]
+
+    @property
+    def offers(self) -> int:
+        """Return how many pending invitations come to offer something else."""
+        return len(self.offered)
 
     @cached_property
     def gaining(self) -> frozenset[Any]:
@@ -146,7 +151,7 @@ class Preview:
     def only(self, people: Collection[Any]) -> Preview:
         """Return the part about ``people`` (keys)."""
         known = {key: found for key, found in self.differences.items() if key in people}
-        return Preview(self.account, known, len(people), self.offers)
+        return Preview(self.account, known, len(people), self.offered)
 
     @cached_property
     def mentioned(self) -> frozenset[ObjectKey]:
@@ -199,7 +204,8 @@ class Preview:
              sorted(one.lost_on))
             for key, one in self.differences.items()
         )  # fmt: skip
-        return hashlib.sha256(repr((self.account.pk, self.offers, found)).encode()).hexdigest()
+        offered = sorted(self.offered.items())
+        return hashlib.sha256(repr((self.account.pk, offered, found)).encode()).hexdigest()
 
 
 def _written(scopes: Mapping[str, Scope]) -> list[Any]:
@@ -315,11 +321,12 @@ def _compared(before: _Picture, after: _Picture) -> Preview:
         found = Difference(shifts[key], gained, lost)
         if found:
             differences[person] = found
-    offers = sum(
-        before.offered.get(pk) != after.offered.get(pk)
+    offered = {
+        pk: (before.offered.get(pk), after.offered.get(pk))
         for pk in before.offered.keys() | after.offered.keys()
-    )
-    return Preview(before.account, differences, looked_at=len(after.profiles), offers=offers)
+        if before.offered.get(pk) != after.offered.get(pk)
+    }
+    return Preview(before.account, differences, looked_at=len(after.profiles), offered=offered)
 
 
 def _signature(tenant: Tenant | None) -> Any:

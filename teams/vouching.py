@@ -33,7 +33,7 @@ class Givers:
     reach: dict[Any, set[PlaceId]] = field(init=False)
     profiles: dict[Any, Profile] = field(default_factory=dict)
     _held: dict[Any, Atoms] = field(default_factory=dict)
-    _given: dict[tuple[int, Reach], Atoms] = field(default_factory=dict)
+    _given: dict[tuple[int, Reach], tuple[Bundle, Atoms]] = field(default_factory=dict)
     _lacking: dict[tuple[Any, int], Atoms] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,8 +59,9 @@ class Givers:
         key = (id(rights), reach)
         if key not in self._given:
             holding = Holding(Source("role"), rights, reach)
-            self._given[key] = atoms_of([holding], self.root, self.universe)
-        return self._given[key]
+            given = atoms_of([holding], self.root, self.universe)
+            self._given[key] = (rights, given)  # kept, so that no other bundle gets its id
+        return self._given[key][1]
 
     def look_up(self, givers: Collection[Any]) -> None:
         """Read what these keys of people hold, with one query."""

@@ -89,6 +89,13 @@ class OwnershipVerb(ConsoleVerb):
         return f"You cannot hand {self.obj.name} over: only its owner may."
 
 
+#: where the heir holds everything already, and the owner keeps it
+ONLY_OWNERSHIP = (
+    "Nobody gains or loses a permission: what moves is the ownership itself, which only its owner "
+    "can hand on."
+)
+
+
 class TransferOwnership(OwnershipVerb, PreviewedVerb):
     """Offer the account to somebody who works in it."""
 
@@ -160,6 +167,7 @@ class TransferOwnership(OwnershipVerb, PreviewedVerb):
             shown(self.desk, found, button=self.confirm_button(found)),
             heading=f"When {label_of(asked['heir'])} accepts",
             effect="Nothing changes before that. Recorded in Activity.",
+            notes=(ONLY_OWNERSHIP,) if not found else (),
         )
 
     def _asked(self, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -162,12 +162,17 @@ class Change(Entry):
 
     # what is asked before anything is written
 
-    def require(self, permission: str, places: frozenset[PlaceId], act: str) -> None:
-        """Refuse unless the actor holds ``permission`` at all of ``places``, ceilings aside."""
+    def require(
+        self, permission: str, places: frozenset[PlaceId], act: str, *, named: bool = True
+    ) -> None:
+        """Refuse unless the actor holds ``permission`` at all of ``places``, ceilings aside.
+
+        Unless whoever asks ``named`` these places, a refusal names only those they work in.
+        """
         lacking = frozenset(
             p for p in places if not sources_at(self.standing, self.root, permission, p)
         )
-        self.asked |= places
+        self.asked |= places if named else frozenset()
         if lacking:
             self.refuse(Refusal(Code.OUT_OF_SCOPE, {(permission, ""): lacking}), act)
 

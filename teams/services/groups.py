@@ -88,7 +88,8 @@ def set_subaccount_group(
         had = contents_of(own)
         places = _grouped(change, subaccounts)
         change.require(MANAGE_ACCOUNT_SETTINGS, frozenset({TOP}), act)
-        change.require(MANAGE_SUBACCOUNT_SETTINGS, had | frozenset(places), act)
+        change.require(MANAGE_SUBACCOUNT_SETTINGS, frozenset(places), act)
+        change.require(MANAGE_SUBACCOUNT_SETTINGS, had, act, named=False)
         if had == set(places):
             raise Invalid(f"{own.name} holds just these already.", code="ALREADY_SO")
         reaching = list(reaching_group(own))
@@ -128,7 +129,7 @@ def delete_subaccount_group(*, actor: Any, group: SubaccountGroup) -> None:
 def require_group(change: Change, group: SubaccountGroup, act: str) -> None:
     """Refuse unless the actor may change the group as it is."""
     change.require(MANAGE_ACCOUNT_SETTINGS, frozenset({TOP}), act)
-    change.require(MANAGE_SUBACCOUNT_SETTINGS, contents_of(group), act)
+    change.require(MANAGE_SUBACCOUNT_SETTINGS, contents_of(group), act, named=False)
 
 
 def contents_of(group: SubaccountGroup) -> frozenset[Any]:

@@ -109,10 +109,8 @@ def _require_moving(
 
     What somebody refused may not know of is not named.
     """
-    asked = change.asked
     for permission in (ASSIGN_TEAM_RESOURCES, resource.actions["view"]):
-        change.require(str(permission), places, act)
-    change.asked = asked
+        change.require(str(permission), places, act, named=False)
 
 
 def _seen_before(team: Team, into: Team | None, things: Things) -> Mapping[Any, Any]:

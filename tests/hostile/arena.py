@@ -317,14 +317,14 @@ def build(edition: str) -> Arena:
         ContactFactory(
             subaccount=north, first_name=HIDDEN, last_name=HIDDEN, email=f"a@{HIDDEN}.example"
         )
+    own_team = Team.objects.filter(account=account).first() or TeamFactory(account=account)
+    own_role = Role.objects.filter(account=account).first() or RoleFactory(account=account)
     foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
-    own_team = Team.objects.filter(account=account).first() or TeamFactory(account=account)
     # a team has no place of its own: only the rival's are out of sight
     trios[Team] = Trio(own_team, foreign["team"], foreign["team"])
     trios[get_user_model()] = Trio(seen, away, foreign["user"])
     # everybody in the account knows its roles; other editions have none, whatever is stored
-    own_role = Role.objects.filter(account=account).first() or RoleFactory(account=account)
     trios[Role] = Trio(own_role, foreign["role"], foreign["role"])
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
