@@ -21,6 +21,7 @@ EDITION = Edition(
     permissions=EVERYTHING,
     owner="master",
     owner_label="Master baker",
+    former_owner="head",
     roles=(
         RoleSpec(
             codename="head",

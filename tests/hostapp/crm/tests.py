@@ -388,6 +388,41 @@ def test_a_key_of_its_own_is_not_believed() -> None:
     assert ours.root_path == "account_id"  # a composite key keeps it true
 
 
+# An edition of the host's own, with custom roles
+
+
+@pytest.mark.django_db
+def test_an_edition_of_the_host() -> None:
+    """Its roles decide; its custom roles are made, previewed, given and edited."""
+    people = {name: Person.objects.create_user(f"{name}@b.example", PASSWORD) for name in "abc"}
+    master, ana, ben = people.values()
+    account = Account.objects.create(slug="rye", name="Rye", edition="bakery", owner=master)
+    north = services.create_subaccount(actor=master, account=account, name="North")
+    board = Board.objects.create(subaccount=north, name="Board")
+    segment = Segment.objects.create(board=board, name="Loyal")
+    for person, role in ((ana, "head"), (ben, "helper")):
+        services.add_member(
+            consented=True, actor=master, account=account, user=person, role=role, subaccount=north
+        )
+    assert can(ben, SEE, segment).allowed
+    assert not can(ben, DELETE, segment).allowed
+
+    role = services.create_role(
+        actor=ana, account=account, name="Tidy", permissions=[SEE, DELETE], description="Tidies."
+    )
+    found = services.preview(
+        services.add_member, actor=ana, account=account, user=ben, role=role, subaccount=north
+    )
+    assert [str(line.permission) for line in found.lines] == ["view_contacts", DELETE]
+    services.add_member(actor=ana, account=account, user=ben, role=role, subaccount=north)
+    assert can(ben, DELETE, segment).allowed  # the roles of one person add up
+    assert names(visible(Segment.objects.all(), ben, DELETE)) == {"Loyal"}
+    services.edit_role(actor=ana, role=role, permissions=[SEE])
+    assert not can(ben, DELETE, segment).allowed
+    with pytest.raises(Invalid, match="no such tick"):
+        services.edit_role(actor=ana, role=role, permissions=["send_campaigns"])
+
+
 # Flushing a database in which the audit is append-only
 
 
