@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -83,12 +83,19 @@ class _Sorted:
     labels: dict[Hashable, str] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=4096)  # what people have in common is read once; nobody writes into it
+def _read(more: str) -> Facts:
+    """Return what stands in ``Row.more``."""
+    found: Facts = json.loads(more)
+    return found
+
+
 def _sort(rows: Iterable[Row]) -> _Sorted:
     found = _Sorted()
     for row in rows:
         if row.label is not None and row.place is not None:
             found.labels[row.place] = row.label
-        more: Facts = json.loads(row.more) if row.more else {}
+        more = _read(row.more) if row.more else {}
         match row.kind:
             case "reach":
                 found.reach[row.ref].add(row.place)
