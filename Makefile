@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile races mutants search lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth races mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -151,6 +151,9 @@ ATTACKS := tests/hostile tests/console/test_never_send.py
 hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on PostgreSQL
 	env -u DATABASE_URL $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
+
+truth: $(DEV_INSTALLED) ## Try every surface of the console as everybody the published tables name
+	env -u DATABASE_URL $(PY) -m pytest -n auto tests/console/test_truth_http.py $(PYTEST)
 
 RACES := tests/concurrency/test_comings.py tests/concurrency/test_roles.py
 

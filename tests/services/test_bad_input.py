@@ -896,6 +896,7 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
 ALLOWED = {
     ("add_member", "user", "foreign"),
     ("archive_team", "replacement", "none"),
+    ("archive_team", "replacement", "a team none"),
     ("add_contact", "fields", "none"),
     ("create_segment", "mailing_list", "none"),
     ("upload_import", "mailing_list", "none"),
