@@ -77,6 +77,7 @@ def test_it_creates_the_logins_everybody_expects(seeded: Done) -> None:
         assert authenticate(HttpRequest(), username=name, password="demo") == user(name)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("edition", EDITIONS)
 @pytest.mark.parametrize("suffix", ["", "-rival"])
 def test_every_account_has_its_places_and_things(seeded: Done, edition: str, suffix: str) -> None:
@@ -185,6 +186,7 @@ def test_names_are_believable(seeded: Done) -> None:
         assert not any(c.isdigit() for c in row["person"] + row["account"])
 
 
+@pytest.mark.once
 def test_every_permission_is_held_by_somebody_of_the_demo(seeded: Done) -> None:
     """So that every page has somebody who sees it."""
     held = set()

@@ -17,6 +17,8 @@ from teams.factories import MembershipFactory, UserFactory
 from teams.models import Membership
 from tests.console.conftest import MARKER
 
+pytestmark = pytest.mark.once
+
 PEOPLE = "/auth/user/"
 
 

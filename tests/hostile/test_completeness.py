@@ -55,6 +55,7 @@ def addresses(resolver: URLResolver, spaces: str = "") -> set[str]:
     return {name for name in found if not name.startswith(tuple(ELSEWHERE))}
 
 
+@pytest.mark.deep
 def test_everything_that_faces_tenants_is_attacked(arena: Arena) -> None:
     probe = Probe(arena, "owner")
     for site, admin in admins():

@@ -1019,7 +1019,7 @@ class Tenants(RuleBasedStateMachine):
 
 
 # PostgreSQL's server works on the same cores, which doubles the time of a step
-EXAMPLES, STEPS = {"sqlite": 6}.get(connection.vendor, 4), 25
+EXAMPLES, STEPS = {"sqlite": 6}.get(connection.vendor, 3), 25
 LONG_EXAMPLES, LONG_STEPS = 100, 40
 WORLDS = {
     "constant_contact": {"edition": "constant_contact"},

@@ -47,7 +47,7 @@ from teams.models import (
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 
 @dataclass

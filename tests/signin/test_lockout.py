@@ -19,6 +19,8 @@ from config.environment import BASE_DIR
 from tests.signin.people import OTHER, code, is_in, sign_in, sure, with_app
 from tests.signin.test_passwords import new_password
 
+pytestmark = pytest.mark.once
+
 LIMIT = 5
 
 
@@ -174,7 +176,6 @@ def test_failures_are_counted_in_the_database_by_all_processes(ana: Any) -> None
     assert AccessAttempt.objects.count() == 1
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("proxies", ["0", "2"])
 def test_one_setting_says_how_many_proxies_are_believed(proxies: str) -> None:
     program = (
