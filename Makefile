@@ -104,9 +104,9 @@ test: $(DEV_INSTALLED) ## Run the tests on SQLite, and what a database has a say
 		browser="skipped: no Chromium"; select="not browser and not deep"; \
 	fi; \
 	echo "== SQLite (browser tests: $$browser)"; \
-	env -u DATABASE_URL $(PY) -m pytest -n auto --dist loadgroup -m "$$select" $(PYTEST) || sqlite=FAILED; \
+	env -u DATABASE_URL $(PY) -m pytest -n auto -m "$$select" $(PYTEST) || sqlite=FAILED; \
 	echo "== PostgreSQL"; \
-	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto --dist loadgroup -m "not browser and not once and not deep" $(PYTEST) \
+	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "not browser and not once and not deep" $(PYTEST) \
 		|| postgres=FAILED; \
 	echo; \
 	echo "SQLite: $$sqlite. Browser tests: $$browser. PostgreSQL: $$postgres."; \

@@ -31,6 +31,12 @@ def head_url(head: Head) -> str:
     return reverse("console:role", args=[head.key])
 
 
+def creating(request: HttpRequest) -> CreateRole:
+    """Return the verb that makes a role, for whoever asks."""
+    model_admin: Any = console._registry[Role]
+    return CreateRole(model_admin, request)
+
+
 def role_context(request: HttpRequest, head: Head) -> dict[str, Any]:
     """Return what the page of any role reads."""
     desk = desk_of(request)
@@ -38,7 +44,7 @@ def role_context(request: HttpRequest, head: Head) -> dict[str, Any]:
     heads = matrix.heads(edition, selectors.custom_roles_of(desk.account))
     asked = request.GET.get("compare", "")
     beside = next((one for one in heads if one.key == asked != head.key), None)
-    copy = CreateRole(console._registry[Role], request)  # type: ignore[arg-type]
+    copy = creating(request)
     may_copy = edition.custom_roles is not None and not copy.refusal()
     count = holders.count(desk, head)
     kind = f"Built in, {head.note}" if head.note else "Built in"

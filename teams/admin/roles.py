@@ -12,10 +12,8 @@ from teams import selectors
 from teams.admin import comparison, holders, matrix
 from teams.admin.desk import Desk
 from teams.admin.matrix import Area, Head
-from teams.admin.role_pages import head_url
-from teams.admin.role_verbs import CreateRole, people
-from teams.admin.site import console
-from teams.models import Role
+from teams.admin.role_pages import creating, head_url
+from teams.admin.role_verbs import people
 
 #: custom roles shown as columns; a comparison takes any of them
 CUSTOM_SHOWN = 20
@@ -107,7 +105,7 @@ def _new_url(desk: Desk) -> str:
     """Return where a role is made; empty for whoever may not."""
     if desk.edition.custom_roles is None:
         return ""
-    verb = CreateRole(console._registry[Role], desk.request)  # type: ignore[arg-type]
+    verb = creating(desk.request)
     return "" if verb.refusal() else verb.url
 
 

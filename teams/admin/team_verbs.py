@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -217,20 +218,15 @@ class AddPeople(TeamVerb, PreviewedVerb):
         return f"{count} {'person is' if count == 1 else 'people are'} in {self.obj.name} now."
 
 
-class together:  # noqa: N801  (reads as a statement)
+@contextmanager
+def together(verb: ConsoleVerb) -> Iterator[None]:
     """Carry several calls out in one transaction; a refusal is recorded once, after it."""
-
-    def __init__(self, verb: ConsoleVerb) -> None:
-        self.verb = verb
-        self.atomic = transaction.atomic()
-
-    def __enter__(self) -> None:
-        self.atomic.__enter__()
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self.atomic.__exit__(kind, error, trace)
-        if isinstance(error, Refused):
-            self.verb.admin.on_refused(self.verb.request, error, self.verb.name)
+    try:
+        with transaction.atomic():
+            yield
+    except Refused as refusal:
+        verb.admin.on_refused(verb.request, refusal, verb.name)
+        raise
 
 
 class MemberVerb(TeamVerb):

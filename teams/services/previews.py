@@ -30,7 +30,7 @@ def preview(service: Callable[..., Any], **named: Any) -> Preview:
 
     The service is carried out and taken back: what it refuses it refuses here too (see there for
     what it raises), but no refusal is recorded, no mail sent, nothing written. A thousand people
-    take about a tenth of a second, during which the account is locked.
+    take about a third of a second, during which the account is locked.
     """
     account = account_of(named)
     return effects.trial(account, lambda: service(**named), people=people_of(account, named))

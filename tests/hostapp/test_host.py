@@ -20,8 +20,7 @@ from pathlib import Path
 
 import pytest
 
-# one worker for all of them: building and installing the wheel takes ten seconds
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostapp")]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
