@@ -12,7 +12,7 @@ from django.utils import timezone
 from permissions.admin import BulkVerb, Verb
 from permissions.models import AuditEvent
 from teams.admin import export_verbs
-from teams.admin.account import AskSecondFactor
+from teams.admin.account_verbs import AskSecondFactor
 from teams.admin.archive_verbs import PurgeItem
 from teams.admin.ownership_verbs import TransferOwnership
 from teams.admin.people_verbs import PEOPLE_VERBS
