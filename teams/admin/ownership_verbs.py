@@ -166,7 +166,7 @@ class TransferOwnership(OwnershipVerb, PreviewedVerb):
         return replace(
             shown(self.desk, found, button=self.confirm_button(found)),
             heading=f"When {label_of(asked['heir'])} accepts",
-            effect="Nothing changes before that. Recorded in Activity.",
+            effect="Nothing changes before that. It will stand in the audit.",
             notes=(ONLY_OWNERSHIP,) if not found else (),
         )
 

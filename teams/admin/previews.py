@@ -104,7 +104,7 @@ class ShownPreview:
     everybody: tuple[str, str] | None = None
     notes: Sequence[str] = ()
     heading: str = "If you save now"
-    effect: str = "Takes effect at once, everywhere. Recorded in Activity."
+    effect: str = "Takes effect at once, everywhere, and stands in the audit."
 
 
 def shown(
