@@ -17,7 +17,7 @@ from permissions.policy import FUTURE, PlaceId, Scope
 from permissions.profile import ObjectKey
 from permissions.resources import registry
 from teams import selectors
-from teams.effects import Line, Preview
+from teams.differences import Line, Preview
 from teams.models import Subaccount
 
 

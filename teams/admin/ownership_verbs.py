@@ -19,6 +19,7 @@ from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedField, offer
 from teams.admin.previews import PreviewedVerb, ShownPreview, shown
+from teams.differences import Preview
 from teams.models import Account, OwnershipTransfer
 from teams.services.heirs import pending_in, seats_of_heirs
 from teams.services.ownership import VALID
@@ -149,7 +150,7 @@ class TransferOwnership(OwnershipVerb, PreviewedVerb):
         """Return what the button says."""
         return "Offer ownership"
 
-    def confirm_button(self, found: effects.Preview) -> str:
+    def confirm_button(self, found: Preview) -> str:
         """Say the same under a preview: it is about two people."""
         return self.button()
 

@@ -19,8 +19,8 @@ from teams import effects, selectors
 from teams.admin import words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk, apart, initials
+from teams.differences import Preview
 from teams.disclosure import Block, disclosed
-from teams.effects import Preview
 from teams.services.previews import people_of
 
 #: so many people and places are named before "and 5 more"

@@ -20,7 +20,7 @@ from teams.admin.matrix import Head
 from teams.admin.previews import PreviewedVerb, ShownPreview, shown
 from teams.admin.role_editor import RoleEditor, Start
 from teams.catalogue import CATALOGUE
-from teams.effects import Preview
+from teams.differences import Preview
 from teams.models import Invitation, Membership, Role
 from teams.models.account import TeamMode
 from teams.rights import custom_permissions

@@ -11,7 +11,7 @@ from django.db.models import Q
 from permissions.errors import Invalid
 from permissions.resources import registry
 from teams import effects, selectors
-from teams.effects import Preview
+from teams.differences import Preview
 from teams.models import (
     Account,
     Invitation,

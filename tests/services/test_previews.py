@@ -22,7 +22,8 @@ from teams.catalogue import (
     SEND_CAMPAIGNS,
     VIEW_ASSETS,
 )
-from teams.effects import Preview, people_in
+from teams.differences import Preview
+from teams.effects import people_in
 from teams.factories import MailingListFactory, MessageTemplateFactory
 from teams.models import MailingList, Membership, MessageTemplate, Subaccount, SubaccountGroup
 from tests.services.world import World, refused, stored, world
