@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth races mutants search lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages races mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -154,6 +154,9 @@ hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on Po
 
 truth: $(DEV_INSTALLED) ## Try every surface of the console as everybody the published tables name
 	env -u DATABASE_URL $(PY) -m pytest -n auto tests/console/test_truth_http.py $(PYTEST)
+
+pages: $(DEV_INSTALLED) ## Look at every page in a browser: axe, both widths, light and dark, keyboard
+	env -u DATABASE_URL $(PY) -m pytest -n auto -m browser $(PYTEST)
 
 RACES := tests/concurrency/test_comings.py tests/concurrency/test_roles.py
 

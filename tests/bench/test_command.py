@@ -53,14 +53,21 @@ def run() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_bench_says_what_it_ran_on(run: dict[str, Any]) -> None:
+def test_a_run_says_what_it_ran_on_measured_and_missed(run: dict[str, Any]) -> None:
+    """One test, so that one worker carries out the run."""
+    says_what_it_ran_on(run)
+    judges_every_row_of_the_targets_or_says_why_not(run)
+    measures_everybody(run)
+    tells_what_was_missed_from_what_was_met(run)
+
+
+def says_what_it_ran_on(run: dict[str, Any]) -> None:
     assert run["run"] | {"size": "tiny", "database": "sqlite", "rounds": 1} == run["run"]
     assert run["run"]["lists"] == 2_000
     assert run["run"]["measured"] == "processor time"
 
 
-@pytest.mark.slow
-def test_bench_judges_every_row_of_the_targets_or_says_why_not(run: dict[str, Any]) -> None:
+def judges_every_row_of_the_targets_or_says_why_not(run: dict[str, Any]) -> None:
     judged = {target["name"].split()[0] for target in run["targets"]}
     left_out = {name.split()[0] for name in run["not_measured"]}
 
@@ -72,8 +79,7 @@ def test_bench_judges_every_row_of_the_targets_or_says_why_not(run: dict[str, An
     assert all(isinstance(target["met"], bool) for target in run["targets"])
 
 
-@pytest.mark.slow
-def test_bench_measures_everybody(run: dict[str, Any]) -> None:
+def measures_everybody(run: dict[str, Any]) -> None:
     measures = run["measures"]
 
     assert set(measures) == {
@@ -84,8 +90,7 @@ def test_bench_measures_everybody(run: dict[str, Any]) -> None:
     assert {row["persona"] for row in measures["stock"]["reading"]} >= {"owner", "stranger"}
 
 
-@pytest.mark.slow
-def test_what_was_missed_is_told_from_what_was_met(run: dict[str, Any]) -> None:
+def tells_what_was_missed_from_what_was_met(run: dict[str, Any]) -> None:
     measures = json.loads(json.dumps(run["measures"]))
     measures["decisions"][0]["has_perm_to_always_yes"] = 99.0
     measures["growth"] = [{"persona": "owner", "small": 1.0, "large": 1.1, "growth": 1.1}]

@@ -142,10 +142,15 @@ RUN_AXE = "options => axe.run(document, options)"
 AXE = {"resultTypes": ["violations"], "preload": False}
 #: pages to a test, so that two workers share them evenly
 BATCH = 8
-BATCHES = [
-    pytest.param(who, urls[at : at + BATCH], id=f"{who}-{at // BATCH + 1}")
+_BATCHES = [
+    (f"{who}-{at // BATCH + 1}", who, urls[at : at + BATCH])
     for who, urls in PAGES.items()
     for at in range(0, len(urls), BATCH)
+]
+#: every other batch: make pages looks at all of them
+BATCHES = [
+    pytest.param(who, urls, id=name, marks=[pytest.mark.deep] if n % 2 else [])
+    for n, (name, who, urls) in enumerate(_BATCHES)
 ]
 
 

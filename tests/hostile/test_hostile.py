@@ -20,30 +20,26 @@ CASES = [
     for edition, people in INSIDE.items()
     for who in people
 ]
-#: whose reach differs most: ``make test`` sends them, ``make hostile`` everybody to both databases;
-#: the owner of emma_hq goes in tests/hostile/test_completeness.py
+#: whose reach differs most: ``make test`` sends them, on SQLite; ``make hostile`` sends everybody to
+#: both databases, the owner of emma_hq once more in tests/hostile/test_completeness.py
 SENT = {
     "emma_hq": ("administrator", "guest"),
     "sailthru": ("marketer_limited",),
 }
-#: of these, whose queries are like nobody else's: PostgreSQL meets them in ``make test`` too
-ON_BOTH = ("marketer_limited",)
 
 
-def _marks(edition: str, who: str, site: str) -> list[pytest.MarkDecorator]:
-    if who in ON_BOTH and site == "console":
-        return []
-    return [pytest.mark.once] if who in SENT[edition] else [pytest.mark.deep]
+def _mark(edition: str, who: str) -> pytest.MarkDecorator:
+    return pytest.mark.once if who in SENT[edition] else pytest.mark.deep
 
 
 TRIALS = [
-    pytest.param(edition, who, site, model, marks=_marks(edition, who, site))
+    pytest.param(edition, who, site, model, marks=_mark(edition, who))
     for edition, people in INSIDE.items()
     for who in people
     for site, model in MODELS
     if site == "console" or who in AT_THE_WORKSHOP
 ]
-OUTSIDE = ("exmember", "nobody")
+OUTSIDE = ("exmember", pytest.param("nobody", marks=pytest.mark.deep))
 
 
 @pytest.mark.parametrize("arena", INSIDE, indirect=True)
