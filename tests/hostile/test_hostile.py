@@ -20,7 +20,7 @@ CASES = [
     for edition, people in INSIDE.items()
     for who in people
 ]
-#: whose reach differs most: ``make test`` sends them, on SQLite; ``make hostile`` sends everybody to
+#: whose reach differs most: ``make test`` sends them, on SQLite; ``make hostile`` everybody, to
 #: both databases, the owner of emma_hq once more in tests/hostile/test_completeness.py
 SENT = {
     "emma_hq": ("administrator", "guest"),
