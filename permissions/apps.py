@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.signals import request_finished, request_started
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -20,8 +21,10 @@ class PermissionsConfig(AppConfig):
     def ready(self) -> None:
         """Open a unit of work per request, and finish the database after migrations."""
         # not above: both import models, which are loaded by now; checks register themselves
-        from permissions import access, checks  # noqa: F401
+        from permissions import access, audit, checks, locks  # noqa: F401
 
+        locks.register(audit.lock_down, audit.unlock)
+        connection_created.connect(locks.arm, dispatch_uid="permissions.arm")
         request_started.connect(access.open_unit, dispatch_uid="permissions.open_unit")
         request_finished.connect(access.close_unit, dispatch_uid="permissions.close_unit")
         post_migrate.connect(_finish, sender=self, dispatch_uid="permissions.finish")
@@ -30,9 +33,9 @@ class PermissionsConfig(AppConfig):
 def _finish(using: str, **_: Any) -> None:
     from django.db import connections  # at run time: apps are loading above
 
-    from permissions import audit, grants
+    from permissions import grants, locks
 
     tables = connections[using].introspection.table_names()
     if "auth_permission" in tables and "django_content_type" in tables:
         grants.create_permission_rows(using)
-    audit.lock_down(using)
+    locks.lock_down(using)

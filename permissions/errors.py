@@ -77,6 +77,12 @@ class OwnRights(Refused):
     code = "OWN_RIGHTS"
 
 
+class ReadOnlyAccount(Refused):
+    """Nobody may change anything in the account at present."""
+
+    code = "READ_ONLY_ACCOUNT"
+
+
 class Invalid(ServiceError, ValueError):
     """The request itself is wrong; nobody could carry it out as it stands."""
 

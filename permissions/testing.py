@@ -1,8 +1,9 @@
 """For the tests of a project that uses these apps: a pytest plugin, and the same without pytest.
 
 Load it with ``pytest_plugins = ["permissions.testing"]``, or derive from ``TransactionTestCase``
-here. A transactional test ends by flushing the database; the audit is append-only and tenants are
-held together by keys that are checked at once, so both have to be lifted for the flush.
+here. A transactional test ends by flushing the database; the audit is append-only, what was issued
+stays as it is, and tenants are held together by keys that are checked at once, so all of that has
+to be lifted for the flush.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from django.db import connections
 
 @contextmanager
 def flushable(databases: Any = ("default",)) -> Iterator[None]:
-    """Lift the audit's triggers, and on SQLite the order of deletion, within the block."""
-    from permissions import audit  # noqa: PLC0415  (pytest loads plugins before there are apps)
+    """Lift the triggers of all apps, and on SQLite the order of deletion, within the block."""
+    from permissions import locks  # noqa: PLC0415  (pytest loads plugins before there are apps)
 
     for alias in databases:
-        audit.unlock(alias)
+        locks.unlock(alias)
         if connections[alias].vendor == "sqlite":
             connections[alias].disable_constraint_checking()
     try:
@@ -30,7 +31,7 @@ def flushable(databases: Any = ("default",)) -> Iterator[None]:
         for alias in databases:
             if connections[alias].vendor == "sqlite":
                 connections[alias].enable_constraint_checking()
-            audit.lock_down(alias)
+            locks.lock_down(alias)
 
 
 # the hook around the flush has a private name, which the stubs leave out

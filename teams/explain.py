@@ -68,17 +68,15 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
     account = Account.objects.get(pk=key)
     who, what = label_of(user), f"{symbol.label} on {obj}"
     if decision.allowed:
-        unmet = ""
+        inside = None
         if place != TOP:
-            unmet = preconditions.unmet(
-                symbol, Subaccount.objects.select_related("account").get(pk=place)
-            )
+            inside = Subaccount.objects.select_related("account").get(pk=place)
         return Explanation(
             decision,
             f"{who} holds {what}.",
             [_source(source, user, account) for source in decision.sources],
             [],
-            unmet,
+            preconditions.unmet_on(symbol, account, inside),
         )
     edition = EDITIONS.get(account.edition)
     outcome = Outcome(denial=Denial(decision.reason), detail=decision.detail)

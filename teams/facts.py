@@ -48,7 +48,8 @@ from teams.models.account import SPECIAL
 #: what the rules and every page need to know of an account, so that nobody asks for it again
 DETAILS = (
     "slug", "name", "edition", "owner_id", "accent", "masks_addresses",
-    "team_mode", "single_bill", "reseller",
+    "team_mode", "single_bill", "reseller", "read_only_because",
+    "seat_limit",
 )  # fmt: skip
 
 #: the columns after ``kind`` and ``person``, each with what it holds

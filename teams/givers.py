@@ -47,11 +47,13 @@ def givers(
 
     They hold it there themselves and may manage that person; each is named once, the owner last.
     At most ``most``, and none for what no role, toggle or guest access admits there, or what an
-    edition, a condition or an archive takes away: nobody can grant that. Of a feature that is
-    switched off they can switch it on. The number of queries does not depend on how many people
-    there are.
+    edition, a condition or an archive takes away, or in an account that is read-only: nobody can
+    grant that. Of a feature that is switched off they can switch it on. The number of queries does
+    not depend on how many people there are.
     """
     found: list[Giver] = []
+    if account.read_only_because:
+        return found
     if reason == Denial.WITHHELD:
         return _switchers(user, permission, account, registry.of(obj).locate(obj)[1])[:most]
     if reason not in (Denial.NOT_HELD, Denial.STRANGER, Denial.NOT_VISIBLE):

@@ -52,14 +52,23 @@ class Problem:
 
 def problems() -> Iterator[Problem]:
     """Yield every broken invariant; nothing for sound data."""
-    for check in _CHECKS:
+    for check in (*_CHECKS, *_registered):
         for subject, detail in check():
             yield Problem(check.__name__.strip("_"), audit.ref_of(subject), detail)
     for flaw in audit.verify():
         yield Problem("audit_is_intact", f"{flaw.root} #{flaw.sequence}", flaw.problem)
 
 
+#: (the row that breaks the rule, in what way)
 Found = Iterator[tuple[Any, str]]
+
+_registered: list[Callable[[], Found]] = []
+
+
+def register(*checks: Callable[[], Found]) -> None:
+    """Look for what another application knows to be broken too; a rule is called what its function
+    is called. Called once, in ``AppConfig.ready``; repeating is harmless."""
+    _registered.extend(check for check in checks if check not in _registered)
 
 
 def _edition_is_known() -> Found:
@@ -147,6 +156,8 @@ def _home_only_where_the_edition_has_one() -> Found:
 
 
 def _limit_is_kept() -> Found:
+    """That of the edition. An account may well have more than its rate plan allows: a plan may
+    change below it, and what is there stays."""
     active = Count("subaccounts", filter=Q(subaccounts__archived_at=None))
     for account in Account.objects.filter(edition__in=EDITIONS).annotate(active=active):
         limit = get(account.edition).max_active_subaccounts

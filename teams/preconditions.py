@@ -1,4 +1,4 @@
-"""What must be true of a subaccount before an act, whoever acts, the owner included.
+"""What must be true of an account or subaccount before an act, whoever acts, the owner included.
 
 Asked when the act is done and not when the right is handed on: generating an API key needs a
 primary contact (Enterprise) or at least one Administrator (HQ) of that subaccount.
@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from permissions import grants
 from permissions.lookups import any_of
+from teams import read_only
 from teams.editions import get
 from teams.editions.spec import HAS_ADMINISTRATOR, HAS_PRIMARY_CONTACT
-from teams.models import Membership, Subaccount
+from teams.models import Account, Membership, Subaccount
 
 _SENTENCES = {
     HAS_PRIMARY_CONTACT: "{place} has no primary contact. Choose one first.",
@@ -29,6 +30,14 @@ _MET_BY = {
     HAS_PRIMARY_CONTACT: Q(is_primary_contact=True),
     HAS_ADMINISTRATOR: Q(role="administrator"),
 }
+
+
+def unmet_on(permission: str, account: Account, place: Subaccount | None) -> str:
+    """Return why what ``permission`` allows on ``place``, or on the account itself, cannot be done
+    now although it may be held; empty if it can."""
+    if account.read_only_because and permission in read_only.OPENING:
+        return read_only.sentence(account.name, account.read_only_because)
+    return unmet(permission, place) if place is not None else ""
 
 
 def unmet(permission: str, subaccount: Subaccount) -> str:

@@ -30,6 +30,7 @@ from teams.models import (
     SubaccountUserGrant,
 )
 from teams.models.account import TeamMode
+from teams.read_only import withheld
 from teams.rights import (
     HOME,
     admits,
@@ -47,7 +48,10 @@ Fact = tuple[Row, Facts]
 TEAMS_OFF = "teams_off"
 
 #: of an account's details, what pages show
-SHOWN = ("slug", "name", "edition", "owner_id", "accent", "masks_addresses")
+SHOWN = (
+    "slug", "name", "edition", "owner_id", "accent", "masks_addresses", "read_only_because",
+    "seat_limit",
+)  # fmt: skip
 
 #: what teams limit in each mode
 LIMITS: dict[str, frozenset[str]] = {
@@ -192,11 +196,13 @@ def root_of(key: int, account: Facts, places: Collection[Fact]) -> Root:
     conditions = {SINGLE_BILL} if is_single else set()
     if account["reseller"]:
         conditions.add(RESELLER)
-    withheld = dict.fromkeys(map(str, edition.teams_only), TEAMS_OFF)
+    off_now = dict(withheld(account["read_only_because"]))
+    if account["team_mode"] == TeamMode.OFF:
+        off_now |= dict.fromkeys(map(str, edition.teams_only), TEAMS_OFF)
     return Root(
         key=key,
         levels=levels(edition.codename),
-        withheld=withheld if account["team_mode"] == TeamMode.OFF else {},
+        withheld=off_now,
         withheld_at={permission: frozenset(found) for permission, found in off.items()},
         kinds=kinds,
         archived=archived,

@@ -366,6 +366,9 @@ def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
             return f"{edition.label} does not have this"
         case Denial.WITHHELD if outcome.detail == SWITCHED_OFF:
             return "Switched off in this subaccount"
+        case Denial.WITHHELD if outcome.detail in Account.ReadOnly.values:
+            reason = str(Account.ReadOnly(outcome.detail).label)
+            return f"The account is read-only: {reason[0].lower()}{reason[1:]}"
         case Denial.WITHHELD:
             return "Teams are switched off in this account"
         case Denial.WRONG_LEVEL:

@@ -178,6 +178,17 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     DELETE_CAMPAIGNS: ("service delete_campaign",),
     SHARE_CAMPAIGNS: ("service share_campaign",),
 }
+#: what other applications ask by name, as they registered it
+_registered: dict[str, set[str]] = {}
+
+
+def register(asked: Mapping[str, tuple[str, ...]]) -> None:
+    """Say which surfaces of another application ask for which permissions; called once, in
+    ``AppConfig.ready``."""
+    for permission, surfaces in asked.items():
+        _registered.setdefault(str(permission), set()).update(surfaces)
+
+
 _MEMBERSHIPS = (
     "service add_member",
     "service remove_member",
@@ -208,7 +219,7 @@ def _of_custom_roles(edition: Edition) -> Iterator[tuple[str, str]]:
 def enforced_by() -> dict[str, list[str]]:
     """Return, for every permission, the surfaces that ask for it."""
     found: dict[str, set[str]] = defaultdict(set)
-    for permission, surfaces in ASKED.items():
+    for permission, surfaces in (*ASKED.items(), *_registered.items()):
         found[permission].update(surfaces)
     for edition in EDITIONS.values():
         for permission in edition.changes_account:

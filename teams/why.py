@@ -118,7 +118,7 @@ def why(
         steps=_lead_up(chains[0], account, place) if chains else [],
         stops=_stops(sources[0], chains[0], permission, account, place) if chains else [],
         ends_at=None if None in ends else max((e for e in ends if e), default=None),
-        precondition=preconditions.unmet(permission, place) if place is not None else "",
+        precondition=preconditions.unmet_on(permission, account, place),
     )
 
 

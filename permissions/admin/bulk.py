@@ -22,7 +22,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from permissions.admin.rows import rows_of
-from permissions.admin.verbs import Shown, Verb, VerbForm, asked_again, render
+from permissions.admin.verbs import Shown, Verb, VerbForm, asked_again, refuse_barred, render
 from permissions.errors import Invalid, Refused, ServiceError
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def confirm(model_admin: ScopedModelAdmin, request: HttpRequest, name: str) -> H
     verb = kind(model_admin, request)
     if request.method != "POST":
         return HttpResponseRedirect(verb.list_url())
+    refuse_barred(verb)
     if _token(request) in request.session.get(DONE, ()):
         messages.warning(request, "This was done already. Nothing was changed a second time.")
         return HttpResponseRedirect(verb.list_url())

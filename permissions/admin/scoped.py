@@ -191,7 +191,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
             stock = super().get_actions(request).items()
             found = {name: item for name, item in stock if name in own}
             for kind in self.bulk_verbs:
-                if not kind(self, request).refusal():
+                if not kind(self, request).closed_because():
                     found[kind.name] = (opener(kind), kind.name, str(kind.label))
             known[self.opts.label_lower] = found
         return found
@@ -283,6 +283,13 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     # verbs
 
+    def barred(self, request: HttpRequest, kind: type[Verb] | None = None) -> Refused | None:
+        """Return why nothing can be written on this site now, or not by ``kind`` of verb: what the
+        site's ``bar`` answers, where it has one; None if it can."""
+        bar = getattr(self.admin_site, "bar", None)
+        found: Refused | None = None if bar is None else bar(request, kind)
+        return found
+
     def offered(self, request: HttpRequest, obj: Any = None, part: Any = None) -> list[Verb]:
         """Return the verbs this person may use: on the list, on ``obj``, or on a part of it."""
         found = []
@@ -291,7 +298,7 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
                 continue
             if part is None or isinstance(part, kind.part_type):
                 verb = kind(self, request, obj, part)
-                if not verb.refusal():
+                if not verb.closed_because():
                     found.append(verb)
         return found
 

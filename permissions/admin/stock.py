@@ -35,20 +35,21 @@ class StockForms:
     add_permission: str = ""
     change_permission: str = ""
     delete_permission: str = ""
+    barred: Any
 
     # who may
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Say whether this person may add a row anywhere."""
-        return self._anywhere(request, self.add_permission)
+        return self.barred(request) is None and self._anywhere(request, self.add_permission)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say whether this person may change ``obj``, or anything at all."""
-        return self._may(request, self.change_permission, obj)
+        return self.barred(request) is None and self._may(request, self.change_permission, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say whether this person may delete ``obj``, or anything at all."""
-        return self._may(request, self.delete_permission, obj)
+        return self.barred(request) is None and self._may(request, self.delete_permission, obj)
 
     def _anywhere(self, request: HttpRequest, permission: str) -> bool:
         if not permission:

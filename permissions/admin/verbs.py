@@ -125,6 +125,11 @@ class Verb(ABC):
         """Return why the verb is not offered; empty if it is."""
         return ""
 
+    def closed_because(self) -> str:
+        """Return why the verb is not offered: what the site bars, or ``refusal``."""
+        barred = self.admin.barred(self.request, type(self))
+        return self.refusal() if barred is None else barred.message
+
     def wants_recent(self) -> bool:
         """Say whether a recent sign-in is asked for: of this object, of this person."""
         return self.needs_recent
@@ -182,6 +187,7 @@ def act(
     """Show the verb ``name``, or carry it out. Unknown verbs, objects and parts are one 404."""
     verb = _find(model_admin, request, name, object_id, part)
     posted = request.method == "POST"
+    refuse_barred(verb)
     if (verb.choose or verb.is_part) and verb.part is None:
         if posted or not verb.choose:
             raise Http404
@@ -209,6 +215,16 @@ def act(
     elif reason := verb.refusal():
         raise Refused(reason)  # no form for whoever would not get one by asking
     return render(verb, form)
+
+
+def refuse_barred(verb: Verb) -> None:
+    """Raise what the site bars ``verb`` with, if it does; an attempt to write is told first."""
+    barred = verb.admin.barred(verb.request, type(verb))
+    if barred is None:
+        return
+    if verb.request.method == "POST":
+        verb.admin.on_refused(verb.request, barred, verb.name)
+    raise barred
 
 
 def _to_confirm(verb: Verb, form: VerbForm) -> Shown | None:

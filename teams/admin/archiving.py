@@ -13,6 +13,7 @@ from teams.admin import words
 from teams.admin.desk import Desk
 from teams.admin.persons import seen_memberships
 from teams.catalogue import ACCESS_AUDIENCE, ACCESS_CAMPAIGNS
+from teams.limits import Countable, Limit
 from teams.models import Campaign, MailingList, Membership, Subaccount
 
 NAMED = 8
@@ -121,10 +122,18 @@ def _lists(desk: Desk, place: Subaccount) -> str:
 
 def _room(desk: Desk, change: int) -> str:
     """Return what it does to the number of active subaccounts, and to what is left of a limit."""
-    limit = desk.edition.max_active_subaccounts
+    limit = desk.offers.limit(Countable.SUBACCOUNTS)
     if limit is None:
         if change < 0:
             return "It no longer counts as an active subaccount."
         return "It counts as an active subaccount again."
     count = desk.offers.active_subaccounts()
-    return f"{count} of {limit} subaccounts are active; this makes {count + change}."
+    return room(limit, count, count + change)
+
+
+def room(limit: Limit, count: int, then: int) -> str:
+    """Return how many active subaccounts there are, may be, and will be."""
+    return (
+        f"{count} of the {limit.value} subaccounts that {limit.because} allows are active; this "
+        f"makes {then}."
+    )

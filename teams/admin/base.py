@@ -18,9 +18,11 @@ class ConsoleVerb(Verb):
     """A verb that knows the desk.
 
     ``group`` names the part of the object's page that offers it; without, the head of the page.
+    ``while_read_only`` says that it is there in an account that is read-only too, for paying.
     """
 
     group = ""
+    while_read_only = False
 
     @property
     def desk(self) -> Desk:

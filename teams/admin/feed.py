@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -95,6 +95,8 @@ SENTENCES = {
     "contact.unsubscribed": "unsubscribed {subject}.",
     "contact.listed": "put {subject} on a list.",
     "contact.unlisted": "took {subject} off a list.",
+    "account.read_only": "made {subject} read-only.",
+    "account.writable": "let {subject} be changed again.",
     "account.themed": "changed the colour of {subject}.",
     "second_factor.changed": "changed of whom {subject} asks a second factor.",
     "team.created": "created the team {subject}.",
@@ -107,6 +109,11 @@ SENTENCES = {
     "team.given": "shared {subject} with {name}.",
     "team.withdrawn": "stopped sharing {subject} with {name}.",
 }
+
+
+def register(sentences: Mapping[str, str]) -> None:
+    """Tell actions of another application by these sentences; they may name {subject}."""
+    SENTENCES.update(sentences)
 
 
 def sentence(desk: Desk, event: AuditEvent, names: dict[str, str]) -> str:

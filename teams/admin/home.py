@@ -34,6 +34,7 @@ from teams.catalogue import (
     SEND_CAMPAIGNS,
     VIEW_CONTACTS,
 )
+from teams.limits import Countable
 from teams.models import Campaign, Invitation, MailingList, Membership, Result, Subaccount
 
 RECENT = 6
@@ -76,7 +77,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "title": "Home",
         "subtitle": f"{desk.account.name}, {desk.edition.label}. You are {_you_are(desk)}.",
         "runs": runs,
-        "offered": waiting(desk),
+        "offered": None if desk.account.read_only_because else waiting(desk),
         "ending": ending[:FIRST],
         "ending_count": len(ending),
         **extending(desk, ending),
@@ -153,18 +154,18 @@ def _cards(desk: Desk, lacking: list[lacks.Lack], ending: list[Row]) -> list[Car
 def _subaccount_card(desk: Desk) -> Card:
     own = [place for place in desk.active if not place.is_home]
     archived = sum(place.is_archived for place in desk.places)
-    limit = desk.edition.max_active_subaccounts if desk.is_owner else None
+    limit = desk.offers.limit(Countable.SUBACCOUNTS) if desk.is_owner else None
     url = list_url(Subaccount, "?state=active")
     if limit is None:
         return Card("Subaccounts", len(own), "active", f"{archived} archived", url)
-    left = max(0, limit - len(own))
+    left = max(0, limit.value - len(own))
     return Card(
         "Subaccounts",
         len(own),
-        f"of {limit}",
-        f"{left} left in {desk.edition.label}",
+        f"of {limit.value}",
+        f"{left} left in {limit.because}",
         url,
-        round(100 * len(own) / limit),
+        min(100, round(100 * len(own) / limit.value)) if limit.value else 100,
         is_warn=not left,
     )
 

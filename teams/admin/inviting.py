@@ -14,9 +14,10 @@ from teams.admin.adding import ACCOUNT, adding_of, key_of
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedSet, chosen_from, offer, role_of
 from teams.admin.place_verbs import AddForm, Placing, reach_of
+from teams.limits import Countable
 from teams.models import Subaccount
 from teams.services.invitations import valid_for
-from teams.services.seating import seats_taken
+from teams.services.seating import no_seat, seats_taken
 
 
 class InviteForm(AddForm):
@@ -148,30 +149,28 @@ def seats_refusal(desk: Desk) -> str:
 
     Whoever is invited already takes a seat, and can be invited to one more place.
     """
-    limit = desk.account.seat_limit
+    limit = desk.offers.limit(Countable.SEATS)
     if limit is None:
         return ""
     people, pending = desk.once(_taken)
-    if people + pending < limit + bool(pending):
+    if people + pending < limit.value + bool(pending):
         return ""
-    return (
-        f"You cannot invite anybody: all {limit} seats of {desk.account.name} are taken, pending "
-        "invitations counted. Remove somebody or withdraw an invitation first."
-    )
+    return f"You cannot invite anybody: {no_seat(desk.account, limit, people + pending)}"
 
 
 def seats_line(desk: Desk) -> list[str]:
     """Return how many seats are left, where they are limited."""
-    limit = desk.account.seat_limit
+    limit = desk.offers.limit(Countable.SEATS)
     if limit is None:
         return []
-    free = limit - sum(desk.once(_taken))
+    free = limit.value - sum(desk.once(_taken))
+    whence = f"{limit.value} that {limit.because} allows"
     if free > 0:
         left = "1 seat is" if free == 1 else f"{free} seats are"
-        return [f"{left} left of {limit}, pending invitations counted."]
+        return [f"{left} left of the {whence}, pending invitations counted."]
     return [
-        f"All {limit} seats are taken, pending invitations counted: only somebody who is invited "
-        "already can be invited to one more place."
+        f"All seats of the {whence} are taken, pending invitations counted: only somebody who is "
+        "invited already can be invited to one more place."
     ]
 
 

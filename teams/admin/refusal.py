@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from permissions.errors import Missing, Refused
+from teams import read_only
 from teams.admin.desk import Chip, Desk, chip_of, highest
 from teams.models import Subaccount
 from teams.who import access_of
 
 HELPERS = 3
-#: an area that is closed says that no role includes it: not so where rights sleep
+#: an area that is closed says that no role includes it: not so where rights sleep, or nobody has
+#: them for the moment
 CLOSED = "CLOSED"
 
 
@@ -29,7 +31,10 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
     missing = refusal.missing if isinstance(refusal, Refused) else ()
     code = refusal.code if isinstance(refusal, Refused) else "REFUSED"
     what, _, why = (message or "You cannot do this.").partition(": ")
-    if code == CLOSED and desk.asleep:
+    if code == CLOSED and (because := desk.account.read_only_because):
+        said = read_only.sentence(desk.account.name, because).rstrip(".")
+        why = f"{said}, or none of your roles includes it."
+    elif code == CLOSED and desk.asleep:
         why = "what would open it sleeps, or none of your roles includes it."
     sleeps = bool(missing) and all(line.permission in desk.asleep for line in missing)
     return {

@@ -45,7 +45,7 @@ def role_context(request: HttpRequest, head: Head) -> dict[str, Any]:
     asked = request.GET.get("compare", "")
     beside = next((one for one in heads if one.key == asked != head.key), None)
     copy = creating(request)
-    may_copy = edition.custom_roles is not None and not copy.refusal()
+    may_copy = edition.custom_roles is not None and not copy.closed_because()
     count = holders.count(desk, head)
     kind = f"Built in, {head.note}" if head.note else "Built in"
     if head.custom is not None:

@@ -106,7 +106,7 @@ def _new_url(desk: Desk) -> str:
     if desk.edition.custom_roles is None:
         return ""
     verb = creating(desk.request)
-    return "" if verb.refusal() else verb.url
+    return "" if verb.closed_because() else verb.url
 
 
 def _text(query: QueryDict) -> str:

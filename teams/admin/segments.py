@@ -134,7 +134,7 @@ class Build(RulesVerb, CreateWork):
     def save_url(self) -> str:
         """Lead to where they are saved."""
         save = CreateSegment(self.admin, self.request, None, self.part)
-        return "" if save.refusal() else save.url
+        return "" if save.closed_because() else save.url
 
     def run(self, data: Mapping[str, Any]) -> str:
         """Save nothing."""

@@ -16,11 +16,16 @@ from django.utils.translation import gettext_lazy as _
 
 from permissions.access import profile_of
 from permissions.admin import site_page
-from teams import logins
-from teams.admin.desk import desk_of
-from teams.admin.menu import as_app_list
+from permissions.errors import Refused
+from teams import logins, read_only
+from teams.admin.desk import TOP, Desk, desk_of
+from teams.admin.menu import MenuEntry, as_app_list
 from teams.admin.refusal import refusal_context
 from teams.admin.scope import PART, choices, choose
+from teams.catalogue import PAY_INVOICES
+
+#: the name of the page where whoever may pays, if somebody adds one: this app knows no billing
+PAY_PAGE = "billing"
 
 
 def is_tenant(user: Any) -> bool:
@@ -78,6 +83,7 @@ class ConsoleSite(OurSite):
     def __init__(self, name: str = "console") -> None:
         super().__init__(name)
         self.own_pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {}
+        self.entries: dict[str, MenuEntry] = {}
 
     def has_permission(self, request: Any) -> bool:
         """Say whether this person is a tenant."""
@@ -87,8 +93,19 @@ class ConsoleSite(OurSite):
         """Add the desk: account, role and place of the person, for the frame."""
         context = super().each_context(request)
         if context["has_permission"]:
-            context["desk"] = desk_of(request)
+            desk = context["desk"] = desk_of(request)
+            if because := desk.account.read_only_because:
+                context["read_only"] = self.read_only(desk, because)
         return context
+
+    def read_only(self, desk: Desk, because: str) -> dict[str, str]:
+        """Return what every page of an account says that is read-only, and where one may pay."""
+        may_pay = desk.holds(PAY_INVOICES, TOP) and PAY_PAGE in self.own_pages
+        return {
+            "sentence": read_only.sentence(desk.account.name, because),
+            "remedy": read_only.remedy(because),
+            "url": reverse(f"{self.name}:{PAY_PAGE}") if may_pay else "",
+        }
 
     def get_app_list(self, request: Any, app_label: str | None = None) -> list[dict[str, Any]]:
         """Return the sidebar."""
@@ -119,11 +136,28 @@ class ConsoleSite(OurSite):
         """Return the page that asks to sign in again before a grave act; None if it was recent."""
         return logins.current().ask_again(request)
 
+    def bar(self, request: Any, kind: Any = None) -> Refused | None:
+        """Return why nothing is written in the chosen account while it is read-only, but by the
+        ``kind`` of verb that says it may."""
+        if getattr(kind, "while_read_only", False):
+            return None
+        return read_only.refusal(desk_of(request).account, "do this")
+
     # pages of the site itself
 
-    def add_page(self, route: str, view: Callable[..., HttpResponse], *, name: str) -> None:
-        """Add a page of our own; ``name`` "index" replaces the home page."""
+    def add_page(
+        self,
+        route: str,
+        view: Callable[..., HttpResponse],
+        *,
+        name: str,
+        entry: MenuEntry | None = None,
+    ) -> None:
+        """Add a page of our own; ``name`` "index" replaces the home page. With an ``entry`` it
+        stands in the sidebar; the page itself still refuses whoever may not see it."""
         self.own_pages[name] = (route, view)
+        if entry is not None:
+            self.entries[name] = entry
 
     def get_urls(self) -> list[Any]:
         """Add our pages; leave out view-on-site, which leads to any object."""

@@ -48,9 +48,10 @@ def extending(desk: Desk, rows: list[Row]) -> dict[str, Any]:
     """Return what leads from ``rows`` to extending them: the people the reader may choose on
     People, by key, and where that is; nobody for whoever manages nobody."""
     keys = dict.fromkeys(row.key for row in rows if row.url and not row.is_own)
+    may = manages_people(desk) and not desk.account.read_only_because
     meta = get_user_model()._meta
     return {
-        "extendable": list(keys)[:LIMIT] if manages_people(desk) else [],
+        "extendable": list(keys)[:LIMIT] if may else [],
         "extend_url": reverse(f"{console.name}:{meta.app_label}_{meta.model_name}_changelist"),
     }
 

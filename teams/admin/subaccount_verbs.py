@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from permissions.admin import VerbForm
 from teams import services
 from teams.admin import words
-from teams.admin.archiving import archive_lines, restore_lines
+from teams.admin.archiving import archive_lines, restore_lines, room
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import NameForm, OfferedSet, offer
 from teams.admin.previews import AboutThing, PreviewedVerb
 from teams.features import FEATURES, features_of, off_in
+from teams.limits import Countable
 from teams.models import Subaccount
 from teams.services.previews import people_of
 
@@ -46,14 +47,14 @@ class Create(ConsoleVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say who will be able to work in it."""
-        limit = self.desk.edition.max_active_subaccounts
+        limit = self.desk.offers.limit(Countable.SUBACCOUNTS)
         lines = [
             "The new subaccount is empty. Whoever manages all current and future subaccounts "
             "manages it at once; everybody else has to be added.",
         ]
         if limit is not None:
             count = self.desk.offers.active_subaccounts()
-            lines.append(f"{count} of {limit} subaccounts are active; this makes {count + 1}.")
+            lines.append(room(limit, count, count + 1))
         return lines
 
     def run(self, data: Mapping[str, Any]) -> str:

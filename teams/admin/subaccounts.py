@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -38,6 +39,7 @@ from teams.catalogue import (
     MANAGE_SUBACCOUNT_SETTINGS,
 )
 from teams.features import FEATURES, off_in
+from teams.limits import Countable
 from teams.models import MailingList, Membership, Subaccount
 
 
@@ -119,6 +121,8 @@ class SubaccountAdmin(ConsoleAdmin):
     menu_icon = "building"
     menu_label = "Subaccounts"
     page_template = "teams/console/subaccount.html"
+    #: what apps above add to the page of a subaccount: (address, label), None for nothing
+    page_links: ClassVar[list[Callable[[HttpRequest, Subaccount], tuple[str, str] | None]]] = []
 
     list_display = ("name_cell", "state_cell", "people_cell", "lists_cell", "created_cell")
     list_display_links = ("name_cell",)
@@ -223,6 +227,7 @@ class SubaccountAdmin(ConsoleAdmin):
             "off": [FEATURES[name].label for name in off_in(obj)],
             "features": next((verb for verb in offered if verb.name == "features"), None),
             "verbs": [verb for verb in offered if verb.name not in ("rename", "features")],
+            "links": [found for link in self.page_links if (found := link(request, obj))],
             "rename": next((verb for verb in offered if verb.name == "rename"), None),
             "people_open": sees_people(desk),
             "person_url": person_url(),
@@ -240,9 +245,10 @@ def person_url() -> str:
 def limit_sentence(desk: Desk) -> str:
     """Return how many active subaccounts there are, and how many there may be."""
     own = [place for place in desk.active if not place.is_home]
-    limit = desk.edition.max_active_subaccounts
-    if limit is not None and desk.acts_as_owner:
-        return f"{len(own)} of {limit} active subaccounts. Archived ones do not count."
+    limit = desk.offers.limit(Countable.SUBACCOUNTS) if desk.acts_as_owner else None
+    if limit is not None:
+        whence = f"{limit.value} that {limit.because} allows"
+        return f"{len(own)} active subaccounts of the {whence}. Archived ones do not count."
     noun = "subaccount" if len(own) == 1 else "subaccounts"
     return f"{len(own)} active {noun} in {desk.account.name}."
 

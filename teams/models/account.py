@@ -29,8 +29,13 @@ class Account(models.Model):
     who may not take addresses out in files does not see them on pages either. ``second_factor``
     lists whose rights sleep until they have set up a second factor (``teams.factors``);
     ``seat_limit`` is how many people may have a place, pending invitations counted (None: any
-    number).
+    number). ``read_only_because`` says why nobody may change anything in it now; empty if they may.
     """
+
+    class ReadOnly(models.TextChoices):
+        """Why an account may be looked at and not changed."""
+
+        UNPAID = "unpaid", _("An invoice has not been paid")
 
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=120)
@@ -50,6 +55,9 @@ class Account(models.Model):
     accent = models.CharField(_("colour"), max_length=7, blank=True)
     second_factor = models.JSONField(_("second factor asked of"), default=list, blank=True)
     seat_limit = models.PositiveIntegerField(_("seats"), null=True, blank=True)
+    read_only_because = models.CharField(
+        _("read-only"), max_length=10, choices=ReadOnly.choices, blank=True
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
@@ -58,6 +66,9 @@ class Account(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(team_mode__in=TeamMode.values), name="account_team_mode_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(read_only_because__in=["", "unpaid"]), name="account_read_only_known"
             ),
         ]
 

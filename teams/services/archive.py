@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from permissions.errors import Invalid
 from permissions.resources import registry
+from teams import keeping
 from teams.catalogue import PURGE_ARCHIVED
 from teams.models import (
     Archivable,
@@ -89,7 +90,8 @@ def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
 
     Needs ``purge_archived`` and sight of the object. With a contact go the messages to them, and so
     the figures of campaigns become smaller; that they unsubscribed is kept. Raises Refused, or
-    Invalid: NOT_ARCHIVED, WRONG_NAME, and IN_USE where something that is kept needs it.
+    Invalid: NOT_ARCHIVED, WRONG_NAME, IN_USE where something that is kept needs it, and KEPT
+    where somebody above does (``teams.keeping``).
     """
     _deletes(obj)
     view = registry.of(obj).actions["view"]
@@ -105,11 +107,13 @@ def purge_item(*, actor: Any, obj: Any, confirm: Any) -> dict[str, int]:
 def remove(work: Work[Any], item: Any, *, event: str = "purged") -> dict[str, int]:
     """Delete ``item`` and what goes with it, record it, and return how many rows of what.
 
-    Raises Invalid (IN_USE), naming what keeps it by kind only.
+    Raises Invalid: IN_USE, naming what keeps it by kind only, and KEPT (``teams.keeping``).
     """
     key, label, kind = item.pk, str(item), item._meta.model_name
     counts: Counter[str] = Counter()
     refuse_used(item)
+    if reason := keeping.because(item):
+        raise Invalid(reason, code="KEPT")
     if isinstance(item, Contact):
         suppress(item)
     try:

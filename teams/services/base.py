@@ -48,7 +48,7 @@ from permissions.policy import (
 from permissions.policy.delegate import Code
 from permissions.profile import Profile
 from permissions.resources import Resource, registry
-from teams import provider
+from teams import provider, read_only
 from teams.catalogue import CATALOGUE
 from teams.editions import get
 from teams.editions.spec import Edition
@@ -351,11 +351,16 @@ def _listed(missing: Sequence[Missing]) -> str:
 
 
 @contextmanager
-def changing(actor: Any, account: Any, *people: Any, act: str) -> Iterator[Change]:
+def changing(
+    actor: Any, account: Any, *people: Any, act: str, while_read_only: bool = False
+) -> Iterator[Change]:
     """Lock the account, yield the change, and judge what it did to ``people``.
 
     ``act`` completes the sentence "You cannot …". Raises NotFound for an actor who has nothing in
-    this account: a foreign account looks like a missing one.
+    this account: a foreign account looks like a missing one; ReadOnlyAccount while nobody may
+    change anything in it. ``while_read_only`` is for paying, and for leaving: nobody is kept where
+    they do not want to be. Taking rights away from others is not among it: the platform can
+    (``teams.services.platform``), and so can the owner as soon as it is paid.
     """
     actor = expect_user(actor, "The actor")
     account = expect(account, Account, "The account")
@@ -366,6 +371,8 @@ def changing(actor: Any, account: Any, *people: Any, act: str) -> Iterator[Chang
         change = Change.open(actor, locked, access.profile_of(actor, fresh=True))
     if change is None:
         raise NotFound("There is no such account among yours.")
+    if not while_read_only:
+        read_only.refuse(change.account, act)
     change.watch(*people)
     yield change
     change.judge(act)

@@ -56,8 +56,9 @@ DRIFT = timedelta(minutes=5)
 class Round:
     """What one round of work came to: ``state`` says how the campaign stands.
 
-    "nothing" (nothing to do, or not yet), "given back" (a draft again), "sent", "waiting" (some
-    are tried again, or another worker has them), "no server". ``again_at`` is when to carry on.
+    "nothing" (nothing to do, or not yet), "paused" (until the account is not read-only any more:
+    see ``read_only``), "given back" (a draft again), "sent", "waiting" (some are tried again, or
+    another worker has them), "no server". ``again_at`` is when to carry on.
     """
 
     state: str
@@ -105,8 +106,13 @@ def _enqueue(job: Any, at: datetime, **arguments: Any) -> None:
 
 
 def due() -> QuerySet[Campaign]:
-    """Return every campaign that should be on its way now: what a resumption takes up."""
-    on_its_way = Campaign.objects.filter(status__in=Campaign.ON_ITS_WAY, archived_at=None)
+    """Return every campaign that should be on its way now: what a resumption takes up.
+
+    None of an account that is read-only: they are taken up when it is not any more.
+    """
+    on_its_way = Campaign.objects.filter(
+        status__in=Campaign.ON_ITS_WAY, archived_at=None, account__read_only_because=""
+    )
     return on_its_way.filter(scheduled_at__lte=timezone.now()).order_by("scheduled_at", "pk")
 
 
@@ -171,6 +177,8 @@ def _begin(campaign: int) -> Round | None:
             # the clock of whoever put the task there may be ahead of this one
             is_near = at is not None and at - now < DRIFT
             return Round("nothing", again_at=at if is_near else None)
+        if found.account.read_only_because:
+            return Round("paused")
         if reason := _too_late(found):
             _give_back(found, reason)
             return Round("given back")
@@ -187,10 +195,12 @@ def _begin(campaign: int) -> Round | None:
 
 def _still_may(campaign: int) -> Campaign | str:
     """Return the campaign if it may still go out; otherwise make it a draft, and return how it
-    stands: "given back", or "nothing" if another worker has concluded it."""
+    stands: "given back", "paused", or "nothing" if another worker has concluded it."""
     with transaction.atomic():
         found = _locked(campaign)
         if found is not None and found.status == Campaign.Status.SENDING:
+            if found.account.read_only_because:
+                return "paused"
             reason = _why_not(found)
             if not reason:
                 return found

@@ -45,7 +45,7 @@ def leave(*, actor: Any, membership: Membership) -> None:
     stored = expect(membership, Membership, "The membership")
     if stored.user_id != getattr(actor, "pk", None):
         raise NotFound("You have no such role.")
-    with changing(actor, stored.account, act="leave") as change:
+    with changing(actor, stored.account, act="leave", while_read_only=True) as change:
         stored = stored_membership(membership)
         change.record("member.left", stored, before=described(stored))
         take_away(change, stored)
@@ -58,7 +58,7 @@ def leave_account(*, actor: Any, account: Account) -> None:
     Raises OwnerRequired, or NotFound for somebody who has nothing there.
     """
     account = expect(account, Account, "The account")
-    with changing(actor, account, act=f"leave {account.name}") as change:
+    with changing(actor, account, act=f"leave {account.name}", while_read_only=True) as change:
         if change.standing.is_owner:
             raise OwnerRequired(
                 f"You own {account.name}. Hand it over to somebody else before you leave."

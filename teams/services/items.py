@@ -21,6 +21,7 @@ from permissions.errors import Invalid, Missing, NotFound, OutOfScope
 from permissions.policy import SWITCHED_OFF, Denial, Source
 from permissions.profile import Profile
 from permissions.resources import Resource, registry
+from teams import read_only
 from teams.catalogue import CATALOGUE
 from teams.models import (
     Account,
@@ -63,15 +64,24 @@ class Work(Generic[M]):
         outcome = self.profile.decide(permission, registry.of(target), target)
         if outcome.allowed:
             return
-        kind = target._meta.verbose_name
         if outcome.denial == Denial.STRANGER or not self._known(target):
-            raise NotFound(f"There is no such {kind}.")
+            raise _no_such(target)
         if outcome.denial == Denial.ARCHIVED:
             raise Invalid(f"{_place(target).name} is archived. Restore it first.", code="ARCHIVED")
         why = "it needs {label} in {place}, which you do not hold there"
         if outcome.detail == SWITCHED_OFF:
             why = "it needs {label}, which is switched off in {place}"
         raise self.refusal(permission, why, _place(target))
+
+    def refuse_read_only(self) -> None:
+        """Refuse everything while the account is read-only.
+
+        Raises NotFound for what the actor may not know of, as ever; ReadOnlyAccount.
+        """
+        works = bool(self.profile.tenants[self.account.pk].standing.holdings)
+        if self.account.read_only_because and not (works and self._known(self.obj)):
+            raise _no_such(self.obj)
+        read_only.refuse(self.account, self.act)
 
     def refusal(self, permission: str, why: str, place: Subaccount | None = None) -> OutOfScope:
         """Return the refusal of this work for want of ``permission``; ``why`` may name both the
@@ -121,6 +131,10 @@ class Work(Generic[M]):
         )
 
 
+def _no_such(target: Any) -> NotFound:
+    return NotFound(f"There is no such {target._meta.verbose_name}.")
+
+
 def _place(target: Any) -> Subaccount:
     """Return the subaccount that ``target`` is or lies in."""
     found: Subaccount = target if isinstance(target, Subaccount) else target.subaccount
@@ -132,7 +146,8 @@ def at_work(actor: Any, target: M, *permissions: str, act: str) -> Iterator[Work
     """Lock the account of ``target`` and yield the work, if the actor holds ``permissions``.
 
     ``target`` is a subaccount or something guarded in one; the work carries it as it is stored
-    now. ``act`` completes the sentence "You cannot …". Raises what ``Work.require`` raises.
+    now. ``act`` completes the sentence "You cannot …". Raises what ``Work.require`` raises, and
+    ReadOnlyAccount.
     """
     actor = expect_user(actor, "The actor")
     found = expect(target, type(target), f"The {target._meta.verbose_name}")
@@ -143,9 +158,10 @@ def at_work(actor: Any, target: M, *permissions: str, act: str) -> Iterator[Work
     found = expect(target, type(target), f"The {target._meta.verbose_name}")
     root, place = registry.of(found).locate(found)
     if account is None or root != account.pk or root not in profile.tenants:
-        raise NotFound(f"There is no such {found._meta.verbose_name}.")
+        raise _no_such(found)
     subaccount = Subaccount.objects.get(pk=place)
     work = Work(actor, account, subaccount, found, profile, act)
+    work.refuse_read_only()
     for permission in permissions:
         work.require(permission)
     yield work

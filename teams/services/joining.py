@@ -18,7 +18,14 @@ from django.utils import timezone
 
 from permissions import access, audit
 from permissions.audit import label_of
-from permissions.errors import AlreadyUsed, Invalid, NotFound, Refused
+from permissions.errors import (
+    AlreadyUsed,
+    Invalid,
+    LimitReached,
+    NotFound,
+    ReadOnlyAccount,
+    Refused,
+)
 from teams import logins
 from teams.models import Account, Invitation, Membership
 from teams.services import invitation_mail
@@ -61,8 +68,8 @@ def accept_invitation(*, actor: Any, token: str) -> Membership:
     """Take what the link ``token`` offers, as the login ``actor``.
 
     Only the login whose confirmed address it was sent to may, once and in time; and only what the
-    inviter could still give. Raises Refused (ADDRESSEE), NotFound for a link that opens nothing,
-    or Invalid (EXPIRED, SETTLED, VOID, ALREADY_USED, ARCHIVED, LIMIT_REACHED, …).
+    inviter could still give. Raises Refused (ADDRESSEE, READ_ONLY_ACCOUNT), NotFound for a link
+    that opens nothing, or Invalid (EXPIRED, SETTLED, VOID, ALREADY_USED, ARCHIVED, LIMIT_REACHED…).
     """
     user = expect_user(actor, "The person")
     invitation = _locked(token)
@@ -208,9 +215,20 @@ def void(lost: Invitation) -> None:
 
 
 def _locked(token: str) -> Invitation:
-    """Return what ``token`` opens, with its account locked: nobody else settles it meanwhile."""
+    """Return what ``token`` opens, with its account locked: nobody else settles it meanwhile.
+
+    Raises ReadOnlyAccount: the link counts again as soon as the account is not read-only. Why it
+    is, is not for somebody who is outside.
+    """
     found = open_invitation(token)
-    Account.objects.select_for_update(no_key=True).get(pk=found.account_id)
+    account = Account.objects.select_for_update(no_key=True).get(pk=found.account_id)
+    if account.read_only_because:
+        error = ReadOnlyAccount(
+            f"{account.name} takes in nobody at the moment. Try again later, or ask whoever "
+            "invited you."
+        )
+        error.account = account
+        raise error
     return open_invitation(token)
 
 
@@ -242,6 +260,11 @@ def _take(user: Any, invitation: Invitation) -> Membership:
                 set_team_end(**asked, ends_at=invitation.ends_at)
     except AlreadyUsed:
         raise AlreadyUsed("You have a role there already. Nothing was changed.") from None
+    except LimitReached:  # how many there are, and may be, is not for somebody who is outside
+        raise LimitReached(
+            f"{account.name} has no seat free for you. Ask whoever invited you, and open the link "
+            "again then."
+        ) from None
     except (Refused, NotFound):  # not found: the inviter has no place here any more
         raise _Lost(invitation) from None
     settle(invitation, Invitation.Status.ACCEPTED, by=user)

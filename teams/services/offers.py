@@ -30,6 +30,7 @@ from teams.catalogue import (
 )
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec, ToggleSpec
 from teams.endings import Ending
+from teams.limits import Countable, Limit, limit_of
 from teams.models import Invitation, Membership, Role, Subaccount, SubaccountGroup, Team
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
 from teams.services.base import Change
@@ -47,7 +48,7 @@ from teams.services.guests import gate_guest, given_to
 from teams.services.holders import Holders
 from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
 from teams.services.people import atoms_of as recorded_atoms
-from teams.services.places import active_subaccounts, check_limit, require_archiving
+from teams.services.places import active_subaccounts, fullness, require_archiving
 from teams.services.roles import beyond, custom_roles_in, gate_composing, gate_naming, ticked
 from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import place_of, reach_of, require_named, toggle_atoms
@@ -60,6 +61,7 @@ class Offers:
     change: Change
     _own: Atoms | None = None
     _lacking: dict[Any, bool] = field(default_factory=dict)
+    _limits: dict[Countable, Limit | None] = field(default_factory=dict)
     _custom: list[Role] | None = None
 
     def refusal(self, membership: Membership) -> str:
@@ -437,11 +439,13 @@ class Offers:
 
     def ceiling(self) -> str:
         """Return which limit keeps the account from one more active subaccount; empty if none."""
-        try:
-            check_limit(self.change)
-        except ServiceError as error:
-            return error.message
-        return ""
+        return fullness(self.change.account, self.limit(Countable.SUBACCOUNTS))
+
+    def limit(self, what: Countable) -> Limit | None:
+        """Return how many there may be, asked for once."""
+        if what not in self._limits:
+            self._limits[what] = limit_of(self.change.account, what)
+        return self._limits[what]
 
     def active_subaccounts(self) -> int:
         """Return how many subaccounts count towards the limit."""

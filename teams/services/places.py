@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from permissions.errors import AlreadyUsed, Invalid, LimitReached
 from permissions.policy import TOP
 from teams.catalogue import ARCHIVE_SUBACCOUNTS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
+from teams.limits import Countable, Limit, limit_of
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
 from teams.services.base import Change, changing, service
 from teams.services.gates import own_subaccount, refuse_archived
@@ -27,14 +28,20 @@ def active_subaccounts(account: Account) -> int:
     return int(found.aggregate(n=Count("pk"))["n"])
 
 
-def check_limit(change: Change) -> None:
-    """Refuse one more active subaccount than the edition allows; the account is locked by now."""
-    limit = change.edition.max_active_subaccounts
-    if limit is not None and active_subaccounts(change.account) >= limit:
-        raise LimitReached(
-            f"{change.account.name} has {limit} active subaccounts, as many as "
-            f"{change.edition.label} allows. Archive one first."
-        )
+def check_limit(account: Account) -> None:
+    """Refuse one more active subaccount than the account may have; it is locked by now."""
+    full = fullness(account, limit_of(account, Countable.SUBACCOUNTS))
+    if full:
+        raise LimitReached(full)
+
+
+def fullness(account: Account, limit: Limit | None) -> str:
+    """Return that ``account`` has all the active subaccounts of ``limit``; empty if it has not."""
+    count = 0 if limit is None else active_subaccounts(account)
+    if limit is None or count < limit.value:
+        return ""
+    counted = f"{count} active subaccount{'' if count == 1 else 's'}"
+    return f"{account.name} has {limit.reached(counted, count)}. Archive one first."
 
 
 def _check_name(change: Change, name: str, *, but: Subaccount | None = None) -> None:
@@ -49,14 +56,14 @@ def create_subaccount(
 ) -> Subaccount:
     """Create a subaccount; a manager of chosen subaccounts manages it from then on.
 
-    ``slug`` is made from the name if not given. Raises Refused, LimitReached (ten active ones in
-    Emma Corporate), AlreadyUsed or Invalid.
+    ``slug`` is made from the name if not given. Raises Refused, LimitReached (``limits``),
+    AlreadyUsed or Invalid.
     """
     act = "create a subaccount"
     with changing(actor, account, act=act) as change:
         change.require(CREATE_SUBACCOUNTS, frozenset({TOP}), act)
         name = clean_text(name, "The name", limit=NAME_LIMIT)
-        check_limit(change)
+        check_limit(change.account)
         _check_name(change, name)
         slug = _free_slug(change, name) if slug is None else _own_slug(change, slug)
         subaccount = Subaccount.objects.create(
@@ -164,7 +171,7 @@ def restore_subaccount(*, actor: Any, subaccount: Subaccount) -> Subaccount:
         require_archiving(change, own, act)
         if not own.is_archived:
             raise Invalid(f"{own.name} is not archived.", code="ALREADY_SO")
-        check_limit(change)
+        check_limit(change.account)
         own.archived_at = None
         own.save(update_fields=["archived_at"])
         change.record("subaccount.restored", own)

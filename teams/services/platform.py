@@ -87,7 +87,7 @@ def create_account(
     ``owner`` is a login or a ``NewOwner``. Raises Invalid (UNKNOWN_EDITION, NOT_A_SLUG,
     ALREADY_USED, OPERATOR, LOGIN_EXISTS, NOT_AN_ADDRESS, …).
     """
-    because = _because(reason, operator)
+    because = because_of(reason, operator)
     slug, name = _clean_slug(slug), clean_text(name, "The name", limit=NAME_LIMIT)
     wanted: Any = edition
     if not isinstance(wanted, str) or wanted not in EDITIONS:
@@ -155,7 +155,7 @@ def _record_new(account: Account, because: Mapping[str, Any], *, is_new: bool) -
 
 def suspend_as_platform(*, reason: str, membership: Membership, operator: Any = None) -> Membership:
     """Switch a membership off, keeping it as it is. Raises Invalid if it is off."""
-    because = _because(reason, operator)
+    because = because_of(reason, operator)
     stored = stored_membership(membership)
     with _changing(stored, because, act=f"suspend {label_of(stored.user)}") as change:
         return departures.suspend(change, stored_membership(membership))
@@ -163,7 +163,7 @@ def suspend_as_platform(*, reason: str, membership: Membership, operator: Any = 
 
 def remove_as_platform(*, reason: str, membership: Membership, operator: Any = None) -> None:
     """Take a membership away, with all that ``remove_member`` takes away."""
-    because = _because(reason, operator)
+    because = because_of(reason, operator)
     stored = stored_membership(membership)
     with _changing(stored, because, act=f"remove {label_of(stored.user)}") as change:
         stored = stored_membership(membership)
@@ -175,7 +175,7 @@ def switch_off_as_platform(
     *, reason: str, membership: Membership, toggle: str, operator: Any = None
 ) -> Membership:
     """Switch a toggle of ``membership`` off. Raises NotToggleable or Invalid."""
-    because = _because(reason, operator)
+    because = because_of(reason, operator)
     stored = stored_membership(membership)
     act = f"switch {toggle} off for {label_of(stored.user)}"
     with _changing(stored, because, act=act) as change:
@@ -228,7 +228,7 @@ def _open(key: int, because: Mapping[str, Any]) -> PlatformChange:
 # what it is given
 
 
-def _because(reason: Any, operator: Any) -> dict[str, Any]:
+def because_of(reason: Any, operator: Any) -> dict[str, Any]:
     """Return what each event says besides: that it was the platform, why, and who answers."""
     text = clean_text(reason, "The reason", limit=REASON_LIMIT)
     if len(text) < REASON_LEAST:

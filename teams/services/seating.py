@@ -21,6 +21,7 @@ from permissions.policy import Holding, PlaceId, Reach, Source
 from permissions.resources import registry
 from teams import logins
 from teams.editions import get
+from teams.limits import Countable, Limit, limit_of
 from teams.models import (
     Account,
     GroupedSubaccount,
@@ -259,7 +260,7 @@ def check_seats(account: Account, *, user: Any = None, address: str = "") -> Non
 
     The account is locked by now. Raises LimitReached.
     """
-    limit = account.seat_limit
+    limit = limit_of(account, Countable.SEATS)
     if limit is None:
         return
     people, known = seated(account), logins.current()
@@ -267,10 +268,16 @@ def check_seats(account: Account, *, user: Any = None, address: str = "") -> Non
     if user is not None and user.pk in people:
         return
     waiting = pending_addresses(account) - {address}
-    if user is not None and len(people) + len(waiting) >= limit:
+    if user is not None and len(people) + len(waiting) >= limit.value:
         waiting = {other for other in waiting if not known.owns(user, other)}
-    if len(people) + len(waiting) >= limit:
-        raise LimitReached(
-            f"{account.name} has {limit} seats, pending invitations counted, and none is free. "
-            "Remove somebody or withdraw an invitation first."
-        )
+    if len(people) + len(waiting) >= limit.value:
+        raise LimitReached(no_seat(account, limit, len(people) + len(waiting)))
+
+
+def no_seat(account: Account, limit: Limit, count: int) -> str:
+    """Return that ``count`` seats are taken, and what allows no more."""
+    counted = f"{count} seat{'' if count == 1 else 's'} taken, pending invitations counted"
+    return (
+        f"{account.name} has {limit.reached(counted, count)}. Remove somebody or withdraw an "
+        "invitation first."
+    )

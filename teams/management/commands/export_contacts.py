@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import os
-import stat
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -20,6 +13,7 @@ from teams import services
 from teams.csv_files import MEGABYTE
 from teams.explain import find_user
 from teams.management.moving import add_where, bar, find_where
+from teams.management.writing import write
 from teams.models import ContactExport
 from teams.services import transfers
 from teams.services.exports import discard_export, run_export
@@ -55,7 +49,7 @@ class Command(OurCommand):
             return
         found = services.export_contacts(actor=actor, **where)
         if found.content is not None:
-            self._write(options["output"], [found.content])
+            write(self, options["output"], [found.content])
             return
         job = found.job
         with bar(self, "Exporting") as tell:
@@ -69,60 +63,6 @@ class Command(OurCommand):
             if job.status != ContactExport.Status.DONE:
                 raise CommandError(job.problem, returncode=PROBLEM)
             with services.open_export(actor=actor, contact_export=job).open("rb") as file:
-                self._write(options["output"], file.chunks(MEGABYTE))
+                write(self, options["output"], file.chunks(MEGABYTE))
         finally:
             discard_export(actor=actor, contact_export=job)
-
-    def _write(self, output: str, chunks: Iterable[bytes]) -> None:
-        try:
-            if output == "-":
-                self._print(chunks)
-            elif _is_special(output):
-                _fill(Path(output), chunks)
-            else:
-                _replace(Path(output), chunks)
-        except OSError as error:
-            raise CommandError(
-                f"The file could not be written ({error.strerror or error}); no half file is left.",
-                returncode=PROBLEM,
-            ) from error
-
-    def _print(self, chunks: Iterable[bytes]) -> None:
-        stream: Any = vars(self.stdout)["_out"]
-        try:
-            for text in _decoded(chunks):
-                stream.write(text)
-            stream.flush()
-        except OSError:
-            if stream is sys.stdout:  # or Python tries again at its end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            raise
-
-
-def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for chunk in chunks:
-        yield decoder.decode(chunk)
-
-
-def _is_special(output: str) -> bool:
-    """Say whether it is a device or a pipe, which is written to and not replaced."""
-    with suppress(OSError):
-        return not stat.S_ISREG(os.stat(output).st_mode)
-    return False
-
-
-def _fill(path: Path, chunks: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
-        file.writelines(chunks)
-
-
-def _replace(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write beside it first: either the old file is there or the whole new one."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        _fill(part, chunks)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise

@@ -33,16 +33,28 @@ class Command(OurCommand):
                 returncode=USAGE,
             )
         try:
-            from teams.demo import PASSWORD, seed  # noqa: PLC0415  (needs the demo extra)
+            logins = self.seeded()
         except ModuleNotFoundError as error:
             raise CommandError(
                 f"{error.name} is missing: install django-subaccounts[demo].", returncode=USAGE
             ) from None
-        logins = seed()
         self.table(
             ("login", "person", "account", "role"),
             [(x.username, x.person, x.account, x.role) for x in logins],
             options["format"],
         )
         if options["format"] == "text":
-            self.stdout.write(f"\nEvery password is {PASSWORD!r}. Platform staff: operator.")
+            for hint in self.hints():
+                self.stdout.write(hint)
+
+    def seeded(self) -> list[Any]:
+        """Create what is missing, and return the logins."""
+        from teams.demo import seed  # noqa: PLC0415  (needs the demo extra)
+
+        return list(seed())
+
+    def hints(self) -> list[str]:
+        """Return what else there is to say to people."""
+        from teams.demo import PASSWORD  # noqa: PLC0415  (needs the demo extra)
+
+        return [f"\nEvery password is {PASSWORD!r}. Platform staff: operator."]
