@@ -1,12 +1,54 @@
 """Start-up of the billing app."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class BillingConfig(AppConfig):
-    """Sits above teams: it will register limits and conditions downwards, never the reverse."""
+    """Sits above teams and registers what it knows downwards, never the reverse."""
 
     name = "billing"
     verbose_name = _("Billing")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let the limits of rate plans count, what was used be kept until it is metered, what was
+        issued stay as it is, and the books be checked."""
+        # models must be loaded first; checks register themselves
+        from billing import (  # noqa: F401
+            ceilings,
+            checks,
+            immutable,
+            integrity,
+            surfaces,
+            unmetered,
+        )
+        from permissions import locks
+        from teams import integrity as teams_integrity
+        from teams import keeping, limits
+        from teams import surfaces as teams_surfaces
+
+        limits.register(ceilings.limit_of)
+        teams_integrity.register(*integrity.CHECKS)
+        teams_surfaces.register(surfaces.ASKED)
+        keeping.register(unmetered.needed)
+        locks.register(immutable.lock_down, immutable.unlock)
+        pre_migrate.connect(_lift, sender=self, dispatch_uid="billing.lift")
+
+
+def _lift(using: str, plan: Any, **_: Any) -> None:
+    """Drop the triggers while SQLite's tables are rebuilt; they come back after the migrations.
+
+    A trigger that looks at another table stops SQLite from putting a rebuilt one in its place.
+    """
+    from django.db import connections
+
+    from billing import immutable
+
+    if plan and connections[using].vendor == "sqlite":
+        immutable.unlock(using)

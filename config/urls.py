@@ -1,8 +1,9 @@
 """The platform's staff below ``/operator/``, tenants at ``/``, everybody's login below
-``/sign-in/``, contacts where they unsubscribe."""
+``/sign-in/``, contacts where they unsubscribe, those who move money below ``/hooks/``."""
 
 from django.urls import include, path
 
+import billing.admin  # noqa: F401  (it registers its pages with both sites)
 from teams.admin import console, operator
 from teams.admin.account import theme
 
@@ -11,5 +12,6 @@ urlpatterns = [
     path("sign-in/", include("config.sign_in_urls")),
     path("theme/<str:accent>.css", theme, name="theme"),
     path("", include("teams.urls")),
+    path("", include("billing.urls")),
     path("", console.urls),
 ]

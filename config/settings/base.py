@@ -1,8 +1,11 @@
 """What every way of running the console shares."""
 
 from config.environment import BASE_DIR, env
+from config.settings.billing import *
 from config.settings.databases import database
+from config.settings.dunning import *
 from config.settings.mail import mail_settings
+from config.settings.payments import *
 from config.settings.security import CSP_DIRECTIVES, CSP_MIDDLEWARE
 from config.settings.signing_in import *
 from config.settings.tasks import TASK_APPS

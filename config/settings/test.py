@@ -16,6 +16,12 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Mail stays in memory (the test runner sees to it) and files go where nothing is kept.
 MEDIA_ROOT = tempfile.mkdtemp(prefix="subaccounts-test-")
 
+# Somebody has to stand on the invoices.
+BILLING_SELLER_NAME = "Console Ltd"
+BILLING_SELLER_ADDRESS = "1 Example Street|28001 Madrid|Spain"
+BILLING_SELLER_TAX_ID = "ES B12345678"
+BILLING_SELLER_NOTE = "Thank you."
+
 # Static files come from the finders, through the test runner's own server.
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("whitenoise.")]
 

@@ -1,0 +1,30 @@
+"""Rate plans, usage, invoices, payments."""
+
+from billing.models.invoices import (
+    BillingDetails,
+    CreditNote,
+    DunningStep,
+    Invoice,
+    InvoiceLine,
+)
+from billing.models.payments import GatewayEvent, Payment, Refund
+from billing.models.plans import Meter, PlanTier, RatePlan, Subscription
+from billing.models.usage import MeteredDay, QuotaWarning, UsageDay
+
+__all__ = [
+    "BillingDetails",
+    "CreditNote",
+    "DunningStep",
+    "GatewayEvent",
+    "Invoice",
+    "InvoiceLine",
+    "Meter",
+    "MeteredDay",
+    "Payment",
+    "PlanTier",
+    "QuotaWarning",
+    "RatePlan",
+    "Refund",
+    "Subscription",
+    "UsageDay",
+]
