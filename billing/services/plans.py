@@ -1,0 +1,310 @@
+"""Rate plans, as the platform's operators write them.
+
+What somebody has chosen is what they agreed to: nothing of it changes but its name and whether it
+is still on offer. To change more, copy it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from billing.models import Meter, PlanTier, RatePlan
+from billing.money import MOST_DECIMALS, check_currency
+from permissions import audit
+from permissions.errors import AlreadyUsed, Invalid, NotFound
+from teams.services.gates import clean_flag, clean_list
+from teams.services.inputs import clean_text, expect
+
+__all__ = [
+    "Tier",
+    "copy_plan",
+    "create_plan",
+    "edit_plan",
+    "offer_plan",
+    "rename_plan",
+    "was_chosen",
+]
+
+#: the audit chain of what the platform does to itself
+ROOT = "platform"
+NAME_LIMIT = 80
+CODE_LIMIT = 60
+MOST = 1_000_000_000
+MOST_MONEY = Decimal(10) ** 9
+MOST_PER = 1_000_000
+
+
+class Tier(NamedTuple):
+    """What ``per`` units of ``meter`` cost beyond ``above`` units too many; see ``PlanTier``."""
+
+    meter: str
+    above: int
+    per: int
+    price: Decimal
+
+
+def was_chosen(plan: RatePlan) -> bool:
+    """Say whether any account has, had, or agreed on ``plan``."""
+    return plan.subscriptions.exists()
+
+
+# verbs
+
+
+@transaction.atomic
+def create_plan(
+    *, operator: Any, code: str, name: str, tiers: Iterable[Any] = (), **terms: Any
+) -> RatePlan:
+    """Write a plan; ``terms`` are what ``TERMS`` names, ``currency`` at least.
+
+    Raises Invalid: NOT_AN_OPERATOR, NOT_A_SLUG, ALREADY_USED, UNKNOWN_CURRENCY, UNKNOWN_FIELD,
+    NUMBER, MONEY, TIERS, and what ``clean_text`` raises.
+    """
+    staff = _operator(operator)
+    code, name = _clean_code(code), clean_text(name, "The name", limit=NAME_LIMIT)
+    plan = RatePlan(code=code, name=name, **_clean({"currency": None, **terms}))
+    rows = _clean_tiers(tiers)
+    try:
+        with transaction.atomic():  # somebody else may have been quicker
+            plan.save(force_insert=True)
+    except IntegrityError:
+        raise _taken(code) from None
+    _store_tiers(plan, rows)
+    _record(staff, "rate_plan.created", plan, **_told(plan, rows))
+    return plan
+
+
+@transaction.atomic
+def edit_plan(
+    *, operator: Any, plan: RatePlan, tiers: Iterable[Any] | None = None, **terms: Any
+) -> RatePlan:
+    """Change what ``plan`` says; of ``TERMS`` only those that are named, its tiers if given.
+
+    Only while nobody has chosen it. Raises Invalid: CHOSEN, ALREADY_SO, and what ``create_plan``
+    raises.
+    """
+    staff, found = _operator(operator), _locked(plan)
+    if was_chosen(found):
+        raise Invalid(
+            f"{found.name} has been chosen, so nothing of it changes any more but its name and "
+            "whether it is on offer. Copy it, and change the copy.",
+            code="CHOSEN",
+        )
+    given = _clean(terms)
+    had = _stored_tiers(found)
+    rows = had if tiers is None else _clean_tiers(tiers)
+    before = _told(found, had)
+    for name, value in given.items():
+        setattr(found, name, value)
+    after = _told(found, rows)
+    if after == before:
+        raise Invalid(f"{found.name} is so already. Change something.", code="ALREADY_SO")
+    found.save()
+    if rows != had:
+        found.tiers.all().delete()
+        _store_tiers(found, rows)
+    changed = [name for name in after if after[name] != before[name]]
+    _record(
+        staff,
+        "rate_plan.edited",
+        found,
+        before={name: before[name] for name in changed},
+        after={name: after[name] for name in changed},
+    )
+    return found
+
+
+@transaction.atomic
+def rename_plan(*, operator: Any, plan: RatePlan, name: str) -> RatePlan:
+    """Give ``plan`` another name. Raises Invalid (ALREADY_SO, and what ``clean_text`` raises)."""
+    staff, found = _operator(operator), _locked(plan)
+    before, found.name = found.name, clean_text(name, "The name", limit=NAME_LIMIT)
+    if before == found.name:
+        raise Invalid(f"It is called {before} already. Choose another name.", code="ALREADY_SO")
+    found.save(update_fields=["name"])
+    _record(staff, "rate_plan.renamed", found, before=before, after=found.name)
+    return found
+
+
+@transaction.atomic
+def offer_plan(*, operator: Any, plan: RatePlan, on: bool) -> RatePlan:
+    """Offer ``plan`` to tenants, or withdraw the offer: who has it keeps it. Raises Invalid."""
+    staff, found, wanted = _operator(operator), _locked(plan), clean_flag(on, "The offer")
+    if found.is_offered == wanted:
+        state = "on offer" if wanted else "not on offer"
+        raise Invalid(f"{found.name} is {state} already.", code="ALREADY_SO")
+    found.is_offered = wanted
+    found.save(update_fields=["is_offered"])
+    _record(staff, "rate_plan.offered" if wanted else "rate_plan.withdrawn", found)
+    return found
+
+
+@transaction.atomic
+def copy_plan(*, operator: Any, plan: RatePlan, code: str, name: str) -> RatePlan:
+    """Write a plan that says the same as ``plan`` and is not on offer, to be changed. Raises what
+    ``create_plan`` raises."""
+    found = expect(plan, RatePlan, "The rate plan")
+    terms = {field: getattr(found, field) for field in TERMS} | {"is_offered": False}
+    return create_plan(operator=operator, code=code, name=name, tiers=_stored_tiers(found), **terms)
+
+
+# what they are given
+
+
+def _operator(value: Any) -> Any:
+    staff = expect(value, get_user_model(), "The operator")
+    if not staff.is_active or not (staff.is_staff or staff.is_superuser):
+        raise Invalid(
+            f"{audit.label_of(staff)} is not one of the platform's staff.", code="NOT_AN_OPERATOR"
+        )
+    return staff
+
+
+def _locked(plan: Any) -> RatePlan:
+    key = expect(plan, RatePlan, "The rate plan").pk
+    found = RatePlan.objects.select_for_update(no_key=True).filter(pk=key).first()
+    if found is None:
+        raise NotFound("The rate plan is not there any more.")
+    return found
+
+
+def _taken(code: str) -> AlreadyUsed:
+    return AlreadyUsed(f"The short name {code} is taken. Choose another one.")
+
+
+def _clean_code(value: Any) -> str:
+    code = clean_text(value, "The short name", limit=CODE_LIMIT)
+    if code != slugify(code):
+        raise Invalid(
+            "The short name may hold lower-case letters, digits and hyphens.", code="NOT_A_SLUG"
+        )
+    if RatePlan.objects.filter(code=code).exists():
+        raise _taken(code)
+    return code
+
+
+def _number(value: Any, what: str, *, least: int = 0, most: int = MOST) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise Invalid(f"{what} must be a whole number from {least} to {most:,}.", code="NUMBER")
+    return value
+
+
+def _limit(value: Any, what: str) -> int | None:
+    return None if value is None else _number(value, what, least=1)
+
+
+def _money(value: Any, what: str) -> Decimal:
+    try:
+        if isinstance(value, bool | float):
+            raise InvalidOperation
+        amount = Decimal(value)
+        fits = amount.is_finite() and 0 <= amount <= MOST_MONEY
+        if not fits or amount != round(amount, MOST_DECIMALS):
+            raise InvalidOperation
+    except (InvalidOperation, TypeError, ValueError):
+        raise Invalid(
+            f"{what} must be an amount from 0 to {MOST_MONEY:,}, with {MOST_DECIMALS} decimals at "
+            "most.",
+            code="MONEY",
+        ) from None
+    return round(amount, MOST_DECIMALS)
+
+
+def _currency(value: Any, _what: str) -> str:
+    return check_currency(value)
+
+
+def _interval(value: Any, what: str) -> str:
+    if value not in RatePlan.Interval.values:
+        raise Invalid(f"{what} must be month or year.", code="UNKNOWN_FIELD")
+    return str(value)
+
+
+#: what a plan says, and what makes a clean value of it
+TERMS: Mapping[str, Callable[[Any], Any]] = {
+    "currency": partial(_currency, _what="The currency"),
+    "interval": partial(_interval, what="What the price is for"),
+    "price": partial(_money, what="The price"),
+    "included_contacts": partial(_number, what="The contacts included"),
+    "included_sends": partial(_number, what="The messages included"),
+    "included_subaccounts": partial(_number, what="The subaccounts included"),
+    "included_seats": partial(_number, what="The seats included"),
+    "price_per_subaccount": partial(_money, what="The price of a subaccount"),
+    "price_per_seat": partial(_money, what="The price of a seat"),
+    "most_subaccounts": partial(_limit, what="The most subaccounts"),
+    "most_seats": partial(_limit, what="The most seats"),
+    "is_offered": partial(clean_flag, what="The offer"),
+}
+
+
+def _clean(terms: Mapping[str, Any]) -> dict[str, Any]:
+    for name in terms:
+        if name not in TERMS:
+            raise Invalid(
+                f"A rate plan has no {name!r}; it has {', '.join(TERMS)}.", code="UNKNOWN_FIELD"
+            )
+    return {name: TERMS[name](value) for name, value in terms.items()}
+
+
+def _clean_tiers(tiers: Iterable[Any]) -> list[Tier]:
+    """Return the tiers in order: for each meter from 0 upwards, each bound once."""
+    found = []
+    for row in clean_list(tiers, "tiers"):
+        if not isinstance(row, tuple) or len(row) != len(Tier._fields):
+            raise Invalid("A tier has a meter, a bound, units and a price.", code="TIERS")
+        meter, above, per, price = row
+        if meter not in (Meter.CONTACTS, Meter.SENDS):
+            raise Invalid("A tier is one of contacts or of sends.", code="TIERS")
+        found.append(
+            Tier(
+                str(meter),
+                _number(above, "The bound of a tier"),
+                _number(per, "The units of a tier", least=1, most=MOST_PER),
+                _money(price, "The price of a tier"),
+            )
+        )
+    found.sort(key=lambda tier: (tier.meter, tier.above))
+    for meter in {tier.meter for tier in found}:
+        bounds = [tier.above for tier in found if tier.meter == meter]
+        if bounds[0] != 0:
+            raise Invalid(
+                f"The tiers of {meter} leave out what lies below {bounds[0]:,}: begin the first "
+                "one above 0.",
+                code="TIERS",
+            )
+        if len(set(bounds)) != len(bounds):
+            raise Invalid(
+                f"Two tiers of {meter} begin at the same bound. Give each its own.", code="TIERS"
+            )
+    return found
+
+
+# what is stored, and said of it
+
+
+def _stored_tiers(plan: RatePlan) -> list[Tier]:
+    rows = plan.tiers.order_by("meter", "above")
+    return [Tier(*row) for row in rows.values_list("meter", "above", "per", "price")]
+
+
+def _store_tiers(plan: RatePlan, tiers: Sequence[Tier]) -> None:
+    PlanTier.objects.bulk_create(PlanTier(plan=plan, **tier._asdict()) for tier in tiers)
+
+
+def _told(plan: RatePlan, tiers: Sequence[Tier]) -> dict[str, Any]:
+    """Return what the plan says, as the record has it."""
+    said = {name: getattr(plan, name) for name in TERMS}
+    plain = {n: str(v) if isinstance(v, Decimal) else v for n, v in said.items()}
+    return plain | {"tiers": [[*tier[:-1], str(tier.price)] for tier in tiers]}
+
+
+def _record(staff: Any, action: str, plan: RatePlan, **data: Any) -> None:
+    by = {"operator": audit.ref_of(staff)}
+    audit.record(root=ROOT, actor=audit.PLATFORM, action=action, subject=plan, data={**data, **by})
