@@ -1,0 +1,27 @@
+"""The pages of billing, on the console and on the operator site; importing this registers them."""
+
+from billing.admin import (
+    activity,
+    details,
+    downloads,
+    feed,
+    invoices,
+    operator,
+    overview,
+    place,
+    plan,
+    usage,
+)
+
+__all__ = [
+    "activity",
+    "details",
+    "downloads",
+    "feed",
+    "invoices",
+    "operator",
+    "overview",
+    "place",
+    "plan",
+    "usage",
+]
