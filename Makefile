@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages races mutants search lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages both books races mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -158,6 +158,13 @@ truth: $(DEV_INSTALLED) ## Try every surface of the console as everybody the pub
 pages: $(DEV_INSTALLED) ## Look at every page in a browser: axe, both widths, light and dark, keyboard
 	env -u DATABASE_URL $(PY) -m pytest -n auto -m browser $(PYTEST)
 
+books: $(DEV_INSTALLED) ## Hold billing to its properties at length, and kill it before any statement
+	env -u DATABASE_URL $(PY) -m pytest -m deep tests/billing tests/hostapp $(PYTEST)
+	$(PY) tests/postgres.py -- $(PY) -m pytest -m "deep and not once" tests/billing $(PYTEST)
+
+both: $(DEV_INSTALLED) ## Run on PostgreSQL also what make test runs on SQLite only
+	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "once and not browser and not deep" $(PYTEST)
+
 RACES := tests/concurrency/test_comings.py tests/concurrency/test_roles.py
 
 races: $(DEV_INSTALLED) ## Let people come and go at the same moment, fifty times each, on both databases
@@ -197,8 +204,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 
 lock: ## Pin what is installed to the newest releases (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	$(LOCK) --upgrade --extra console --extra demo -o requirements/run.txt pyproject.toml
-	$(LOCK) --upgrade --extra console --extra demo --extra dev -c requirements/run.txt \
+	$(LOCK) --upgrade --extra console --extra demo --extra stripe -o requirements/run.txt pyproject.toml
+	$(LOCK) --upgrade --extra console --extra demo --extra stripe --extra dev -c requirements/run.txt \
 		-o requirements/dev.txt pyproject.toml
 
 clean: ## Remove all that make made, your database excepted

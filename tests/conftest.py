@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -12,6 +13,7 @@ import pytest
 # Transactional tests end by flushing, which the append-only audit has to allow.
 pytest_plugins = ["permissions.testing"]
 
+ROOT = Path(__file__).parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # Without these Chromium spends its first seconds on connections to its maker.
@@ -32,6 +34,20 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("long", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
+
+
+#: what looks at pages and at what commands print, over services that both databases try
+PAGES = ("commands", "console", "hostile")
+#: of these, what a database answers in its own way: keys that are none
+ANSWERED = "console/test_hostile.py"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let ``make test`` try pages on one database; ``make both`` tries them on PostgreSQL too."""
+    inside = item.path.relative_to(ROOT)
+    if inside.parts[0] in PAGES and inside.as_posix() != ANSWERED:
+        item.add_marker("once")
 
 
 @pytest.hookimpl(trylast=True)

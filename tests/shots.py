@@ -65,6 +65,36 @@ LOOKS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 SHOTS = (
+    *(Shot(f"70-billing{suffix}", OWNER, "/billing/", **look) for suffix, look in LOOKS),
+    Shot("70-billing-days", OWNER, "/billing/?of=sends&over=month"),
+    *(Shot(f"71-activity{suffix}", OWNER, "/billing/activity/", **look) for suffix, look in LOOKS),
+    *(
+        Shot(f"72-usage{suffix}", "sailthru.account_admin", "/billing/usage/", **look)
+        for suffix, look in LOOKS
+    ),
+    *(
+        Shot(
+            f"73-subaccount-billing{suffix}",
+            OWNER,
+            "/billing/subaccounts/",
+            ("Northwind Coffee",),
+            **look,
+        )
+        for suffix, look in LOOKS
+    ),
+    *(
+        Shot(f"{name}{suffix}", OWNER, path, follow, **look)
+        for name, path, follow in (
+            ("74-invoices", "/billing/invoice/", ()),
+            ("75-invoice", "/billing/invoice/", ("EMMA-HQ-00011",)),
+            ("75-pay", "/billing/invoice/", ("EMMA-HQ-00011", "Pay…")),
+            ("76-statement", "/billing/statement/", ()),
+            ("77-spreadsheets", "/billing/report/", ()),
+            ("78-rate-plan", "/billing/rateplan/", ()),
+            ("79-billing-details", "/billing/billingdetails/", ()),
+        )
+        for suffix, look in LOOKS
+    ),
     Shot("60-imports", OWNER, "/teams/contactimport/"),
     Shot("60-import", OWNER, "/teams/contactimport/act/upload/", follow=("Northwind Coffee",)),
     Shot(

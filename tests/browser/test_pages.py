@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from billing.factories import SubscriptionFactory
+from billing.models import Meter
+from billing.selectors import today
 from teams import services
 from teams.factories import (
     ContactFactory,
@@ -18,6 +22,7 @@ from teams.factories import (
 )
 from teams.models import ContactExport, ContactImport, ListMembership, Membership
 from teams.services import delivery, letters
+from tests.billing.rows import invoiced, month_ago, used
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
 from tests.services.mailing import ready
@@ -112,6 +117,17 @@ PAGES = {
         "/auth/user/{full}/act/withdraw-grant/role:{seat}/",
         "/teams/subaccount/{north}/act/features/",
         "/teams/subaccount/{north}/act/invite/",
+        "/billing/",
+        "/billing/?of=sends&over=month",
+        "/billing/activity/",
+        "/billing/invoice/",
+        "/billing/invoice/{invoice}/change/",
+        "/billing/statement/",
+        "/billing/report/",
+        "/billing/rateplan/",
+        "/billing/billingdetails/",
+        "/billing/subaccounts/",
+        "/billing/subaccounts/{north}/",
     ],
     "manager": ["/", "/auth/user/{full}/change/", "/teams/subaccount/act/create/"],
     "full": ["/access/leave/?what=account", "/access/leave/?what={seat}"],
@@ -165,7 +181,18 @@ def world(transactional_db: Any) -> Any:
     ListMembership.objects.create(
         subaccount=north, contact=found.rows["contact"], mailing_list=found.rows["mailinglist"]
     )
+    bill(found)
     return found
+
+
+def bill(world: Any) -> None:
+    """Let the account have a plan, some use, and an invoice that is overdue."""
+    north = world.places["north"]
+    SubscriptionFactory(account=world.account)
+    used(north, month_ago(), 900, 120)
+    used(north, today() - timedelta(days=1), 1200, 300)
+    found = invoiced(world.account, month_ago(), [(north, Meter.CONTACTS, "12.50")], due_in=-3)
+    world.rows["invoice"] = found
 
 
 def moved(world: Any) -> dict[str, int]:
@@ -284,6 +311,7 @@ def test_pages_are_accessible_silent_and_fit(
         "contact": world.rows["contact"].pk,
         "segment": world.rows["segment"].pk,
         "result": world.rows["result"].pk,
+        "invoice": world.rows["invoice"].pk,
         "campaign": world.rows["campaign"].pk,
         **_mailings(world),
     }

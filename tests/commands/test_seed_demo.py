@@ -12,7 +12,8 @@ from django.contrib.auth import authenticate, get_user_model
 from django.db import transaction
 from django.http import HttpRequest
 
-from permissions import access, audit
+from billing.models import CreditNote, DunningStep, Invoice, Payment, Subscription
+from permissions import access, audit, locks
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS
 from teams.integrity import problems
@@ -125,12 +126,13 @@ def test_the_demo_people_hold_what_the_published_table_says(seeded: Done, editio
 
 def test_second_run_changes_nothing(seeded: Done) -> None:
     people = list(User._default_manager.order_by("pk").values())
-    before = stored()
+    before, invoices = stored(), list(Invoice.objects.order_by("pk").values())
 
     again = run("seed_demo", force=True, format="json")
 
     assert again.json == seeded.json
     assert stored() == before
+    assert list(Invoice.objects.order_by("pk").values()) == invoices != []
     assert list(User._default_manager.order_by("pk").values()) == people
 
 
@@ -166,11 +168,14 @@ def test_it_is_the_same_every_time(seeded: Done) -> None:
             sorted(Membership.objects.values_list("user__username", "role", "is_primary_contact")),
             sorted(Campaign.objects.values_list("subaccount__slug", "slug", "name", "subject")),
             sorted(Contact.objects.values_list("email", "first_name", "last_name")),
+            sorted(Invoice.objects.values_list("label", "month", "total", "paid", "due_on")),
         ]
 
     before = content()
     with transaction.atomic():
-        audit.unlock("default")
+        locks.unlock("default")
+        for billed in (Payment, DunningStep, CreditNote, Invoice, Subscription):
+            billed._default_manager.all().delete()
         for model in (Membership, Campaign, Contact, MailingList, Team, Account):
             model._default_manager.all().delete()
         User._default_manager.all().delete()
@@ -203,6 +208,7 @@ def test_csv_and_text(seeded: Done) -> None:
     assert header == ["login", "person", "account", "role"]
     assert {row[0] for row in rows} == LOGINS
     assert "Every password is 'demo'." in text
+    assert "manage.py run_dunning --account emma-hq" in text
     for login in LOGINS:
         assert login in text
 

@@ -379,11 +379,15 @@ def test_every_role_and_switch_that_is_offered_can_be_given(world: World, who: s
 def test_seats_are_said_and_without_one_nobody_can_be_invited(world: World) -> None:
     url = f"/teams/subaccount/{world.places['north'].pk}/act/invite/"
     Account.objects.filter(pk=world.account.pk).update(seat_limit=9)
-    assert "2 seats are left of 9" in body(world, "owner", url)
+    said = "2 seats are left of the 9 that the agreement with the platform allows"
+    assert said in body(world, "owner", url)
     Account.objects.filter(pk=world.account.pk).update(seat_limit=7)
     answer = world.client("owner").get(url)
     assert answer.status_code == 403
-    assert "7 seats of Harbor are taken" in answer.content.decode()
+    assert (
+        "Harbor has 7 seats taken, pending invitations counted, as many as"
+        in answer.content.decode()
+    )
     assert url not in body(world, "owner", f"/teams/subaccount/{world.places['north'].pk}/change/")
     # whoever is invited already takes a seat: one more place for them needs none
     Account.objects.filter(pk=world.account.pk).update(seat_limit=8)

@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from billing.admin.details import BillDirectly, BillToAccount, SingleBill
+from billing.admin.plan import ChoosePlan, WithdrawChange
 from permissions.admin import BulkVerb, Verb
 from permissions.models import AuditEvent
 from teams.admin import export_verbs
@@ -153,7 +155,7 @@ def test_a_bulk_verb_asks_when_it_is_opened_and_when_it_is_confirmed(
 
 
 def test_these_verbs_ask_and_no_others() -> None:
-    """A new verb that purges or takes addresses out belongs here."""
+    """A new verb that purges, takes addresses out or changes who pays what belongs here."""
     kinds: set[type[Verb]] = set()
     for model_admin in console._registry.values():
         bulk: tuple[type[BulkVerb], ...] = getattr(model_admin, "bulk_verbs", ())
@@ -161,7 +163,12 @@ def test_these_verbs_ask_and_no_others() -> None:
     asking = {kind for kind in kinds if kind.needs_recent}
     assert asking == {
         AskSecondFactor,
+        BillDirectly,
+        BillToAccount,
+        ChoosePlan,
         PurgeItem,
+        SingleBill,
+        WithdrawChange,
         TransferOwnership,
         export_verbs.ExportHere,
         export_verbs.ExportList,

@@ -196,9 +196,13 @@ def test_restoring_says_who_regains_access_and_what_it_makes(db: Any) -> None:
     assert at(places[0], "act/restore/") in text(client, at(places[0]))
     lines = consequences(text(client, at(places[0], "act/restore/")))
     assert lines[0] == "Ana Ruiz (Full) can work in it again, with the same rights."
-    assert lines[-1] == "8 of 10 subaccounts are active; this makes 9."
+    assert lines[-1] == (
+        "8 of the 10 subaccounts that Emma Corporate allows are active; this makes 9."
+    )
     archiving = consequences(text(client, at(places[5], "act/archive/")))
-    assert archiving[-1] == "8 of 10 subaccounts are active; this makes 7."
+    assert archiving[-1] == (
+        "8 of the 10 subaccounts that Emma Corporate allows are active; this makes 7."
+    )
     assert confirmed(client, at(places[0], "act/restore/")).status_code == 302
     places[0].refresh_from_db()
     assert not places[0].is_archived

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from teams.admin import console
 from teams.catalogue import CATALOGUE
 from teams.surfaces import enforced_by
+from tests.console import truth_billing
 from tests.console.truth_stage import Person, Stage, person_columns
 from tests.console.truth_surfaces import SURFACES, UNTRIED, Surface
 from tests.engine.truth import CONDITIONS, EDITIONS, World, columns, table, toggles
@@ -22,6 +24,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 REFUSED = (403, 404)
 ALL_SUBACCOUNTS = "all_subaccounts"
+
+
+#: what toggles open of billing: see tests/billing/test_truth_billing.py
+CRAWLED = [s for s in SURFACES if s not in truth_billing.PAGES]
 
 
 def try_surface(stage: Stage, surface: Surface) -> tuple[int, list[str]]:
@@ -173,7 +179,7 @@ def test_a_toggle_opens_its_surfaces(
         for row in table(edition)
         if row.toggle == toggle and row.cells[column] == "opt"
     }
-    surfaces = [s for s in SURFACES if s.permissions_in(edition) & switched]
+    surfaces = [s for s in CRAWLED if s.permissions_in(edition) & switched]
     if surfaces:
         record_property("truth cells over HTTP", try_all(Stage(person), surfaces))
 
@@ -184,20 +190,22 @@ def test_a_condition_that_is_met_counts(
 ) -> None:
     person = Person(World(edition, true=condition), column, home=home)
     record_property("truth cells on My access", my_access(person))
-    if condition == ALL_SUBACCOUNTS:  # the others open nothing in the console
-        far = [s for s in SURFACES if s.depends_on_reach]
+    if condition == ALL_SUBACCOUNTS:  # the others open nothing but billing in the console
+        far = [s for s in CRAWLED if s.depends_on_reach]
         record_property("truth cells over HTTP", try_all(Stage(person), far))
 
 
-def test_conditions_other_than_reach_open_nothing_in_the_console() -> None:
-    conditional = {
-        row.permission
-        for edition in EDITIONS
-        for row in table(edition)
-        for cell in row.cells.values()
-        if cell.startswith("if:")
-    }
-    assert not conditional & set().union(*(s.permissions for s in SURFACES))
+def opened_by(edition: str, condition: str) -> set[str]:
+    """Return the permissions that anybody of ``edition`` holds only if ``condition`` is met."""
+    rows = table(edition)
+    return {row.permission for row in rows if f"if:{condition}" in row.cells.values()}
+
+
+def test_conditions_other_than_reach_open_nothing_but_billing_in_the_console() -> None:
+    asked = set().union(*(s.permissions for s in CRAWLED))
+    for edition in EDITIONS:
+        for condition in ("single_bill", "reseller"):
+            assert not opened_by(edition, condition) & asked
 
 
 # nothing is left out
@@ -228,6 +236,7 @@ def test_every_area_of_the_console_is_opened_here() -> None:
     sections = [m for m, admin in own.items() if admin.menu_section]
     assert {m._meta.model_name for m in own.keys() - sections} == {"role"}
     menus = {f"/{m._meta.app_label}/{m._meta.model_name}/" for m in sections}
+    menus |= {reverse(f"console:{name}") for name in console.entries}
     stage: Any = None  # the addresses of lists depend on nothing
     assert menus == {s.url(stage, None) for s in SURFACES if s.menu == "/"}
 

@@ -41,7 +41,7 @@ from teams.models import (
     SubaccountUserGrant,
     TeamMembership,
 )
-from tests.console import truth_campaigns, truth_transfers
+from tests.console import truth_billing, truth_campaigns, truth_transfers
 from tests.console.truth_contacts import ON_CONTACTS
 from tests.console.truth_contacts import PAGES as CONTACT_PAGES
 from tests.console.truth_content import ON_CONTENT
@@ -869,6 +869,7 @@ SURFACES = (
     *CONTENT_PAGES,
     *CONTACT_PAGES,
     *truth_transfers.PAGES,
+    *truth_billing.PAGES,
     *ACTS,
 )
 

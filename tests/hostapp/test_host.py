@@ -439,3 +439,53 @@ def test_bad_input_is_told(ask: Callable[[str], Answer], line: str) -> None:
     assert answer.code == 2, answer
     assert "Error: " in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+BILLED = """
+from datetime import timedelta
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from pypdf import PdfReader
+
+import io
+
+from billing import pdf, services
+from billing.models import Invoice
+from billing.services.metering import meter
+from teams.services.platform import create_account
+from teams.models import Account
+
+people = get_user_model().objects
+operator = people.create_user("staff@host.example", is_staff=True)
+owner = people.create_user("ana@host.example")
+account = create_account(
+    reason="Signed up", slug="quarry", name="Quarry", edition="emma_hq", owner=owner
+)
+plan = services.create_plan(operator=operator, code="small", name="Small", currency="EUR", price=30)
+month = (timezone.localdate().replace(day=1) - timedelta(days=1)).replace(day=1)
+services.set_plan_as_platform(reason="Signed up", account=account, plan=plan, starts_on=month)
+meter()
+(draft,) = services.draft_invoices(account, month)
+invoice = services.issue_invoice(draft)
+text = PdfReader(io.BytesIO(pdf.invoice_pdf(invoice))).pages[0].extract_text()
+assert "QUARRY-00001" in text and "30.00" in text, text
+services.record_payment(reason="Came", invoice=invoice, amount=invoice.owed, reference="T1")
+assert Invoice.objects.get().status == "paid"
+print("billed")
+"""
+
+
+@pytest.mark.deep
+@pytest.mark.once
+def test_billing_works_in_a_host_that_wants_it(host: Host, tmp_path: Path) -> None:
+    """With its own people, whose keys are UUIDs, and without any console."""
+    extra = {
+        "HOST_EXTRA_APPS": "billing",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'billed.sqlite3'}",
+    }
+    for line in (("migrate", "--verbosity", "0"), ("shell", "-v0", "-c", BILLED)):
+        done = host.manage(*line, **extra)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert done.stdout.strip() == "billed"
+    assert host.manage("check_integrity", **extra).stdout == "Every invariant holds.\n"

@@ -25,6 +25,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from billing.factories import (
+    BillingDetailsFactory,
+    RatePlanFactory,
+    SubscriptionFactory,
+)
+from billing.models import BillingDetails, Invoice, Meter, RatePlan
 from permissions import grants
 from permissions.admin import ScopedModelAdmin
 from teams.admin import console
@@ -54,6 +60,7 @@ from teams.models import (
     SubaccountGroup,
     Team,
 )
+from tests.billing.rows import invoiced, month_ago, used
 from tests.console.helpers import digest_of
 from tests.hostile.workshop import workshop
 
@@ -62,6 +69,8 @@ MARK = "Xanadu"
 VEIL = "Zanzibar"
 #: in the name of what teams hide in one's own place
 HIDDEN = "Timbuktu"
+#: in every amount of money and number of contacts of the rival, and of the other place
+AMOUNTS, VEILED_AMOUNTS = ("7,171,717", "73,737.37"), ("8,282,828", "84,848.48")
 #: finds every word of the rival, and is not the mark itself when it comes back in a search field
 TERM = "anad"
 FAR = 700_000_000
@@ -251,6 +260,28 @@ def moved_in(place: Any, mark: str, owner: Any, **far: int) -> dict[str, Any]:
     }
 
 
+def billed_in(place: Any, mark: str, contacts: str, amount: str, **far: int) -> dict[str, Any]:
+    """Let ``place`` use so many contacts and its account be invoiced so much for it.
+
+    By a plan that was made for this account alone.
+    """
+    account = place.account
+    number = int(contacts.replace(",", ""))
+    used(place, month_ago(), number, number)
+    plan = RatePlanFactory(
+        name=f"{mark} plan", code=f"{mark}-plan".lower(), is_offered=False, **far
+    )
+    SubscriptionFactory(account=account, plan=plan, **far)
+    details = BillingDetailsFactory(account=account, name=f"{mark} pays", contact_name=mark, **far)
+    lines = [(place, Meter.CONTACTS, amount.replace(",", ""))]
+    invoice = invoiced(account, month_ago(), lines, billed_to={"name": mark}, **far)
+    return {
+        "invoice": Invoice.objects.get(pk=invoice.pk),
+        "plan": plan,
+        "details": details,
+    }
+
+
 POSITIONS = {
     "emma_hq": ("administrator", "full", "editor", "author", "response_only"),
     "sailthru": ("marketer_admin", "marketer_limited"),
@@ -301,6 +332,7 @@ def build(edition: str) -> Arena:
     own, hidden = rows_in(north, "north"), rows_in(south, VEIL)
     own |= moved_in(north, "north", owner)
     hidden |= moved_in(south, VEIL, owner)
+    bill = billed_in(south, VEIL, *VEILED_AMOUNTS)
     if edition == "sailthru":
         team = TeamFactory(account=account, name="Loyalty")
         TeamMembershipFactory(team=team, user=people["marketer_limited"])
@@ -328,6 +360,10 @@ def build(edition: str) -> Arena:
     trios[Role] = Trio(own_role, foreign["role"], foreign["role"])
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
+    # whoever sees the account's invoices sees them all
+    trios[Invoice] = Trio(bill["invoice"], foreign["invoice"], foreign["invoice"])
+    trios[RatePlan] = Trio(bill["plan"], foreign["plan"], foreign["plan"])
+    trios[BillingDetails] = Trio(bill["details"], foreign["details"], foreign["details"])
     local = set(people) - {"owner", "guest"}
     return Arena(account, people, trios, foreign["account"], foreign, local, set(INSIDE[edition]))
 
@@ -356,6 +392,7 @@ def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
         **rows_in(place, MARK, pk=FAR + 6),
         **moved_in(place, MARK, owner, pk=FAR + 6),
     }
+    found |= billed_in(place, MARK, *AMOUNTS, pk=FAR + 6)
     found["role"] = RoleFactory(
         pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
     )
@@ -449,8 +486,8 @@ class Probe:
     @cached_property
     def marks(self) -> list[str]:
         """Return the words that must not be in any answer to this person."""
-        veils = [VEIL] if self.who in self.arena.local else []
-        return [MARK, *veils, *([HIDDEN] if self.who == "marketer_limited" else [])]
+        veils = [VEIL, *VEILED_AMOUNTS] if self.who in self.arena.local else []
+        return [MARK, *AMOUNTS, *veils, *([HIDDEN] if self.who == "marketer_limited" else [])]
 
     def find(self, what: str) -> None:
         """Note something that must not be."""

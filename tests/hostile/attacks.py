@@ -575,6 +575,8 @@ def pages(arena: Arena, probe: Probe, site: str) -> None:
         for key in (*arena.foreign_keys, f"custom:{FAR + 8}", *MALFORMED[:1]):
             answer = probe.get(reverse("console:role", args=[key]))
             probe.alike("console:role", missing, MISSING, answer, key)
+        _billing(arena, probe)
+        _files(arena, probe)
         url = reverse("console:scope")
         probe.get(url, q=TERM)
         probe.get(url, q=TERM, part="1")
@@ -589,6 +591,39 @@ def pages(arena: Arena, probe: Probe, site: str) -> None:
             answer = probe.post(url, {"place": "", "next": evil})
             if "evil" in answer.get("Location", "") or "javascript" in answer.get("Location", ""):
                 probe.find(f"{url}: leads to {evil}")
+
+
+def _billing(arena: Arena, probe: Probe) -> None:
+    """Ask for the billing of foreign, hidden and malformed subaccounts, and for odd months."""
+    places = arena.trio(apps.get_model("teams.Subaccount"))
+    hidden = [places.hidden.pk] if probe.who in arena.local else []
+    shapes = () if 302 in probe.shut else MALFORMED if probe.is_first else MALFORMED[:1]
+    keys = (places.foreign.pk, *hidden, *shapes)
+    pages = (reverse("console:billing_place", args=["*"]), reverse("console:billing_usage"))
+    probe.get(reverse("console:billing_place", args=[places.own.pk]))
+    for page in pages:
+        missing = _asked(probe, page, MISSING)
+        for key in keys:
+            probe.alike(page, missing, MISSING, _asked(probe, page, key), key)
+    for name in ("billing", "billing_activity", "billing_usage", "billing_places"):
+        for query in ({"month": "2026-13"}, {"month": "\x00"}, {"page": "9" * 30}, {"of": "x"}):
+            probe.get(reverse(f"console:{name}"), **query)
+
+
+def _asked(probe: Probe, page: str, key: Any) -> Any:
+    """Open ``page`` about the subaccount ``key``, named in the path or behind it."""
+    if "*" in page:
+        return probe.get(page.replace("*", str(key)))
+    return probe.get(f"{page}?place={key}")
+
+
+def _files(arena: Arena, probe: Probe) -> None:
+    """Ask for invoices and credit notes, as files, that are not one's own."""
+    for name in ("invoice_pdf", "credit_note_pdf"):
+        missing = probe.get(reverse(f"console:{name}", args=[MISSING]))
+        for key in (*arena.foreign_keys, *MALFORMED[:2]):
+            answer = probe.get(reverse(f"console:{name}", args=[key]))
+            probe.alike(f"console:{name}", missing, MISSING, answer, key)
 
 
 def assault(arena: Arena, probe: Probe, site: str, admin: Any, *names: str) -> Probe:

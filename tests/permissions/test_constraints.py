@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
+from billing.factories import (
+    JANUARY,
+    BillingDetailsFactory,
+    InvoiceFactory,
+    PaymentFactory,
+    UsageDayFactory,
+)
+from billing.models import CreditNote, DunningStep, Invoice, InvoiceLine, Meter, Refund
 from permissions.constraints import CompositeForeignKey
 from teams import services
 from teams.factories import (
@@ -66,6 +75,20 @@ class Cast:
     def job(self) -> dict[str, Any]:
         return {"account": self.w.account, "subaccount": self.w.north, "created_by": self.w.owner}
 
+    def line(self, **bent: Any) -> dict[str, Any]:
+        """Return the fields of a line of our draft, some of them bent."""
+        mine = {
+            "account": self.w.account,
+            "invoice": self.mine["draft"],
+            "position": 1,
+            "meter": Meter.BASE,
+            "quantity": 1,
+            "amount": 1,
+            "starts_on": JANUARY,
+            "ends_on": date(2026, 2, 1),
+        }
+        return mine | bent
+
     @staticmethod
     def things(w: World) -> dict[str, Any]:
         north, south = w.north, w.south
@@ -83,6 +106,10 @@ class Cast:
             "south segment": segment(south),
             "team": TeamFactory(account=w.account),
             "group": SubaccountGroup.objects.create(account=w.account, name="Coast"),
+            "bill": InvoiceFactory(account=w.account),
+            "draft": Invoice.objects.create(
+                account=w.account, month=date(2026, 2, 1), currency="EUR"
+            ),
             "invitation": Invitation.objects.create(
                 account=w.account,
                 address="ana@new.example",
@@ -371,6 +398,52 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
             membership=c.mine["member"],
             user=c.mine["manager"].user,
             permission=permission("subaccount"),
+        ),
+    ],
+    # billing
+    "usageday_same_account": [
+        lambda c: UsageDayFactory(account=c.w.account, subaccount=c.rival.north),
+    ],
+    "billingdetails_same_account": [
+        lambda c: BillingDetailsFactory(account=c.w.account, subaccount=c.rival.north),
+    ],
+    "invoice_same_account": [
+        lambda c: Invoice.objects.create(
+            account=c.w.account, subaccount=c.rival.north, month=JANUARY, currency="EUR"
+        ),
+    ],
+    "invoiceline_same_invoice": [
+        lambda c: InvoiceLine.objects.create(**c.line(invoice=c.theirs["draft"])),
+    ],
+    "invoiceline_same_account": [
+        lambda c: InvoiceLine.objects.create(**c.line(subaccount=c.rival.north)),
+    ],
+    "creditnote_same_invoice": [
+        lambda c: CreditNote.objects.create(
+            account=c.w.account,
+            invoice=c.theirs["bill"],
+            number=1,
+            label="C1",
+            subtotal=1,
+            tax=0,
+            total=1,
+            issued_on=JANUARY,
+        ),
+    ],
+    "dunningstep_same_invoice": [
+        lambda c: DunningStep.objects.create(
+            account=c.w.account, invoice=c.theirs["bill"], step=DunningStep.Step.REMINDER
+        ),
+    ],
+    "payment_same_invoice": [
+        lambda c: PaymentFactory(account=c.w.account, invoice=c.theirs["bill"]),
+    ],
+    "refund_same_payment": [
+        lambda c: Refund.objects.create(
+            account=c.w.account,
+            payment=PaymentFactory(invoice=c.theirs["bill"]),
+            amount=1,
+            reference="R1",
         ),
     ],
 }

@@ -151,7 +151,7 @@ def _stored_at_once() -> dict[str, list[tuple[Any, ...]]]:
 
 @cache
 def _tables() -> tuple[str, ...]:
-    ours = ("teams_", "guardian_", "auth_group", "auth_user_", "permissions_")
+    ours = ("teams_", "billing_", "guardian_", "auth_group", "auth_user_", "permissions_")
     return tuple(n for n in connection.introspection.table_names() if n.startswith(ours))
 
 

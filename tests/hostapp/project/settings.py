@@ -69,3 +69,8 @@ DATABASES = {
         or f"sqlite:///{Path(tempfile.gettempdir()) / 'hostapp.sqlite3'}"
     ),
 }
+
+BILLING_SELLER_NAME = "Host Ltd"  # asked of a host that sends invoices
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+# What billing enqueues is done at once; a host has a backend with workers.
+TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}

@@ -1,0 +1,70 @@
+"""Where the console asks for a permission of billing. A page more is a line more.
+
+What toggles and the single bill open of it is tried in tests/billing/test_truth_billing.py, for
+everybody of an edition in one world: there is much of it, and a crawl each would take long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from teams.catalogue import (
+    VIEW_BILLING_DETAILS,
+    VIEW_BILLING_REPORTS,
+    VIEW_INVOICES,
+    VIEW_METER_USAGE,
+    VIEW_RATE_PLAN,
+    VIEW_SUBACCOUNT_BILLING,
+)
+from tests.console.truth_record import EVERY_PLACE, WHOLE, Surface, needs
+from tests.console.truth_stage import ACCOUNT, ANYWHERE, HERE
+
+#: each page of the sidebar, and the permissions on the account of which any opens it
+AREAS: Mapping[str, tuple[str, ...]] = {
+    "/billing/": (
+        VIEW_BILLING_REPORTS,
+        VIEW_INVOICES,
+        VIEW_RATE_PLAN,
+        VIEW_BILLING_DETAILS,
+        VIEW_METER_USAGE,
+    ),
+    "/billing/activity/": (VIEW_BILLING_REPORTS,),
+    "/billing/billingdetails/": (VIEW_BILLING_DETAILS,),
+    "/billing/invoice/": (VIEW_INVOICES,),
+    "/billing/rateplan/": (VIEW_RATE_PLAN,),
+    "/billing/report/": (VIEW_BILLING_REPORTS,),
+    "/billing/statement/": (VIEW_INVOICES,),
+    "/billing/usage/": (VIEW_METER_USAGE,),
+}
+#: what leads to single subaccounts, and the permission there that opens it
+PLACES = "/billing/subaccounts/"
+HELD_THERE = VIEW_SUBACCOUNT_BILLING
+
+
+def _area(url: str, permissions: tuple[str, ...]) -> Surface:
+    return Surface(
+        name=url,
+        at=WHOLE,
+        url=lambda stage, place: url,
+        menu="/",
+        ways=tuple(((permission, ACCOUNT),) for permission in permissions),
+    )
+
+
+PAGES = (
+    *(_area(url, permissions) for url, permissions in AREAS.items()),
+    Surface(
+        name="subaccounts' billing",
+        at=WHOLE,
+        url=lambda stage, place: PLACES,
+        menu="/",
+        ways=needs((HELD_THERE, ANYWHERE)),
+    ),
+    Surface(
+        name="subaccount's billing",
+        at=EVERY_PLACE,
+        url=lambda stage, place: f"{PLACES}{place.pk}/",
+        menu=PLACES,
+        ways=needs((HELD_THERE, HERE)),
+    ),
+)
