@@ -138,6 +138,7 @@ deploy: $(DEV_INSTALLED) ## Check the production settings
 	@echo "check --deploy on the production settings"
 	@SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
 	ALLOWED_HOSTS=console.example.com CONSOLE_ORIGIN=https://console.example.com \
+	BILLING_BANK_ACCOUNT=DE00-1234 \
 	DATABASE_URL=sqlite://:memory: DJANGO_SETTINGS_MODULE=config.settings.prod \
 	$(MANAGE) check --deploy --fail-level WARNING
 
