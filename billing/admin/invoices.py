@@ -185,8 +185,9 @@ class InvoiceAdmin(ConsoleAdmin):
     def act_view(
         self, request: HttpRequest, verb: str, object_id: str = "", part: str = ""
     ) -> HttpResponse:
-        """Refuse likewise at the addresses of verbs."""
-        if not self.may_enter(request):
+        """Refuse likewise at the addresses of the verbs there are."""
+        there = any(v.name == verb and v.on_list is not bool(object_id) for v in self.verbs)
+        if there and not part and not self.may_enter(request):
             raise self.closed(request)
         return super().act_view(request, verb, object_id, part)
 

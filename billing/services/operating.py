@@ -11,7 +11,7 @@ from permissions.errors import NotFound
 from teams.models import Account
 from teams.services.base import Entry
 from teams.services.inputs import expect
-from teams.services.platform import because_of
+from teams.services.reasons import because_of
 
 
 @dataclass(slots=True)

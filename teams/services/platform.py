@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -29,10 +28,11 @@ from teams.models import Account, Membership, Subaccount
 from teams.services import departures
 from teams.services.base import Change, root_key
 from teams.services.gates import stored_membership
-from teams.services.inputs import clean_text, expect, expect_user
+from teams.services.inputs import clean_text, expect_user
 from teams.services.joining import NAME_LIMIT as PERSON_LIMIT
 from teams.services.joining import free_username
 from teams.services.places import NAME_LIMIT, SLUG_LIMIT
+from teams.services.reasons import because_of
 from teams.services.seating import described
 from teams.services.senders import clean_address
 from teams.services.toggles import admitted, record_switch, switch_off
@@ -45,8 +45,6 @@ __all__ = [
     "switch_off_as_platform",
 ]
 
-REASON_LIMIT = 500
-REASON_LEAST = 3
 MOST_SEATS = 1_000_000
 #: the short name of an account's own workspace
 HOME = "partner"
@@ -226,22 +224,6 @@ def _open(key: int, because: Mapping[str, Any]) -> PlatformChange:
 
 
 # what it is given
-
-
-def because_of(reason: Any, operator: Any) -> dict[str, Any]:
-    """Return what each event says besides: that it was the platform, why, and who answers."""
-    text = clean_text(reason, "The reason", limit=REASON_LIMIT)
-    if len(text) < REASON_LEAST:
-        raise Invalid("The reason says nothing. Write it for the tenant to read.", code="TOO_SHORT")
-    found: dict[str, Any] = {"as_platform": True, "reason": text}
-    if operator is not None:
-        staff = expect(operator, get_user_model(), "The operator")
-        if not staff.is_active or not (staff.is_staff or staff.is_superuser):
-            raise Invalid(
-                f"{label_of(staff)} is not one of the platform's staff.", code="NOT_AN_OPERATOR"
-            )
-        found["operator"] = audit.ref_of(staff)
-    return found
 
 
 def _clean_slug(value: Any) -> str:

@@ -62,8 +62,9 @@ def test_a_manager_without_the_right_gets_one_refusal_everywhere(db: Any) -> Non
         assert client.get(url).status_code == 403, url
     for index, _url in enumerate(addresses(1)):
         answers = [client.get(addresses(k)[index]) for k in (first.pk, foreign.pk, *NOTHING)]
-        assert {a.status_code for a in answers} == {403}, addresses(1)[index]
-        assert b"View invoices" in answers[0].content
+        is_part = addresses(1)[index].endswith("/1/")  # a payment that is not there for them
+        assert {a.status_code for a in answers} == {404 if is_part else 403}, addresses(1)[index]
+        assert is_part or b"View invoices" in answers[0].content
     lookup = "app_label=billing&model_name=payment&field_name=invoice"
     assert client.get(f"/autocomplete/?{lookup}&term=0").status_code == 403
     home = client.get("/").content

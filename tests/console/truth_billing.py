@@ -68,3 +68,17 @@ PAGES = (
         ways=needs((HELD_THERE, HERE)),
     ),
 )
+
+#: verbs of billing, each with what asks for the same and where it is tried
+UNTRIED: Mapping[tuple[str, str], str] = {
+    ("invoice", "pay"): "see test_invoice_pages.py and test_surfaces.py",
+    ("invoice", "ask"): "asks what paying asks, see test_surfaces.py",
+    ("invoice", "cancel_payment"): "asks what paying asks, see test_surfaces.py",
+    ("rateplan", "choose"): "for everybody of each edition, see test_plan_pages.py",
+    ("rateplan", "withdraw"): "asks what choosing asks, see test_surfaces.py",
+    ("billingdetails", "edit"): "for everybody of each edition, see test_plan_pages.py",
+    ("billingdetails", "edit-subaccount"): "asks what editing asks, see test_plan_pages.py",
+    ("billingdetails", "direct"): "see test_surfaces.py and test_details.py",
+    ("billingdetails", "onto-account"): "undoes direct billing, see test_details.py",
+    ("billingdetails", "single-bill"): "see test_surfaces.py and test_details.py",
+}

@@ -411,7 +411,9 @@ class Stage:
     def get_page(self, url: str) -> tuple[int, str, str]:
         """Return the answer to looking at ``url``: status, page, and where that was."""
         answer = self.client.get(url, follow=True)
-        return answer.status_code, answer.content.decode(), answer.request["PATH_INFO"]
+        is_page = answer.headers["Content-Type"].startswith("text/html")  # files lead nowhere
+        text = answer.content.decode() if is_page else ""
+        return answer.status_code, text, answer.request["PATH_INFO"]
 
     @cached_property
     def pages(self) -> dict[str, tuple[int, set[str]]]:

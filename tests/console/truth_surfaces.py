@@ -895,6 +895,7 @@ UNTRIED: Mapping[tuple[str, str], str] = {
         for name in ("create", "add-people", "give", "rename", "archive", "take-out", "end", "take")
     },
     ("segment", "build"): "saves nothing: a page, tried as such",
+    **truth_billing.UNTRIED,
     **truth_campaigns.UNTRIED,
     **truth_transfers.UNTRIED,
 }

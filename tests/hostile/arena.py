@@ -146,7 +146,7 @@ class Arena:
             names = {f.name for f in model._meta.concrete_fields}
             if model is Account:
                 rows = Q(pk=self.rival.pk)
-            elif model is get_user_model():
+            elif model in (get_user_model(), RatePlan):
                 rows = Q(pk__gte=FAR)
             elif "account" in names:
                 rows = Q(account=self.rival.pk)
