@@ -163,9 +163,9 @@ _BATCHES = [
     for who, urls in PAGES.items()
     for at in range(0, len(urls), BATCH)
 ]
-#: every other batch: make pages looks at all of them
+#: every third batch: make pages looks at all of them
 BATCHES = [
-    pytest.param(who, urls, id=name, marks=[pytest.mark.deep] if n % 2 else [])
+    pytest.param(who, urls, id=name, marks=[pytest.mark.deep] if n % 3 else [])
     for n, (name, who, urls) in enumerate(_BATCHES)
 ]
 
