@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from typing import Any
 
 from django.contrib import messages
@@ -143,14 +144,12 @@ def report(request: HttpRequest) -> Any:
     if kind == "csv":
         lines: Any = csv_of(found) if request.method == "GET" else ()
         return handed_out(StreamingHttpResponse(lines), "text/csv; charset=utf-8", name)
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (the response closes it when it is sent)
-    try:
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
         if request.method == "GET":
             write_xlsx(found, file)
         file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+        stack.pop_all()  # written: from here on the response closes it, when it is sent
     return handed_out(FileResponse(file), XLSX, name)
 
 

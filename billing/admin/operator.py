@@ -1,299 +1,21 @@
-"""The operator site: rate plans, and what accounts subscribe to, owe and have paid.
-
-Every operator may look. To write, one needs Django's own permission on the model as well. Forms
-call the services of the platform, which judge; nothing here gives anybody access in an account.
-"""
+"""The operator site: what accounts subscribe to, what tax they pay, what they owe and paid."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db import transaction
-from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.text import slugify
+from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from billing import services
-from billing.models import (
-    BillingDetails,
-    Invoice,
-    InvoiceLine,
-    Payment,
-    PlanTier,
-    RatePlan,
-    Subscription,
-)
+from billing.admin.written import AccountForm, WrittenAt
+from billing.models import BillingDetails, Invoice, InvoiceLine, Payment, Subscription
 from billing.money import shown
-from billing.services.plans import CODE_LIMIT, NAME_LIMIT, TERMS, Tier, was_chosen
-from permissions.errors import Invalid
+from teams.admin.looking import LookedAt
 from teams.admin.site import operator
-from teams.models import Account, Subaccount
-
-FREE_CODES = 100
-
-
-class PlatformForm(forms.ModelForm):
-    """A form of the platform: the service judges, and what it says stands on the form."""
-
-    #: what the service said of what was sent
-    said = ""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # those of the database have no sentence for people; the service has one for each
-        self.instance.validate_constraints = lambda exclude=None: None
-
-    def clean(self) -> dict[str, Any]:
-        """Show what the service said."""
-        if self.said:
-            raise forms.ValidationError(self.said)
-        return self.cleaned_data
-
-
-class PlatformAdmin(admin.ModelAdmin):
-    """Rows that operators look at; what they write goes through services."""
-
-    actions: Any = ()
-    show_full_result_count = False
-    list_max_show_all = 200
-    view_on_site = False
-    change_form_template = "billing/operator/form.html"
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Say that every operator may look."""
-        return True
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let every operator look."""
-        return True
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nothing is made here, unless a subclass says so."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is changed here, unless a subclass says so."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is ever deleted here."""
-        return False
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        """There is no stock history; the audit has it."""
-        raise Http404
-
-    # writing
-
-    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Return the form, with what the service said of what was sent."""
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.said = getattr(request, "_said", "")
-        return form
-
-    def changeform_view(
-        self,
-        request: Any,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the form or save it; what a service refuses is shown on it, and nothing written."""
-        try:
-            with transaction.atomic():
-                return super().changeform_view(request, object_id, form_url, extra_context)
-        except Invalid as error:
-            request._said = error.message
-            return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Leave it to ``save_related``, which knows the rows below as well."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Call the service; give the form the row it made."""
-        made = self.carry_out(request, form, formsets, change=change)
-        form.instance.pk = made.pk
-        form.instance.refresh_from_db()
-
-    def carry_out(self, request: HttpRequest, form: Any, formsets: Any, *, change: bool) -> Any:
-        """Call the service, and return the row."""
-        raise NotImplementedError
-
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> list[dict[str, dict[str, list[str]]]]:
-        """Say nothing: the audit does."""
-        return []
-
-
-def _reason() -> forms.CharField:
-    return forms.CharField(
-        label=_("Reason"),
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("The tenant reads it in the audit of the account."),
-    )
-
-
-class AccountForm(PlatformForm):
-    """A form about an account, named by its short name."""
-
-    account_name = forms.CharField(label=_("Account"), help_text=_("Its short name."))
-    reason = _reason()
-
-    def clean_account_name(self) -> Account:
-        """Return the account."""
-        found = Account.objects.filter(slug=self.cleaned_data["account_name"].strip()).first()
-        if found is None:
-            raise forms.ValidationError("There is no account with that short name.")
-        return found
-
-
-# rate plans
-
-
-class TierInline(admin.TabularInline):
-    """The tiers of a plan; fixed once it has been chosen."""
-
-    model = PlanTier
-    extra = 2
-    verbose_name_plural = _("What goes beyond what is included")
-
-    def _is_open(self, request: HttpRequest, obj: Any) -> bool:
-        what = "add" if obj is None else "change"
-        may = request.user.has_perm(f"billing.{what}_rateplan")  # type: ignore[union-attr]
-        return may and (obj is None or not was_chosen(obj))
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let every operator look."""
-        return True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say whether the plan may still change."""
-        return self._is_open(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say whether the plan may still change."""
-        return self._is_open(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say whether the plan may still change."""
-        return self._is_open(request, obj)
-
-
-@admin.register(RatePlan, site=operator)
-class RatePlanAdmin(PlatformAdmin):
-    """Rate plans: written, offered, copied; never changed once somebody has chosen them."""
-
-    form = PlatformForm
-    list_display = ("name", "code", "amount", "is_offered", "accounts")
-    list_filter = ("is_offered", "currency", "interval")
-    search_fields = ("name", "code")
-    ordering = ("name", "pk")
-    inlines = (TierInline,)
-    actions = ("offer", "withdraw", "copy")
-    fields = ("name", "code", *TERMS)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Ask Django's permission."""
-        return admin.ModelAdmin.has_add_permission(self, request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Ask Django's permission; what is fixed is read-only on the form."""
-        return admin.ModelAdmin.has_change_permission(self, request, obj)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Count who has each."""
-        chosen = Count("subscriptions__account", distinct=True)
-        found: QuerySet[Any] = super().get_queryset(request).annotate(chosen=chosen)
-        return found
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Fix the short name of what there is, and all but the name of what was chosen."""
-        if obj is None:
-            return ()
-        fixed = [name for name in TERMS if name != "is_offered"] if was_chosen(obj) else []
-        return ("code", *fixed)
-
-    @admin.display(description=_("Price"), ordering="price")
-    def amount(self, obj: Any) -> str:
-        """Return the price and what it is for."""
-        return f"{shown(obj.price, obj.currency)} a {obj.interval}"
-
-    @admin.display(description=_("Accounts"), ordering="chosen")
-    def accounts(self, obj: Any) -> int:
-        """Return how many have, had or agreed on it."""
-        return int(obj.chosen)
-
-    def carry_out(self, request: HttpRequest, form: Any, formsets: Any, *, change: bool) -> Any:
-        """Write the plan, or what may still change of it."""
-        data, by = form.cleaned_data, {"operator": request.user}
-        tiers = [tier for formset in formsets for tier in _tiers(formset)]
-        terms = {name: data[name] for name in TERMS if name in data}
-        if not change:
-            return services.create_plan(
-                code=data["code"], name=data["name"], tiers=tiers, **by, **terms
-            )
-        plan, changed = form.instance, set(form.changed_data)
-        if "name" in changed:
-            services.rename_plan(plan=plan, name=data["name"], **by)
-        if "is_offered" in changed:
-            services.offer_plan(plan=plan, on=data["is_offered"], **by)
-        given = {name: terms[name] for name in terms if name in changed - {"is_offered"}}
-        rows = tiers if any(formset.has_changed() for formset in formsets) else None
-        if given or rows is not None:
-            services.edit_plan(plan=plan, tiers=rows, **by, **given)
-        return plan
-
-    @admin.action(description=_("Offer"), permissions=["change"])
-    def offer(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Offer the chosen plans."""
-        self._for_each(request, queryset, lambda plan, by: services.offer_plan(
-            operator=by, plan=plan, on=True
-        ))  # fmt: skip
-
-    @admin.action(description=_("Withdraw from offer"), permissions=["change"])
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Offer the chosen plans no more; who has one keeps it."""
-        self._for_each(request, queryset, lambda plan, by: services.offer_plan(
-            operator=by, plan=plan, on=False
-        ))  # fmt: skip
-
-    @admin.action(description=_("Copy"), permissions=["add"])
-    def copy(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Copy the chosen plans, under a free short name and not on offer."""
-        self._for_each(request, queryset, lambda plan, by: services.copy_plan(
-            operator=by, plan=plan, code=_free_code(plan), name=f"Copy of {plan.name}"[:NAME_LIMIT]
-        ))  # fmt: skip
-
-    def _for_each(self, request: HttpRequest, queryset: QuerySet[Any], act: Any) -> None:
-        """Carry ``act`` out for each plan, and say what it came to."""
-        for plan in queryset:
-            try:
-                made = act(plan, request.user)
-            except Invalid as error:
-                self.message_user(request, error.message, messages.WARNING)
-            else:
-                self.message_user(request, f"{made.name}: done.", messages.SUCCESS)
-
-
-def _tiers(formset: Any) -> list[Tier]:
-    """Return the rows of the formset that were filled in and not ticked to go."""
-    rows = [row for row in formset.cleaned_data if row and not row.get("DELETE")]
-    return [Tier(row["meter"], row["above"], row["per"], row["price"]) for row in rows]
-
-
-def _free_code(plan: RatePlan) -> str:
-    base = slugify(plan.code)[: CODE_LIMIT - 4]
-    codes = [f"{base}-{n}" for n in range(2, FREE_CODES)]
-    taken = set(RatePlan.objects.filter(code__in=codes).values_list("code", flat=True))
-    return next((code for code in codes if code not in taken), base)
-
-
-# what accounts have, owe and have paid
+from teams.models import Subaccount
 
 
 class PlanForm(AccountForm):
@@ -311,7 +33,7 @@ class PlanForm(AccountForm):
 
 
 @admin.register(Subscription, site=operator)
-class SubscriptionAdmin(PlatformAdmin):
+class SubscriptionAdmin(WrittenAt):
     """Which account has had which plan; to add one is to set an account's plan."""
 
     form = PlanForm
@@ -333,16 +55,17 @@ class SubscriptionAdmin(PlatformAdmin):
             return ("account_name", "plan", "starts_on", "reason")
         return ("account", "plan", "starts_on", "ends_on")
 
-    def carry_out(self, request: HttpRequest, form: Any, formsets: Any, *, change: bool) -> Any:
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Set the plan."""
         data = form.cleaned_data
-        return services.set_plan_as_platform(
+        made = services.set_plan_as_platform(
             reason=data["reason"],
             account=data["account_name"],
             plan=data["plan"],
             starts_on=data["starts_on"],
             operator=request.user,
         )
+        self.made(form, made)
 
 
 class TaxForm(AccountForm):
@@ -376,7 +99,7 @@ class TaxForm(AccountForm):
 
 
 @admin.register(BillingDetails, site=operator)
-class BillingDetailsAdmin(PlatformAdmin):
+class BillingDetailsAdmin(WrittenAt):
     """Who pays, as they say themselves; and what tax they pay, as the platform says."""
 
     form = TaxForm
@@ -409,10 +132,10 @@ class BillingDetailsAdmin(PlatformAdmin):
         """Fix what is the payer's to say."""
         return () if obj is None else self._theirs
 
-    def carry_out(self, request: HttpRequest, form: Any, formsets: Any, *, change: bool) -> Any:
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Set the tax."""
         data, row = form.cleaned_data, form.instance
-        return services.set_tax_as_platform(
+        made = services.set_tax_as_platform(
             reason=data["reason"],
             account=row.account if change else data["account_name"],
             subaccount=row.subaccount if change else data["subaccount_name"] or None,
@@ -420,6 +143,7 @@ class BillingDetailsAdmin(PlatformAdmin):
             label=data["tax_label"],
             operator=request.user,
         )
+        self.made(form, made)
 
 
 class LineInline(admin.TabularInline):
@@ -447,7 +171,7 @@ class LineInline(admin.TabularInline):
 
 
 @admin.register(Invoice, site=operator)
-class InvoiceAdmin(PlatformAdmin):
+class InvoiceAdmin(LookedAt):
     """Invoices, drafts too: looked at, never written."""
 
     list_display = ("__str__", "account", "subaccount", "month", "status", "sum", "left", "due_on")
@@ -475,7 +199,7 @@ class InvoiceAdmin(PlatformAdmin):
 
 
 @admin.register(Payment, site=operator)
-class PaymentAdmin(PlatformAdmin):
+class PaymentAdmin(LookedAt):
     """Payments: looked at, never written."""
 
     list_display = ("invoice", "account", "gateway", "status", "sum", "reference", "started_at")

@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 
+from teams.admin.looking import LookedAt
 from teams.admin.site import operator
 from teams.editions import EDITIONS
 from teams.models import Account
@@ -31,7 +32,7 @@ class EditionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Account, site=operator)
-class AccountAdmin(admin.ModelAdmin):
+class AccountAdmin(LookedAt):
     """Accounts, read-only: edition, owner's login and counts."""
 
     list_display = ("name", "edition_name", "owner_login", "subaccounts_active", "people", "made")
@@ -52,10 +53,6 @@ class AccountAdmin(admin.ModelAdmin):
         "people",
         "made",
     )
-    actions = ()
-    show_full_result_count = False
-    list_max_show_all = 200
-    view_on_site = False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Head the list by what it holds."""
@@ -105,27 +102,3 @@ class AccountAdmin(admin.ModelAdmin):
     def made(self, obj: Any) -> Any:
         """Return when it was opened."""
         return obj.created_at
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Say that every operator sees which accounts there are."""
-        return True
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let every operator look."""
-        return True
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Accounts are not opened here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is changed here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is deleted here."""
-        return False
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        """There is no stock history; the audit belongs to the account."""
-        raise Http404
