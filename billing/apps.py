@@ -19,20 +19,14 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Let the limits of rate plans count, what was used be kept until it is metered, what was
         issued stay as it is, and the books be checked."""
-        # models must be loaded first; checks register themselves
-        from billing import (  # noqa: F401
-            ceilings,
-            checks,
-            immutable,
-            integrity,
-            surfaces,
-            unmetered,
-        )
+        # models must be loaded first
+        from billing import ceilings, checks, immutable, integrity, surfaces, unmetered
         from permissions import locks
         from teams import integrity as teams_integrity
         from teams import keeping, limits
         from teams import surfaces as teams_surfaces
 
+        checks.install()
         limits.register(ceilings.limit_of)
         teams_integrity.register(*integrity.CHECKS)
         teams_surfaces.register(surfaces.ASKED)

@@ -11,11 +11,10 @@ from django.core.checks import Warning as CheckWarning
 
 from billing.conf import MOST_DUE_DAYS, due_days
 from billing.deadlines import SETTINGS
-from billing.gateways import stripe
+from billing.gateways import stripe_keys
 from billing.gateways.bank import account_lines
 
 
-@register()
 def check_deadlines(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check that an overdue invoice is reminded of, then once more, then enforced, in this order.
 
@@ -36,7 +35,6 @@ def check_deadlines(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
 def check_due_days(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check that no invoice is due before it is issued."""
     days: Any = due_days()
@@ -51,11 +49,10 @@ def check_due_days(app_configs: Any, **_: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.security)
 def check_stripe(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check that Stripe is set up wholly or not at all."""
     found: list[CheckMessage] = []
-    secret, webhook = stripe.keys()
+    secret, webhook = stripe_keys.keys()
     if bool(secret) != bool(webhook):
         has, lacks = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")[:: 1 if secret else -1]
         found.append(
@@ -65,7 +62,7 @@ def check_stripe(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 id="billing.E010",
             )
         )
-    if secret and webhook and not stripe.is_installed():
+    if secret and webhook and not stripe_keys.is_installed():
         found.append(
             Error(
                 "Stripe's keys are set, but its package is not installed.",
@@ -76,7 +73,6 @@ def check_stripe(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.security, deploy=True)
 def check_bank(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check that people are told where to transfer money to."""
     if account_lines():
@@ -88,3 +84,11 @@ def check_bank(app_configs: Any, **_: Any) -> list[CheckMessage]:
             id="billing.W010",
         )
     ]
+
+
+def install() -> None:
+    """Let Django ask all of these; called once, in ``AppConfig.ready``."""
+    register(check_deadlines)
+    register(check_due_days)
+    register(check_stripe, Tags.security)
+    register(check_bank, Tags.security, deploy=True)

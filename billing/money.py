@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from babel import Locale
 from babel.numbers import format_currency, get_currency_precision
 from django.utils.translation import get_language, to_locale
 
@@ -64,8 +65,6 @@ def shown(amount: Decimal, currency: str) -> str:
 
 def check_currency(currency: Any) -> str:
     """Return ``currency`` if amounts in it can be stored. Raises Invalid (UNKNOWN_CURRENCY)."""
-    from babel import Locale  # noqa: PLC0415  (a large table, wanted when a plan is written only)
-
     known = isinstance(currency, str) and currency in Locale("en").currencies
     if not known or decimals_of(str(currency)) > MOST_DECIMALS:
         raise Invalid(

@@ -7,6 +7,7 @@ markup, so that nothing can be formatted, linked or loaded by it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -158,8 +159,21 @@ def together(*flowables: Flowable) -> KeepTogether:
 
 def document(story: Sequence[Flowable], *, title: str, author: str, foot: str) -> bytes:
     """Return ``story`` as a PDF with ``foot`` and "Page 2 of 3" at the end of every page."""
+    # once to count the pages, which takes the flowables apart, and once to write them
+    whole = _template(BytesIO(), title, author)
+    whole.build(deepcopy(list(story)))
     into = BytesIO()
-    template = SimpleDocTemplate(
+
+    def foots(canvas: Canvas, page: SimpleDocTemplate) -> None:
+        _draw_foot(canvas, foot, page.page, whole.page)
+
+    written = _template(into, title, author)
+    written.build(list(story), onFirstPage=foots, onLaterPages=foots)
+    return into.getvalue()
+
+
+def _template(into: BytesIO, title: str, author: str) -> SimpleDocTemplate:
+    return SimpleDocTemplate(
         into,
         pagesize=A4,
         leftMargin=MARGIN - PADDING,
@@ -173,43 +187,18 @@ def document(story: Sequence[Flowable], *, title: str, author: str, foot: str) -
         lang=get_language() or "en",
         invariant=1,
     )
-    numbered = type("Numbered", (_Numbered,), {"foot": foot})
-    template.build(list(story), canvasmaker=numbered)
-    return into.getvalue()
 
 
-class _Numbered(Canvas):
-    """Pages that know how many they are: each is kept until all are there."""
-
-    foot = ""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._pages: list[dict[str, Any]] = []
-
-    def showPage(self) -> None:  # noqa: N802  (reportlab's name)
-        """Keep the page."""
-        self._pages.append(dict(self.__dict__))
-        self._startPage()
-
-    def save(self) -> None:
-        """Number the pages and write them."""
-        for number, page in enumerate(self._pages, 1):
-            self.__dict__.update(page)
-            self._draw_foot(number, len(self._pages))
-            super().showPage()
-        super().save()
-
-    def _draw_foot(self, number: int, count: int) -> None:
-        self.setStrokeColor(RULE)
-        self.setLineWidth(0.4)
-        self.line(MARGIN, 17 * mm, A4[0] - MARGIN, 17 * mm)
-        self.setFillColor(FAINT)
-        self.setFont(REGULAR, 7.5)
-        said = _("Page %(number)d of %(count)d") % {"number": number, "count": count}
-        self.drawRightString(A4[0] - MARGIN, 12.5 * mm, said)
-        room = WIDTH - pdfmetrics.stringWidth(said, REGULAR, 7.5) - 6 * mm
-        self.drawString(MARGIN, 12.5 * mm, _fitting(self.foot, room))
+def _draw_foot(canvas: Canvas, foot: str, number: int, count: int) -> None:
+    canvas.setStrokeColor(RULE)
+    canvas.setLineWidth(0.4)
+    canvas.line(MARGIN, 17 * mm, A4[0] - MARGIN, 17 * mm)
+    canvas.setFillColor(FAINT)
+    canvas.setFont(REGULAR, 7.5)
+    said = _("Page %(number)d of %(count)d") % {"number": number, "count": count}
+    canvas.drawRightString(A4[0] - MARGIN, 12.5 * mm, said)
+    room = WIDTH - pdfmetrics.stringWidth(said, REGULAR, 7.5) - 6 * mm
+    canvas.drawString(MARGIN, 12.5 * mm, _fitting(foot, room))
 
 
 def _fitting(line: str, room: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple
 
@@ -185,8 +185,7 @@ class _Book:
             name = "The account" if value.section.place is None else value.section.name
             sheet.write_url(row, at, link, self.styles["link"], text_of(name))
         elif isinstance(value, date):
-            moment = datetime(value.year, value.month, value.day)  # noqa: DTZ001  (a day has no zone)
-            sheet.write_datetime(row, at, moment, self.styles[style])
+            sheet.write_datetime(row, at, value, self.styles[style])
         elif isinstance(value, int | Decimal):
             sheet.write_number(row, at, _number(value), self.styles[style])
         else:

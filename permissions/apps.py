@@ -20,9 +20,10 @@ class PermissionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Open a unit of work per request, and finish the database after migrations."""
-        # not above: both import models, which are loaded by now; checks register themselves
-        from permissions import access, audit, checks, locks  # noqa: F401
+        # not above: they import models, which are loaded by now
+        from permissions import access, audit, checks, locks
 
+        checks.install()
         locks.register(audit.lock_down, audit.unlock)
         connection_created.connect(locks.arm, dispatch_uid="permissions.arm")
         request_started.connect(access.open_unit, dispatch_uid="permissions.open_unit")

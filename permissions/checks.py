@@ -18,7 +18,6 @@ BACKEND = "permissions.backend.PermissionBackend"
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-@register(Tags.security)
 def check_settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check the settings on which the decisions depend."""
     found: list[CheckMessage] = []
@@ -50,7 +49,6 @@ def check_settings(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.models)
 def check_resources(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Check that guarded models can hold their grants."""
     found: list[CheckMessage] = []
@@ -90,7 +88,6 @@ def check_resources(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.database)
 def check_model_level_permissions(
     app_configs: Any, databases: Any = None, **_: Any
 ) -> list[CheckMessage]:
@@ -121,3 +118,10 @@ def check_model_level_permissions(
                 )
             )
     return found
+
+
+def install() -> None:
+    """Let Django ask all of these; called once, in ``AppConfig.ready``."""
+    register(check_settings, Tags.security)
+    register(check_resources, Tags.models)
+    register(check_model_level_permissions, Tags.database)

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, Q
 from django.db.models.lookups import Lookup
+
+if TYPE_CHECKING:
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup  # it takes no parameter at run time
 
 #: above this many identifiers one array is faster than IN on both databases
 MANY = 20
 
 
-class InArray(Lookup):  # type: ignore[type-arg]  # it takes no parameter at run time
+class InArray(_Lookup):
     """``lhs`` is one of ``ids``: ``= ANY(%s)`` on PostgreSQL, ``json_each`` on SQLite.
 
     A lookup, for of other conditions Django 6.1 asks SQLite whether they are true, and no index

@@ -15,12 +15,12 @@ from typing import Any
 from django import test
 from django.db import connections
 
+from permissions import locks
+
 
 @contextmanager
 def flushable(databases: Any = ("default",)) -> Iterator[None]:
     """Lift the triggers of all apps, and on SQLite the order of deletion, within the block."""
-    from permissions import locks  # noqa: PLC0415  (pytest loads plugins before there are apps)
-
     for alias in databases:
         locks.unlock(alias)
         if connections[alias].vendor == "sqlite":

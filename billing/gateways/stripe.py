@@ -2,12 +2,12 @@
 
 Nothing of Stripe's is loaded by our pages and no number of a card ever comes here. Stripe's page is
 reached by a link: browsers apply ``form-action`` to where a form is redirected, and that stays
-``'self'``. The package is an extra (``django-subaccounts[stripe]``), loaded where it is needed.
+``'self'``. The package is an extra (``django-subaccounts[stripe]``), so this module is loaded by
+name, and only where ``stripe_keys`` says that Stripe is set up.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -21,6 +21,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from stripe import (
+    APIConnectionError,
+    APIError,
+    RateLimitError,
+    RequestsClient,
+    SignatureVerificationError,
+    StripeClient,
+    StripeError,
+    WebhookSignature,
+)
 
 from billing.gateways.base import (
     Begun,
@@ -32,6 +42,7 @@ from billing.gateways.base import (
     State,
     Unreachable,
 )
+from billing.gateways.stripe_keys import keys
 from billing.models import Payment
 
 log = logging.getLogger("billing.payments")
@@ -82,25 +93,6 @@ _REASONS = {
 _REJECTED = "Stripe refuses this. The platform has to look at how Stripe is set up."
 
 
-def is_set_up() -> bool:
-    """Say whether Stripe can be used here: both keys are set, and the package is there."""
-    return all(keys()) and is_installed()
-
-
-def keys() -> tuple[str, str]:
-    """Return the secret key and the secret of the webhook, empty where they are not set."""
-    return (
-        getattr(settings, "STRIPE_SECRET_KEY", ""),
-        getattr(settings, "STRIPE_WEBHOOK_SECRET", ""),
-    )
-
-
-@cache
-def is_installed() -> bool:
-    """Say whether the ``stripe`` package is there."""
-    return importlib.util.find_spec("stripe") is not None
-
-
 def units(amount: Decimal, currency: str) -> int:
     """Return ``amount`` as Stripe counts it. Raises Rejected for what it cannot count."""
     step = 10 if currency in THOUSANDTHS else 1
@@ -125,8 +117,6 @@ def _exponent(currency: str) -> int:
 
 @cache
 def _client(key: str, base: str) -> Any:
-    from stripe import RequestsClient, StripeClient  # noqa: PLC0415  (an extra, slow to load)
-
     return StripeClient(
         key,
         base_addresses={"api": base},
@@ -144,13 +134,6 @@ def _stripe() -> Any:
 def _asking(payment: Payment) -> Iterator[None]:
     """Turn what the library raises into what a gateway says. Stripe's own words, in which there
     may be a part of a key, go to the log only."""
-    from stripe import (  # noqa: PLC0415  (an extra, slow to load)
-        APIConnectionError,
-        APIError,
-        RateLimitError,
-        StripeError,
-    )
-
     try:
         yield
     except (APIConnectionError, APIError, RateLimitError) as error:
@@ -248,8 +231,6 @@ class Stripe(Gateway):
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
         """Return what a webhook says, once its signature over the very bytes is found good."""
-        from stripe import SignatureVerificationError, WebhookSignature  # noqa: PLC0415
-
         try:
             WebhookSignature.verify_header(
                 body.decode(), headers.get("Stripe-Signature"), keys()[1], TOLERANCE

@@ -15,6 +15,7 @@ from django.utils import timezone
 from billing import gateways, money, services
 from billing.factories import InvoiceFactory, PaymentFactory
 from billing.gateways import stripe as card
+from billing.gateways import stripe_keys
 from billing.gateways.base import Forged, Rejected, State
 from billing.models import Invoice, Payment
 from permissions.models import AuditEvent
@@ -51,7 +52,7 @@ def test_cards_are_offered_once_all_of_stripe_is_set_up(
     ]
     for (key, secret), is_installed, offered, said in cases:
         settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = key, secret
-        monkeypatch.setattr(card, "is_installed", lambda found=is_installed: found)
+        monkeypatch.setattr(stripe_keys, "is_installed", lambda found=is_installed: found)
         assert [gateway.codename for gateway in gateways.available()] == offered
         assert problems() == said, (key, secret, is_installed)
     del settings.BILLING_BANK_ACCOUNT, settings.STRIPE_SECRET_KEY

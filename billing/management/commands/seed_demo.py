@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from billing import conf
 from permissions.management.base import UsageError
 from teams.management.commands.seed_demo import Command as TeamsCommand
+
+#: loaded by name, as that of teams
+DEMO = "billing.demo"
 
 
 class Command(TeamsCommand):
@@ -19,22 +23,18 @@ class Command(TeamsCommand):
 
     def seeded(self) -> list[Any]:
         """Create what is missing, and return the logins."""
-        from billing.demo import seed_billing  # noqa: PLC0415  (needs the demo extra)
-
         if not conf.seller()["name"]:
             raise UsageError(
                 "The demo has invoices, and nobody sends them: set BILLING_SELLER_NAME. Nothing "
                 "was created."
             )
         logins = super().seeded()
-        seed_billing()
+        import_module(DEMO).seed_billing()
         return logins
 
     def hints(self) -> list[str]:
         """Return what else there is to say to people."""
-        from billing.demo import overdue_account  # noqa: PLC0415  (needs the demo extra)
-
-        slug = overdue_account()
+        slug = import_module(DEMO).overdue_account()
         return [
             *super().hints(),
             f"\n{slug} has an invoice that is overdue. To see the account read-only until it is "

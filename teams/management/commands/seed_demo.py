@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from permissions.management.base import USAGE, OurCommand
+
+#: loaded by name when it is told: it needs the demo extra, and to say so the command does not
+DEMO = "teams.demo"
 
 
 class Command(OurCommand):
@@ -49,12 +53,9 @@ class Command(OurCommand):
 
     def seeded(self) -> list[Any]:
         """Create what is missing, and return the logins."""
-        from teams.demo import seed  # noqa: PLC0415  (needs the demo extra)
-
-        return list(seed())
+        return list(import_module(DEMO).seed())
 
     def hints(self) -> list[str]:
         """Return what else there is to say to people."""
-        from teams.demo import PASSWORD  # noqa: PLC0415  (needs the demo extra)
-
-        return [f"\nEvery password is {PASSWORD!r}. Platform staff: operator."]
+        password = import_module(DEMO).PASSWORD
+        return [f"\nEvery password is {password!r}. Platform staff: operator."]
