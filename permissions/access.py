@@ -19,7 +19,7 @@ from django.db.models import Q, QuerySet
 
 from permissions.lookups import NEVER, any_of
 from permissions.policy import TOP, Denial, Scope, Source
-from permissions.profile import Profile
+from permissions.profile import Profile, narrow_profile
 from permissions.resources import Resource, registry
 
 M = TypeVar("M", bound=models.Model)
@@ -123,6 +123,44 @@ def _clean() -> None:
         unit.is_dirty = False
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What is left of one person's rights for whoever acts with them: ``permissions``, in the one
+    ``place`` of ``root``, as far as the person holds them."""
+
+    person: Any
+    root: Any
+    place: Any
+    permissions: frozenset[str]
+
+
+_narrowing: ContextVar[Narrowing | None] = ContextVar("permissions_narrowing", default=None)
+
+
+@contextmanager
+def narrowed(narrowing: Narrowing) -> Iterator[None]:
+    """Leave ``narrowing.person`` no more than that for the length of the block, whoever asks and
+    whatever service is called: ``can``, ``visible`` and delegation alike.
+
+    For what acts on somebody's behalf, such as an API key. A unit of work of its own.
+    """
+    token = _narrowing.set(narrowing)
+    try:
+        with unit_of_work():
+            yield
+    finally:
+        _narrowing.reset(token)
+
+
+def _load(user: Any) -> Profile:
+    """Return what is known of ``user``, narrowed where their rights are."""
+    profile = _source_of_facts().load_profile(user)
+    narrowing = _narrowing.get()
+    if narrowing is None or narrowing.person != user.pk:
+        return profile
+    return narrow_profile(profile, narrowing.root, narrowing.place, narrowing.permissions)
+
+
 def profile_of(user: Any, *, fresh: bool = False) -> Profile:
     """Return the access profile of ``user``; ``fresh`` reads it anew and keeps nothing.
 
@@ -134,10 +172,10 @@ def profile_of(user: Any, *, fresh: bool = False) -> Profile:
     if unit is not None and unit.is_dirty and not connection.in_atomic_block:
         unit.is_dirty = False  # a transaction that was rolled back never told
     if unit is None or unit.is_dirty or fresh:
-        return _source_of_facts().load_profile(user)
+        return _load(user)
     profile = unit.profiles.get(person)
     if profile is None:
-        profile = unit.profiles[person] = _source_of_facts().load_profile(user)
+        profile = unit.profiles[person] = _load(user)
     return profile
 
 

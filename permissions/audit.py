@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Any
 
+from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, transaction
 from django.utils import timezone
@@ -22,6 +26,9 @@ from permissions.models import AuditEvent, AuditHead
 
 REFUSED = "write.refused"
 _LABEL = 200
+#: the ways a change comes in
+CONSOLE, COMMAND, API, WORKER, HOST = CHANNELS = ("console", "command", "api", "worker", "host")
+_SIGNER = "permissions.audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,46 @@ def label_of(obj: Any) -> str:
     return _plain((full_name and full_name()) or obj)
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """How what happens came: its channel, what all events of one request share, and ``via``, what
+    acts with the actor's rights and on their behalf (anything stored, an API key for one)."""
+
+    channel: str = ""
+    request_id: str = ""
+    via: Any = None
+
+
+_coming: ContextVar[Coming | None] = ContextVar("permissions_coming", default=None)
+
+
+@contextmanager
+def coming(channel: str, *, request_id: str = "", via: Any = None) -> Iterator[Coming]:
+    """Write ``channel`` and the rest into every event that is recorded in the block.
+
+    Without a ``request_id`` it gets one of its own. Raises ValueError for an unknown channel.
+    """
+    if channel not in CHANNELS:
+        raise ValueError(f"{channel!r} is no channel; choose one of {', '.join(CHANNELS)}.")
+    said = Coming(channel, request_id or uuid.uuid4().hex, via)
+    token = _coming.set(said)
+    try:
+        yield said
+    finally:
+        _coming.reset(token)
+
+
+def current() -> Coming:
+    """Return how what happens now came; an empty one where nobody said."""
+    return _coming.get() or Coming()
+
+
 def _canonical(event: AuditEvent) -> bytes:
+    came = {
+        name: value
+        for name in ("channel", "request_id", "via_ref", "via_label")
+        if (value := getattr(event, name))
+    }
     body = {
         "root": event.root,
         "sequence": event.sequence,
@@ -63,6 +109,8 @@ def _canonical(event: AuditEvent) -> bytes:
         "subject": [event.subject_ref, event.subject_label],
         "data": event.data,
         "previous": event.previous,
+        # left out where empty, as in events that were recorded before there was any of it
+        **({"came": came} if came else {}),
     }
     return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -82,6 +130,7 @@ def record(
     ``audit_label`` is called that, any other what people call it.
     """
     who = SYSTEM if actor is None else actor
+    came = current()
     nobody = isinstance(who, Impersonal)
     AuditHead.objects.get_or_create(root=root)
     head = AuditHead.objects.select_for_update().get(root=root)
@@ -97,13 +146,37 @@ def record(
         subject_label=getattr(subject, "audit_label", None) or label_of(subject),
         # through JSON once, so that what is hashed is what will be read back
         data=json.loads(json.dumps(data or {}, cls=DjangoJSONEncoder)),
+        channel=came.channel,
+        request_id=came.request_id[:64],
+        via_ref=ref_of(came.via) if came.via is not None else "",
+        via_label=label_of(came.via) if came.via is not None else "",
         previous=head.digest,
     )
     event.digest = _digest(event)
     event.save(force_insert=True)
     head.sequence, head.digest = event.sequence, event.digest
-    head.save(update_fields=["sequence", "digest"])
+    head.signature = sign(head)
+    head.save(update_fields=["sequence", "digest", "signature"])
+    for listener in _listeners:
+        listener(event)
     return event
+
+
+#: what else has to be written, in the same transaction, when something happened
+_listeners: list[Callable[[AuditEvent], None]] = []
+
+
+def listen(listener: Callable[[AuditEvent], None]) -> None:
+    """Call ``listener`` with every event, inside the transaction that records it; said once, in
+    ``AppConfig.ready``."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def sign(head: AuditHead) -> str:
+    """Return the signature of a chain's end, with the project's secret key."""
+    signer = signing.Signer(salt=_SIGNER)
+    return signer.signature(f"{head.root}|{head.sequence}|{head.digest}")
 
 
 def record_refusal(*, root: str, actor: Any, subject: Any, refusal: Refused, verb: str) -> None:

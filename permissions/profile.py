@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from permissions.policy import (
@@ -16,6 +16,7 @@ from permissions.policy import (
     Standing,
     decide,
     held_at,
+    narrow,
 )
 from permissions.resources import Resource, registry
 
@@ -162,3 +163,22 @@ class Profile:
         if plain or (plain is False and self.sees(resource, obj, root, place)):
             return True
         return bool(self.guests) and self.decide(permission, resource, obj).allowed
+
+
+def narrow_profile(
+    profile: Profile, root: Hashable, place: PlaceId, permissions: frozenset[str]
+) -> Profile:
+    """Return what ``profile`` leaves whoever acts with ``permissions`` of it at ``place`` of
+    ``root`` alone. Guest access to single objects is not among it."""
+    tenant = profile.tenants.get(root)
+    tenants: dict[Hashable, Tenant] = {}
+    if tenant is not None:
+        standing = narrow(tenant.standing, tenant.root, place, permissions)
+        if standing.holdings:
+            tenants[root] = replace(tenant, standing=standing)
+    return Profile(
+        person=profile.person,
+        tenants=tenants,
+        groups=profile.groups,
+        load_shared=profile.load_shared,
+    )

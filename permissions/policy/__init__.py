@@ -23,6 +23,7 @@ from permissions.policy.delegate import (
     may_manage,
     rank_at,
 )
+from permissions.policy.narrow import narrow
 from permissions.policy.sleep import part
 from permissions.policy.terms import (
     FUTURE,
@@ -59,6 +60,7 @@ __all__ = [
     "held_at",
     "may_grant",
     "may_manage",
+    "narrow",
     "part",
     "rank_at",
     "sources_at",

@@ -15,6 +15,7 @@ from teams.models.grants import (
 )
 from teams.models.groups import GroupedSubaccount, ManagedGroup, SubaccountGroup
 from teams.models.invitation import Invitation, InvitedSubaccount, InvitedTeam, Reminder
+from teams.models.keys import ApiCall, ApiKey
 from teams.models.membership import REACH, ManagedSubaccount, Membership, Role
 from teams.models.ownership import OwnershipTransfer
 from teams.models.resources import (
@@ -30,15 +31,20 @@ from teams.models.resources import (
     SavedRow,
     Segment,
 )
+from teams.models.reviews import AccessReview, ReviewLine
 from teams.models.suppression import Suppression
 from teams.models.team import Team, TeamMembership
 from teams.models.transfers import ContactExport, ContactImport, ImportedRow
+from teams.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "REACH",
+    "AccessReview",
     "Account",
     "AccountGroupGrant",
     "AccountUserGrant",
+    "ApiCall",
+    "ApiKey",
     "Archivable",
     "Campaign",
     "CampaignGroupGrant",
@@ -66,6 +72,7 @@ __all__ = [
     "OwnershipTransfer",
     "Reminder",
     "Result",
+    "ReviewLine",
     "Role",
     "SavedRow",
     "Segment",
@@ -76,4 +83,6 @@ __all__ = [
     "Suppression",
     "Team",
     "TeamMembership",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -159,8 +159,9 @@ TAMPER: dict[str, tuple[str, ...]] = {
     ),
     "inserted": (
         f"INSERT INTO {EVENT} (root, sequence, at, actor_ref, actor_label, action, subject_ref,"
-        " subject_label, data, previous, digest) SELECT root, 5, at, actor_ref, actor_label,"
-        f" action, subject_ref, subject_label, data, digest, digest FROM {EVENT}"
+        " subject_label, data, channel, request_id, via_ref, via_label, previous, digest)"
+        " SELECT root, 5, at, actor_ref, actor_label, action, subject_ref, subject_label, data,"
+        f" channel, request_id, via_ref, via_label, digest, digest FROM {EVENT}"
         " WHERE sequence = 4",
     ),
 }

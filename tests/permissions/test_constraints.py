@@ -32,7 +32,10 @@ from teams.factories import (
     TeamFactory,
 )
 from teams.models import (
+    AccessReview,
+    Account,
     AccountUserGrant,
+    ApiKey,
     Campaign,
     Contact,
     ContactExport,
@@ -50,11 +53,14 @@ from teams.models import (
     ManagedSubaccount,
     Membership,
     MessageTemplate,
+    ReviewLine,
     SavedRow,
     Segment,
     SubaccountGroup,
     SubaccountUserGrant,
     Suppression,
+    Webhook,
+    WebhookDelivery,
 )
 from tests.services.world import World, world
 
@@ -133,7 +139,34 @@ def permission(model: str) -> Permission:
 
 
 #: constraint -> the ways a row may be bent over to another account, subaccount or person
+def review_of(account: Account) -> AccessReview:
+    return AccessReview.objects.create(account=account, name="x", due_at=timezone.now())
+
+
 BENT: dict[str, list[Callable[[Cast], Any]]] = {
+    "apikey_same_account": [
+        lambda c: ApiKey.objects.create(
+            account=c.w.account, subaccount=c.rival.north, name="x", prefix="x", digest="x"
+        ),
+    ],
+    "accessreview_same_account": [
+        lambda c: AccessReview.objects.create(
+            account=c.w.account, subaccount=c.rival.north, name="x", due_at=timezone.now()
+        ),
+    ],
+    "reviewline_same_account": [
+        lambda c: ReviewLine.objects.create(account=c.w.account, review=review_of(c.rival.account)),
+    ],
+    "reviewline_same_place": [
+        lambda c: ReviewLine.objects.create(
+            account=c.w.account, review=review_of(c.w.account), subaccount=c.rival.north
+        ),
+    ],
+    "webhookdelivery_same_account": [
+        lambda c: WebhookDelivery.objects.create(
+            account=c.w.account, webhook=Webhook.objects.create(account=c.rival.account), sequence=1
+        ),
+    ],
     "mailinglist_same_account": [
         lambda c: MailingList.objects.bulk_create(
             [MailingList(account=c.w.account, subaccount=c.rival.north, slug="x", name="x")]
