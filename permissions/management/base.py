@@ -19,7 +19,7 @@ from rich.file_proxy import FileProxy
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from permissions import access
+from permissions import access, audit
 from permissions.errors import Invalid, Refused
 
 PROBLEM = 1
@@ -53,7 +53,7 @@ class OurCommand(BaseCommand):
             known = ", ".join(self.formats)
             raise UsageError(f"There is no format {options['format']!r}; choose one of {known}.")
         try:
-            with access.unit_of_work():
+            with access.unit_of_work(), audit.coming(audit.COMMAND):
                 return super().execute(*args, **options)
         except Refused as refusal:
             raise CommandError(f"{refusal.code}: {refusal.message}", returncode=PROBLEM) from None

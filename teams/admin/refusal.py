@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from permissions import audit
 from permissions.errors import Missing, Refused
 from teams import read_only
 from teams.admin.desk import Chip, Desk, chip_of, highest
@@ -43,6 +44,7 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
         "why": why[:1].upper() + why[1:],
         "missing": missing,
         "code": code,
+        "request_id": audit.current().request_id,
         "helpers": [] if sleeps else helpers(desk, missing),  # they can help themselves
     }
 

@@ -26,7 +26,7 @@ from django.utils import timezone
 from permissions import access, audit
 from permissions.resources import registry
 from teams import flow
-from teams.background import task
+from teams.background import came, task
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Account, Campaign, Contact, Delivery
 from teams.services import content, letters
@@ -102,7 +102,7 @@ def _enqueue(job: Any, at: datetime, **arguments: Any) -> None:
         if not job.get_backend().supports_defer:
             return
         job = job.using(run_after=at)
-    job.enqueue(**arguments)
+    job.enqueue(**arguments, **came())
 
 
 def due() -> QuerySet[Campaign]:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from permissions import audit
 from permissions.errors import Invalid, NotFound
-from teams.background import task
+from teams.background import came, task
 from teams.models import (
     ContactExport,
     ContactImport,
@@ -172,13 +172,13 @@ def enqueue(now: Any, later: Any, key: int) -> None:
 
     Part of the caller's transaction. Needs a task backend that can defer.
     """
-    now.enqueue(key)
+    now.enqueue(key, **came())
     look_again(later, key)
 
 
 def look_again(later: Any, key: int) -> None:
     """Have somebody look after the job once it could be stale."""
-    later.using(run_after=timezone.now() + STALE).enqueue(key)
+    later.using(run_after=timezone.now() + STALE).enqueue(key, **came())
 
 
 def is_unfinished(model: type[J], key: int) -> bool:

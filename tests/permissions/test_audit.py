@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from permissions import audit
 from permissions.audit import Flaw
@@ -111,7 +112,7 @@ def test_labels_are_one_line_and_bounded() -> None:
 
 def test_what_is_hashed_is_what_is_read_back() -> None:
     """Dates, keys that are numbers and non-Latin text survive the way through the database."""
-    now = audit.timezone.now()
+    now = timezone.now()
     append(
         data={
             "at": now,
@@ -189,7 +190,6 @@ def test_verify_finds_what_was_tampered_with(unlocked: None, how: str) -> None:
         ("deleted between", 2, "missing: the next event has number 3"),
         ("deleted last", 3, "was cut off: the head says 4 events"),
         ("deleted all", 0, "was cut off: the head says 4 events"),
-        ("wound back", 3, "was cut off: the head says 3 events"),
         ("deleted head", 4, "has no head: the end of the chain is unknown"),
     ],
 )
@@ -304,8 +304,8 @@ def test_refusal_a_minute_later_is_recorded_again(monkeypatch: pytest.MonkeyPatc
     w = world("emma_hq")
     actor = w.member("full").user
     refuse(w, actor)
-    now = audit.timezone.now()
-    monkeypatch.setattr(audit.timezone, "now", lambda: now + timedelta(seconds=61))
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(seconds=61))
     refuse(w, actor)
 
     assert refusals(w.account) == [(audit.ref_of(actor), "OUT_OF_SCOPE")] * 2

@@ -40,6 +40,7 @@ ANONYMOUS_USER_NAME = None  # asked of a host
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # asked of a host
 
 MIDDLEWARE = [
+    "project.middleware.HostAuditMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -1,0 +1,78 @@
+"""Write, verify and retain what happened. What other modules use of it is named here."""
+
+from permissions.audit.came import (
+    API,
+    CHANNELS,
+    COMMAND,
+    CONSOLE,
+    HOST,
+    WORKER,
+    Coming,
+    coming,
+    current,
+    new_request_id,
+)
+from permissions.audit.chain import canonical, sign, sign_checkpoint
+from permissions.audit.events import (
+    PLATFORM,
+    REFUSED,
+    SYSTEM,
+    Impersonal,
+    label_of,
+    listen,
+    record,
+    record_refusal,
+    ref_of,
+    timeline,
+)
+from permissions.audit.retention import (
+    Archive,
+    Retained,
+    goes_before,
+    last_checkpoint,
+    retain,
+    sum_up_with,
+)
+from permissions.audit.triggers import lock_down, unlock
+from permissions.audit.verifying import Flaw, Flawed, Seal, seals, sign_anew, verify, verify_seals
+
+__all__ = [
+    "API",
+    "CHANNELS",
+    "COMMAND",
+    "CONSOLE",
+    "HOST",
+    "PLATFORM",
+    "REFUSED",
+    "SYSTEM",
+    "WORKER",
+    "Archive",
+    "Coming",
+    "Flaw",
+    "Flawed",
+    "Impersonal",
+    "Retained",
+    "Seal",
+    "canonical",
+    "coming",
+    "current",
+    "goes_before",
+    "label_of",
+    "last_checkpoint",
+    "listen",
+    "lock_down",
+    "new_request_id",
+    "record",
+    "record_refusal",
+    "ref_of",
+    "retain",
+    "seals",
+    "sign",
+    "sign_anew",
+    "sign_checkpoint",
+    "sum_up_with",
+    "timeline",
+    "unlock",
+    "verify",
+    "verify_seals",
+]
