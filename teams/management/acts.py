@@ -13,19 +13,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from permissions import access
-from permissions.errors import NotFound, Refused
-from permissions.management.base import PROBLEM, OurCommand, UsageError
+from permissions.errors import Refused
+from permissions.management.base import UsageError
 from permissions.models import AuditEvent
 from teams import effects
 from teams.disclosure import Disclosed, disclosed
-from teams.explain import find_user
 from teams.management import previews
 from teams.management.doers import (
     Doer,
@@ -40,6 +39,7 @@ from teams.management.doers import (
     role_of,
     until,
 )
+from teams.management.on_behalf import DoerCommand
 from teams.models import Account
 from teams.services.base import record_refused, root_key
 
@@ -77,33 +77,17 @@ class Tried:
     known: Disclosed | None = None
 
 
-class ActCommand(OurCommand, ABC):
+class ActCommand(DoerCommand, ABC):
     """A command that changes something in the name of a person, or of the platform."""
-
-    #: why the platform does not do this, in a sentence; empty if it may
-    not_for_platform = ""
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add who acts, and whether it is for real."""
-        parser.add_argument("--actor", help="the user name or address of whoever does it")
-        parser.add_argument(
-            "--as-platform",
-            action="store_true",
-            help=self.not_for_platform or "act for the platform, which the tenant's audit shows",
-        )
-        parser.add_argument("--reason", help="why the platform does it: the tenant reads that")
-        parser.add_argument(
-            "--operator", help="the user name of who answers for it at the platform"
-        )
+        super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would happen")
 
     @abstractmethod
     def act(self, doer: Doer, options: dict[str, Any]) -> Outcome:
         """Carry it out, within a transaction, and say what it came to."""
-
-    def refusal_of_platform(self, options: dict[str, Any]) -> str:
-        """Return why the platform may not do what is asked; empty if it may."""
-        return self.not_for_platform
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Find out who acts and carry it out, or say what it would do."""
@@ -154,34 +138,6 @@ class ActCommand(OurCommand, ABC):
     def verb(self) -> str:
         """Return the name of the command."""
         return type(self).__module__.rpartition(".")[2]
-
-    def doer(self, options: dict[str, Any]) -> Doer:
-        """Return who acts. Raises UsageError if that is not said, or not by both."""
-        actor, as_platform = options["actor"], options["as_platform"]
-        if bool(actor) == bool(as_platform):
-            raise UsageError(
-                "Say in whose name: either --actor NAME, or --as-platform with --reason."
-            )
-        if actor:
-            if options["reason"] or options["operator"]:
-                raise UsageError("--reason and --operator go with --as-platform.")
-            found = find_login(actor)
-            if found is None:
-                raise NotFound(f"There is no login {actor!r}.")
-            return Doer(found, {})
-        because = self.refusal_of_platform(options)
-        if because:
-            raise CommandError(f"NOT_FOR_PLATFORM: {because}", returncode=PROBLEM)
-        if not options["reason"]:
-            raise UsageError("Add --reason: the tenant reads in the audit why the platform acted.")
-        operator = options["operator"]
-        return Doer(
-            None,
-            {
-                "reason": options["reason"],
-                "operator": find_user(operator) if operator else None,
-            },
-        )
 
     def _say(self, outcome: Outcome, options: dict[str, Any]) -> None:
         if options.get("format") == "json":

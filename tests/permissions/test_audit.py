@@ -18,17 +18,11 @@ from permissions.models import AuditEvent, AuditHead
 from teams import services
 from teams.factories import UserFactory
 from teams.models import Account, Subaccount
+from tests.permissions.auditing import append, flaws, raw
+from tests.permissions.auditing import unlocked as lifted
 from tests.services.world import World, world
 
 pytestmark = pytest.mark.django_db
-
-
-def append(root: str = "test:1", count: int = 1, **extra: Any) -> list[AuditEvent]:
-    actor = UserFactory()
-    return [
-        audit.record(root=root, actor=actor, action="thing.done", subject=actor, **extra)
-        for _ in range(count)
-    ]
 
 
 def chain(root: Any = "test:1") -> list[tuple[int, str, str]]:
@@ -38,17 +32,11 @@ def chain(root: Any = "test:1") -> list[tuple[int, str, str]]:
     return list(events.values_list("sequence", "previous", "digest"))
 
 
-def flaws(root: str | None = None) -> list[Flaw]:
-    return list(audit.verify(root))
-
-
 @pytest.fixture
 def unlocked() -> Iterator[None]:
     """Lift the triggers, as somebody with the database's own password could."""
-    audit.unlock("default")
-    yield
-    if not connection.needs_rollback:
-        audit.lock_down("default")
+    with lifted():
+        yield
 
 
 # append
@@ -127,11 +115,6 @@ def test_what_is_hashed_is_what_is_read_back() -> None:
 
 
 # verify
-
-
-def raw(sql: str, *params: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
 
 
 EVENT = "permissions_auditevent"
