@@ -47,6 +47,12 @@ def _insert() -> None:
     copy.save(force_insert=True)
 
 
+def _append_forged() -> None:
+    copy = events()[-1]
+    copy.pk, copy.sequence, copy.action = None, 5, "never.happened"
+    copy.save(force_insert=True)
+
+
 #: what is done to four events before everything is computed anew
 ATTACKS: dict[str, Callable[[], object]] = {
     "edit": lambda: rows(2).update(action="other.done"),
@@ -56,14 +62,8 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "cut everything": lambda: rows(1, 2, 3, 4).delete(),
     "swap": _swap,
     "insert": _insert,
-    "append": lambda: _append_forged(),
+    "append": _append_forged,
 }
-
-
-def _append_forged() -> None:
-    copy = events()[-1]
-    copy.pk, copy.sequence, copy.action = None, 5, "never.happened"
-    copy.save(force_insert=True)
 
 
 #: what stands as the signature then: the old one, none, or one by another key
