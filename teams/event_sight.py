@@ -74,6 +74,8 @@ class Reader:
 
     def knows(self, event: AuditEvent) -> bool:
         """Say whether the reader may know of ``event``, one of this account's."""
+        if self.account.pk not in self.profile.tenants:
+            return False  # has no place here any more
         if self.acts_as_owner:
             return True
         own = str(self.user.pk)
