@@ -95,6 +95,9 @@ def retain(
     archive.seal()
     with transaction.atomic():
         AuditHead.objects.select_for_update().get(root=root)
+        now = last_checkpoint(root)
+        if (now.sequence if now else 0) != done:
+            raise Flawed(Flaw(root, done, "was archived by somebody else meanwhile"))
         checkpoint = AuditCheckpoint(
             root=root,
             sequence=last.sequence,

@@ -180,6 +180,19 @@ def test_checkpoint_and_deletion_are_one() -> None:
     assert (numbers(), flaws()) == ([3], [])
 
 
+def test_two_at_once_archive_once() -> None:
+    before = old_and_new(2, 1)
+
+    class Racing(Kept):
+        def seal(self) -> None:
+            retain(before)
+
+    with pytest.raises(audit.Flawed, match="by somebody else meanwhile"):
+        audit.retain(ROOT, before, Racing())
+
+    assert (numbers(), AuditCheckpoint.objects.count(), flaws()) == ([3], 1, [])
+
+
 def test_flawed_chain_is_not_signed_over() -> None:
     before = old_and_new(3, 1)
     with unlocked():

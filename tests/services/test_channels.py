@@ -59,8 +59,8 @@ def test_change_from_the_console_bears_the_answers_own_identifier(w: World) -> N
 
 def test_refused_page_names_the_code_and_the_request(w: World) -> None:
     client = Client()
-    client.force_login(w.member("author").user)
-    answer = client.get(f"/teams/subaccount/{w.north.pk}/act/rename/")
+    client.force_login(w.owner)
+    answer = client.get(f"/teams/subaccount/{w.west.pk}/act/rename/")  # is archived
 
     assert answer.status_code == 403
     page = answer.content.decode()
