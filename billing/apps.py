@@ -8,7 +8,6 @@ from django.apps import AppConfig
 from django.db.models.signals import pre_migrate
 from django.utils.translation import gettext_lazy as _
 
-
 #: what is recorded in a tenant's audit and changes nobody's access
 ACTIONS = (
     "billing_details.changed",

@@ -25,13 +25,13 @@ from permissions.management.base import PROBLEM, OurCommand, UsageError
 from permissions.models import AuditEvent
 from teams import effects
 from teams.disclosure import Disclosed, disclosed
-from teams.explain import find_user
 from teams.management import previews
 from teams.management.doers import (
     Doer,
     any_role,
     chosen,
     find_login,
+    find_platform,
     find_role,
     label_of_ticks,
     named,
@@ -174,14 +174,7 @@ class ActCommand(OurCommand, ABC):
             raise CommandError(f"NOT_FOR_PLATFORM: {because}", returncode=PROBLEM)
         if not options["reason"]:
             raise UsageError("Add --reason: the tenant reads in the audit why the platform acted.")
-        operator = options["operator"]
-        return Doer(
-            None,
-            {
-                "reason": options["reason"],
-                "operator": find_user(operator) if operator else None,
-            },
-        )
+        return find_platform(options["reason"], options["operator"])
 
     def _say(self, outcome: Outcome, options: dict[str, Any]) -> None:
         if options.get("format") == "json":

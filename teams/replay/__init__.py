@@ -11,6 +11,7 @@ for such a reason counts as held.
 
 from __future__ import annotations
 
+from teams.replay.checked import record_says_what_is_stored
 from teams.replay.fold import HANDLED, advance, leave_alone, not_about_access
 from teams.replay.live import stored
 from teams.replay.record import beginning_of, state_at, state_now, summed_up
@@ -25,6 +26,7 @@ __all__ = [
     "leave_alone",
     "not_about_access",
     "profiles",
+    "record_says_what_is_stored",
     "rows",
     "state_at",
     "state_now",

@@ -108,7 +108,7 @@ def advance(state: State, events: Iterable[AuditEvent]) -> State:
                 "what lies between is not there. Run verify_audit; what was pruned is in its file."
             )
         state.sequence = event.sequence
-        if not state.began and event.action not in BEGIN or event.action in _ELSEWHERE:
+        if (not state.began and event.action not in BEGIN) or event.action in _ELSEWHERE:
             continue
         handler = HANDLED.get(event.action)
         if handler is None:

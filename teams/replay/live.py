@@ -90,9 +90,7 @@ def _add_seats(state: State, account: Account) -> None:
         state.seats[managed.membership_id].groups.add(managed.group_id)
     for table in (AccountUserGrant, SubaccountUserGrant):
         given = table._default_manager.filter(membership__account=account)
-        for key, name, end in given.values_list(
-            "membership_id", "permission__codename", "ends_at"
-        ):
+        for key, name, end in given.values_list("membership_id", "permission__codename", "ends_at"):
             state.seats[key].toggles[name] = moment(end)
 
 

@@ -73,8 +73,7 @@ def beginning_of(account: Account) -> datetime | None:
     if first is not None:
         return first.last_event_at
     events = AuditEvent.objects.filter(root=ref_of(account), action__in=BEGIN)
-    found = events.order_by("sequence").values_list("at", flat=True).first()
-    return found
+    return events.order_by("sequence").values_list("at", flat=True).first()
 
 
 def _nothing_yet(account: Account) -> str:

@@ -139,9 +139,7 @@ class _Facts:
         if seat.subaccount is None:
             return self.row("toggle", person, root=None, ref=NO_KEY, more=more)
         name = self.label(seat.subaccount)
-        return self.row(
-            "given", person, place=seat.subaccount, ref=NO_KEY, label=name, more=more
-        )
+        return self.row("given", person, place=seat.subaccount, ref=NO_KEY, label=name, more=more)
 
     def grants(self) -> Iterator[Row]:
         for key, team in self.state.teams.items():

@@ -6,15 +6,18 @@ services (the demo). Nobody's rights change by it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 
+from permissions.audit import PLATFORM
 from permissions.errors import Invalid, NotFound
 from teams import replay
 from teams.models import Account
 from teams.services.base import Entry
 from teams.services.inputs import expect
+from teams.services.reasons import because_of
 
 
 @transaction.atomic
@@ -40,3 +43,12 @@ def _recorded(account: Account) -> replay.State | None:
         return replay.state_now(account)
     except Invalid:
         return None
+
+
+def record_look(account: Account, because: Mapping[str, Any], **asked: Any) -> None:
+    """Record that the platform looked at who had access, why, and what it ``asked``.
+
+    Called within a transaction. ``because`` is its reason and operator. Raises Invalid.
+    """
+    why = because_of(because["reason"], because["operator"])
+    Entry(PLATFORM, account).record("history.read", account, **asked, **why)

@@ -71,9 +71,7 @@ def _actions(part: ast.AST) -> Iterator[str]:
             else:
                 texts.append("")
         for filling in product(*FILLED[tuple(texts)]):
-            yield "".join(
-                text + fill for text, fill in zip(texts, (*filling, ""), strict=True)
-            )
+            yield "".join(text + fill for text, fill in zip(texts, (*filling, ""), strict=True))
 
 
 def test_every_recorded_action_is_replayed_or_declared_to_be_about_something_else() -> None:
