@@ -661,7 +661,7 @@ class Model:
         that everybody has anyway."""
         truth = table(SAILTHRU)
         known = truth.ticks - ANYBODYS
-        return ticks <= known and all(truth.under.get(p, p) in ticks for p in ticks)
+        return ticks <= known and all(truth.needs.get(p, p) in ticks for p in ticks)
 
     def edit_role(self, role: str, ticks: frozenset[str]) -> Verdict:
         tenant, truth = self.accounts[self.account], table(SAILTHRU)

@@ -926,7 +926,7 @@ class Tenants(RuleBasedStateMachine):
         few = data.draw(st.sets(st.sampled_from(sorted(truth.ticks)), max_size=3), label="ticks")
         found = old ^ few
         if data.draw(st.integers(0, 5)):
-            found |= {truth.under[p] for p in found if p in truth.under}
+            found |= {truth.needs[p] for p in found if p in truth.needs}
         return frozenset(found)
 
     @precondition(lambda self: self.world.edition == SAILTHRU or self.count % 9 == 0)
