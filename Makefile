@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages both books races mutants search lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages both books races replay mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -171,6 +171,9 @@ RACES := tests/concurrency/test_comings.py tests/concurrency/test_roles.py
 races: $(DEV_INSTALLED) ## Let people come and go at the same moment, fifty times each, on both databases
 	env -u DATABASE_URL $(PY) -m pytest -m deep $(RACES) $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -m deep $(RACES) $(PYTEST)
+
+replay: $(DEV_INSTALLED) ## Hold engine, model and replayed audit together through long random histories
+	env -u DATABASE_URL HYPOTHESIS_PROFILE=long $(PY) -m pytest -n auto tests/reference $(PYTEST)
 
 mutants: $(DEV_INSTALLED) ## Break the policy in every small way, and see its tests notice each
 	env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE $(PY) -m tests.mutants

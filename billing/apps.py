@@ -8,6 +8,26 @@ from django.apps import AppConfig
 from django.db.models.signals import pre_migrate
 from django.utils.translation import gettext_lazy as _
 
+#: what is recorded in a tenant's audit and changes nobody's access
+ACTIONS = (
+    "billing_details.changed",
+    "billing_details.taxed",
+    "invoice.credited",
+    "invoice.dunned",
+    "invoice.issued",
+    "invoice.paid",
+    "payment.cancelled",
+    "payment.failed",
+    "payment.mismatched",
+    "payment.refunded",
+    "payment.returned",
+    "payment.started",
+    "payment.succeeded",
+    "payment.surplus",
+    "rate_plan.change_withdrawn",
+    "rate_plan.changed",
+)
+
 
 class BillingConfig(AppConfig):
     """Sits above teams and registers what it knows downwards, never the reverse."""
@@ -23,7 +43,7 @@ class BillingConfig(AppConfig):
         from billing import ceilings, checks, immutable, integrity, surfaces, unmetered
         from permissions import locks
         from teams import integrity as teams_integrity
-        from teams import keeping, limits
+        from teams import keeping, limits, replay
         from teams import surfaces as teams_surfaces
 
         checks.install()
@@ -31,6 +51,7 @@ class BillingConfig(AppConfig):
         teams_integrity.register(*integrity.CHECKS)
         teams_surfaces.register(surfaces.ASKED)
         keeping.register(unmetered.needed)
+        replay.leave_alone(*ACTIONS)
         locks.register(immutable.lock_down, immutable.unlock)
         pre_migrate.connect(_lift, sender=self, dispatch_uid="billing.lift")
 

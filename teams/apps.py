@@ -17,7 +17,8 @@ class TeamsConfig(AppConfig):
         """Declare tenancy, catalogue and resources."""
         from permissions import access  # models must be loaded first
         from permissions.resources import registry
-        from teams import guarded, provider
+        from teams import guarded, integrity, provider, replay
 
         guarded.register(registry)
         access.use(provider)
+        integrity.register(replay.record_says_what_is_stored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from django.utils import timezone
 from permissions import grants
 from permissions.policy import TOP, Holding, Reach, Root, Source, Standing
 from permissions.profile import Profile, Tenant
-from permissions.resources import registry
+from permissions.resources import Resource, registry
 from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Edition
 from teams.factors import FactorClass, demand_of, put_to_sleep
@@ -153,18 +153,37 @@ def load_profiles(
     """
     if not people:
         return {}
+    sharing = Sharing()
+    rows = rows_about(people, timezone.now(), recorded=recorded)
+    sharing.profiles.update(profiles_from(rows, people, sharing.load, asked=asked))
+    return sharing.profiles
+
+
+def profiles_from(
+    facts: Iterable[Row],
+    people: Collection[Any],
+    load_shared: Callable[[Resource, Profile], frozenset[Any]],
+    *,
+    asked: Mapping[Any, FactorClass | None] | None = None,
+) -> dict[Any, Profile]:
+    """Return the profiles of these keys of people, of the rows ``facts`` about them alone.
+
+    Wherever the rows come from: what is stored now, or what the audit says of another moment.
+    ``load_shared`` is what each profile asks for what teams show; ``asked`` as in
+    ``load_profiles``.
+    """
     rows: dict[Any, list[Row]] = {key: [] for key in people}
     of_accounts: list[Row] = []
-    for row in rows_about(people, timezone.now(), recorded=recorded):
+    for row in facts:
         (of_accounts if row.kind in ("place", "size") else rows[row.person]).append(row)
     common = _sort(of_accounts)
-    sharing = Sharing()
+    profiles = {}
     for key, about in rows.items():
         found = _sort(about)
         found.asked = asked or {}
         found.places, found.sizes, found.roots = common.places, common.sizes, common.roots
-        sharing.profiles[key] = _profile(key, found, sharing.load)
-    return sharing.profiles
+        profiles[key] = _profile(key, found, load_shared)
+    return profiles
 
 
 def _profile(person: Any, found: _Sorted, shared: Any) -> Profile:

@@ -23,7 +23,7 @@ from permissions.management.base import UsageError
 from teams import logins, selectors
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.editions import get
-from teams.explain import is_text
+from teams.explain import find_user, is_text
 from teams.models import Account, Membership, Role, Subaccount, SubaccountGroup, Team
 
 
@@ -166,6 +166,13 @@ class Doer:
             if team is None:
                 raise NotFound(f"There is no team {name!r} in {account.name}.")
         return [team for _name, team in found if team is not None]
+
+
+def find_platform(reason: str, operator: str | None) -> Doer:
+    """Return the platform as who acts, for ``reason``; ``operator`` is the user name of who answers
+    for it. Raises NotFound."""
+    staff = find_user(operator) if operator else None
+    return Doer(None, {"reason": reason, "operator": staff})
 
 
 # names

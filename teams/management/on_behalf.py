@@ -8,8 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from permissions.errors import NotFound
 from permissions.management.base import PROBLEM, OurCommand, UsageError
-from teams.explain import find_user
-from teams.management.doers import Doer, find_login
+from teams.management.doers import Doer, find_login, find_platform
 
 
 class DoerCommand(OurCommand):
@@ -54,11 +53,4 @@ class DoerCommand(OurCommand):
             raise CommandError(f"NOT_FOR_PLATFORM: {because}", returncode=PROBLEM)
         if not options["reason"]:
             raise UsageError("Add --reason: the tenant reads in the audit why the platform acted.")
-        operator = options["operator"]
-        return Doer(
-            None,
-            {
-                "reason": options["reason"],
-                "operator": find_user(operator) if operator else None,
-            },
-        )
+        return find_platform(options["reason"], options["operator"])

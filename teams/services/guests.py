@@ -89,6 +89,7 @@ def give_guest_access(
             obj,
             user=str(user.pk),
             person=label_of(user),
+            subaccount=subaccount.pk,
             permissions=names,
             ends_at=ends_at,
         )

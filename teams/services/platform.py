@@ -180,7 +180,7 @@ def switch_off_as_platform(
         stored = stored_membership(membership)
         spec, _label = admitted(change, stored.role, stored.custom_role, toggle)
         before = switch_off(stored, toggle, spec)
-        record_switch(change, stored, toggle, before=before, after=False)
+        record_switch(change, stored, toggle, spec, before=before, after=False)
     return stored
 
 

@@ -63,6 +63,7 @@ def set_primary_contact(
             own,
             before=str(holder.user_id) if holder else None,
             after=str(stored.user_id) if stored else None,
+            membership=stored.pk if stored else None,
         )
 
 

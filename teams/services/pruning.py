@@ -128,10 +128,12 @@ def _off(entry: Entry, row: Any) -> None:
     membership, permission = row.membership, row.permission.codename
     spec = get(entry.account.edition).find_role(membership.role)
     toggle = spec.toggle_of(permission) if spec is not None else None
+    made_of = sorted(spec.optional[toggle]) if spec is not None and toggle else [permission]
     entry.record(
         "toggle.pruned",
         membership,
         toggle=toggle or permission,
+        permissions=made_of,
         ends_at=row.ends_at,
         **about(membership),
     )

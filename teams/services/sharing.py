@@ -71,7 +71,7 @@ def create_team(*, actor: Any, account: Account, name: str) -> Team:
         name = _free_name(change, name)
         group = Group.objects.create(name=f"team:{uuid.uuid4()}")
         team = Team.objects.create(account=change.account, name=name, group=group)
-        change.record("team.created", team, name=name)
+        change.record("team.created", team, name=name, group=group.pk)
     return team
 
 

@@ -96,7 +96,7 @@ def _switch(
             granted_by=change.actor,
             ends_at=ends_at,
         )
-    record_switch(change, membership, toggle, before=before, after=on, ends_at=ends_at)
+    record_switch(change, membership, toggle, spec, before=before, after=on, ends_at=ends_at)
 
 
 def switch_off(membership: Membership, toggle: str, spec: RoleSpec) -> bool:
@@ -111,16 +111,18 @@ def record_switch(
     change: Change,
     membership: Membership,
     toggle: str,
+    spec: RoleSpec,
     *,
     before: bool,
     after: bool,
     ends_at: datetime | None = None,
 ) -> None:
-    """Record that ``toggle`` was switched for ``membership``."""
+    """Record that ``toggle``, of the role ``spec``, was switched for ``membership``."""
     change.record(
         "permission.toggled",
         membership,
         toggle=toggle,
+        permissions=sorted(spec.optional[toggle]),
         before=before,
         after=after,
         ends_at=ends_at,
@@ -160,6 +162,7 @@ def set_toggle_end(
             "toggle.end_changed",
             stored,
             toggle=toggle,
+            permissions=sorted(spec.optional[toggle]),
             before=min((end for end in before if end), default=None),
             after=ends_at,
             **about(stored),

@@ -657,9 +657,11 @@ class Model:
         return may, wrong
 
     def are_ticks(self, ticks: frozenset[str]) -> bool:
-        """Say whether a role may be made of these: each with the menu it lies under."""
+        """Say whether a role may be made of these: each with the menu it lies under, and none
+        that everybody has anyway."""
         truth = table(SAILTHRU)
-        return ticks <= truth.ticks and all(truth.under.get(p, p) in ticks for p in ticks)
+        known = truth.ticks - ANYBODYS
+        return ticks <= known and all(truth.needs.get(p, p) in ticks for p in ticks)
 
     def edit_role(self, role: str, ticks: frozenset[str]) -> Verdict:
         tenant, truth = self.accounts[self.account], table(SAILTHRU)

@@ -48,6 +48,9 @@ GUESTS = {
 GUESTS["place"] = set().union(*GUESTS.values())
 
 
+ON_LISTS = ("rename_lists", "delete_lists", "change_list_type", "export_pii")
+
+
 class Table:
     """One edition's truth table."""
 
@@ -66,6 +69,8 @@ class Table:
         self.ticks = {line["permission"] for line in lines if line["row"]}
         menus = {line["activity"]: line["permission"] for line in lines}
         self.under = {p: menus[n[6:]] for p, n in notes.items() if n.startswith("under ")}
+        # what else a role is not composed without: decided, the document does not say
+        self.needs = self.under | {p: "access_audience" for p in ON_LISTS if p in self.ticks}
         self.follows = {p: n[8:] for p, n in notes.items() if n.startswith("follows ")}
 
     def ticked(self, ticks: frozenset[str]) -> set[str]:

@@ -25,8 +25,9 @@ from permissions.errors import Invalid, Refused
 from permissions.models import AuditEvent
 from permissions.policy import TOP
 from teams import models as tables
-from teams import services
+from teams import replay, services
 from teams.services.invitation_mail import token_of
+from tests.reference import replayed
 from tests.reference.terms import (
     GUESTS,
     INVALID,
@@ -148,6 +149,7 @@ class Tenants(RuleBasedStateMachine):
     world: ClassVar[World]
     steps: ClassVar[list[str]]
     counted: ClassVar[list[int]]
+    replayed: ClassVar[list[int]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,6 +164,8 @@ class Tenants(RuleBasedStateMachine):
         self.began, self.real_now = timezone.now(), timezone.now
         self.links: dict[str, list[str]] = {}
         self.stored = {key: rows_of(self.rows[key]) for key in self.model.accounts}
+        self.states = {key: replay.state_now(self.rows[key]) for key in self.model.accounts}
+        self.remembered: list[tuple[Any, replayed.Plain]] = []
         try:
             self.set_clock(0)
             self.held = self.compare()
@@ -174,6 +178,7 @@ class Tenants(RuleBasedStateMachine):
         try:
             connection.check_constraints()
             assert list(audit.verify()) == []
+            self.check_remembered()
         finally:
             self.roll_back()
 
@@ -345,8 +350,35 @@ class Tenants(RuleBasedStateMachine):
             assert tables.Account.objects.get(pk=self.rows[key].pk).owner == owner, story
             assert not tables.Membership.objects.filter(account=self.rows[key], user=owner), story
 
+    def check_replayed(self, story: str) -> None:
+        """What the record comes to is what is stored: the same facts about everybody."""
+        states = self.states.values()
+        new = sum(replayed.catch_up(state, self.rows[key]) for key, state in self.states.items())
+        self.replayed.append(new)
+        people, now = [self.rows[person].pk for person in PEOPLE], timezone.now()
+        found = replayed.live(people, now)
+        assert replayed.said(states, people, now) == found, f"{story}: replayed"
+        if self.count % REMEMBER == 0:
+            self.remembered.append((now, found))
+            for key, state in self.states.items():
+                unlike = list(state.unlike(replay.stored(self.rows[key])))
+                assert unlike == [], f"{story}: {key} replayed"
+                assert replay.State.from_json(state.as_json()) == state, story
+            asleep = replayed.live(people, now, recorded=True)
+            assert replayed.said(states, people, now, recorded=True) == asleep, story
+            by_record, by_rows = replayed.shown(states, people, now)
+            assert by_record == by_rows, f"{story}: what teams show, replayed"
+
+    def check_remembered(self) -> None:
+        """The record still says of earlier moments what was stored then."""
+        people = [self.rows[person].pk for person in PEOPLE]
+        for moment, found in self.remembered:
+            states = [replay.state_at(self.rows[key], moment) for key in self.states]
+            assert replayed.said(states, people, moment) == found, f"as of {moment}"
+
     def check_recorded(self, story: str) -> None:
         """What sleeps now, and shows in nobody's rights, is recorded like the model has it."""
+        self.check_replayed(story)
         people = {self.rows[person].pk: person for person in PEOPLE}
         objects = {(type(self.rows[key]), self.rows[key].pk): key for _, key in self.objects()}
         guests = {
@@ -894,7 +926,7 @@ class Tenants(RuleBasedStateMachine):
         few = data.draw(st.sets(st.sampled_from(sorted(truth.ticks)), max_size=3), label="ticks")
         found = old ^ few
         if data.draw(st.integers(0, 5)):
-            found |= {truth.under[p] for p in found if p in truth.under}
+            found |= {truth.needs[p] for p in found if p in truth.needs}
         return frozenset(found)
 
     @precondition(lambda self: self.world.edition == SAILTHRU or self.count % 9 == 0)
@@ -1021,6 +1053,8 @@ class Tenants(RuleBasedStateMachine):
 # PostgreSQL's server works on the same cores, which doubles the time of a step
 EXAMPLES, STEPS = {"sqlite": 6}.get(connection.vendor, 3), 25
 LONG_EXAMPLES, LONG_STEPS = 100, 40
+#: after how many steps the whole state is compared, and kept in mind to be asked about at the end
+REMEMBER = 6
 WORLDS = {
     "constant_contact": {"edition": "constant_contact"},
     "emma_corporate": {"edition": "emma_corporate"},
@@ -1044,7 +1078,13 @@ def test_engine_agrees_with_reference_model_after_every_step(
     """
     steps: list[str] = []
     told: list[int] = []
-    about = {"world": build(**WORLDS[name]), "steps": steps, "counted": told}
+    events: list[int] = []
+    about = {
+        "world": build(**WORLDS[name]),
+        "steps": steps,
+        "counted": told,
+        "replayed": events,
+    }
     machine = type("Tenants", (Tenants,), about)
     is_long = settings.get_current_profile_name() == "long"
     run_state_machine_as_test(
@@ -1058,4 +1098,6 @@ def test_engine_agrees_with_reference_model_after_every_step(
     )
     record_property("previews held against what was done", len(told))
     record_property("state machine steps", len(steps))
+    record_property("replayed states equal to the stored ones", len(events))
+    record_property("events replayed", sum(events))
     record_property("of which changed something", sum(" " not in step for step in steps))

@@ -16,6 +16,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import Account, Campaign, MailingList, MessageTemplate, Subaccount
+from teams.services.snapshots import snapshot
 from tests.reference import terms as reference
 from tests.reference.model import Model
 from tests.reference.terms import CONTACT, ROLES, SAILTHRU, Place, Post, Reach, Thing
@@ -178,6 +179,8 @@ def build(edition: str, *, teams: str = "off") -> World:
     world.do("set_archived", "owner", "A", at="A/west", on=True)
     if world.model.accounts["A"].teams != "off":
         _add_teams(world)
+    for account in ("A", "B"):  # built by factories, of which the record says nothing
+        assert snapshot(world.rows[account])
     return world
 
 

@@ -1,0 +1,89 @@
+"""The record of one account, read from where it begins or from what a checkpoint sums up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from permissions.audit import ref_of
+from permissions.errors import Invalid
+from permissions.models import AuditCheckpoint, AuditEvent
+from teams.models import Account
+from teams.replay.fold import BEGIN, advance
+from teams.replay.state import State
+
+#: so many events are held in memory at once
+BATCH = 1000
+
+
+def _events(account: Account, state: State) -> QuerySet[AuditEvent]:
+    events = AuditEvent.objects.filter(root=ref_of(account), sequence__gt=state.sequence)
+    return events.order_by("sequence")
+
+
+def _start(account: Account, **asked: Any) -> State:
+    """Return what the newest checkpoint sums up that ``asked`` lets through; nothing without."""
+    known = AuditCheckpoint.objects.filter(root=ref_of(account), **asked).order_by("-sequence")
+    summed = next((row.state for row in known if row.state), None)
+    return State() if summed is None else State.from_json(summed)
+
+
+def state_at(account: Account, moment: datetime) -> State:
+    """Return the state of ``account`` at ``moment``: after the last event that is not later.
+
+    Reads the events in their order up to the first that is later, so that clocks that differ by a
+    little tear nothing apart. Raises Invalid: NO_RECORD where the record does not reach back so
+    far, RECORD where it cannot be replayed.
+    """
+    state = _start(account, last_event_at__lte=moment)
+    for event in _events(account, state).iterator(BATCH):
+        if event.at > moment:
+            break
+        advance(state, [event])
+    if not state.began:
+        raise Invalid(_nothing_yet(account), code="NO_RECORD")
+    return state
+
+
+def state_now(account: Account) -> State:
+    """Return what the whole record of ``account`` comes to; ``began`` says if it begins at all.
+
+    Raises Invalid (RECORD).
+    """
+    state = _start(account)
+    return advance(state, _events(account, state).iterator(BATCH))
+
+
+def summed_up(account: Account, up_to: int) -> dict[str, Any]:
+    """Return what the events of ``account`` up to number ``up_to`` come to, for a checkpoint.
+
+    Empty where they do not begin at a beginning. Raises Invalid (RECORD).
+    """
+    state = _start(account, sequence__lte=up_to)
+    advance(state, _events(account, state).filter(sequence__lte=up_to).iterator(BATCH))
+    return state.as_json() if state.began else {}
+
+
+def beginning_of(account: Account) -> datetime | None:
+    """Return since when the record says who has access; None if it does not say yet."""
+    checkpoints = AuditCheckpoint.objects.filter(root=ref_of(account)).exclude(state={})
+    first = checkpoints.order_by("sequence").first()
+    if first is not None:
+        return first.last_event_at
+    events = AuditEvent.objects.filter(root=ref_of(account), action__in=BEGIN)
+    return events.order_by("sequence").values_list("at", flat=True).first()
+
+
+def _nothing_yet(account: Account) -> str:
+    since = beginning_of(account)
+    if since is None:
+        return (
+            f"The record of {account.name} does not begin at the beginning, so it does not say who "
+            f"had access. Have it begin now: snapshot_access --account {account.slug}."
+        )
+    return (
+        f"The record of {account.name} says who had access since {since:%d %b %Y %H:%M %Z}, and "
+        "nothing of any moment before that."
+    )

@@ -1,0 +1,139 @@
+"""What ``who_had_access`` and ``snapshot_access`` print, and what ``check_integrity`` finds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from permissions.models import AuditEvent
+from teams import services
+from teams.factories import UserFactory
+from teams.models import Membership
+from teams.moments import past_moment
+from teams.services.snapshots import snapshot
+from tests.commands.helpers import run
+from tests.services.world import World, stored, world
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def w() -> World:
+    w = world("emma_hq")
+    w.member("author")
+    return w
+
+
+def ask(w: World, **options: Any) -> Any:
+    asked = {"as_of": timezone.now().isoformat(), "account": w.account.slug}
+    return run("who_had_access", **{**asked, "actor": w.owner.username, **options})
+
+
+def test_the_record_is_begun_once_and_then_asked(w: World) -> None:
+    slug = w.account.slug
+    assert ask(w).error.startswith("NO_RECORD: The record of")
+    assert run("snapshot_access", account=slug).out == f"{slug}: The record begins now.\n"
+    assert run("snapshot_access", all=True, format="json").json == {"written": []}
+    assert run("snapshot_access").code == run("snapshot_access", account=slug, all=True).code == 2
+    row = services.add_member(
+        actor=w.owner,
+        account=w.account,
+        user=UserFactory(),
+        role="full",
+        subaccount=w.north,
+        consented=True,
+    )
+    before = stored()
+    name = row.user.get_full_name()
+    lines = ask(w, permission="send_campaigns", subaccount="north", format="csv").rows
+    assert lines[0] == ["account", "person", "place", "permission", "through"]
+    assert [slug, name, "North", "send_campaigns", "Role Full"] in lines
+    told = ask(w, format="json", person=row.user.username).json
+    assert {line["person"] for line in told["lines"]} == {name}
+    assert "second factor" in told["note"]
+    assert "not in the record" in ask(w, person=row.user.username).out
+    since = AuditEvent.objects.get(action="account.snapshot").at.isoformat()
+    changed = ask(w, since=since, format="csv", permission="send_campaigns").rows
+    assert changed == [
+        ["change", *lines[0]],
+        ["gained", slug, name, "North", "send_campaigns", "Role Full"],
+    ]
+    assert ask(w, person="nobody").out.startswith("Nobody had any such access.")
+    assert stored() == before
+
+
+def test_the_platform_says_why_and_the_tenant_reads_it(w: World) -> None:
+    snapshot(w.account)
+    found = ask(w, actor=None, as_platform=True, reason="A complaint", format="csv")
+    assert len(found.rows) > 20
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.actor_ref) == ("history.read", "platform")
+    assert event.data["reason"] == "A complaint"
+    assert ask(w, actor=None, as_platform=True).code == 2
+    assert ask(w, actor=None, as_platform=True, reason="Why", account=None).code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"as_of": "yesterday"}, "NOT_A_DATE: 'yesterday' is no date."),
+        ({"as_of": "2026-13-01"}, "NOT_A_DATE"),
+        ({"as_of": "9999-12-31"}, "NOT_A_DATE"),
+        ({"as_of": "2999-01-01"}, "FUTURE"),
+        ({"since": "2999-01-01"}, "FUTURE"),
+        ({"as_of": "2020-01-01", "since": "2020-01-01"}, "--since must be earlier"),
+        ({"actor": None}, "Say who looks"),
+        ({"actor": "nobody"}, "There is no login"),
+        ({"reason": "Because"}, "go with --as-platform"),
+        ({"permission": "fly"}, "UNKNOWN_PERMISSION"),
+        ({"account": None, "subaccount": "north"}, "goes with --account"),
+        ({"account": "other"}, "There is no account 'other'"),
+        ({"subaccount": "moon"}, "There is no subaccount 'moon'"),
+    ],
+)
+def test_wrong_calls_get_a_sentence(w: World, options: dict[str, Any], said: str) -> None:
+    snapshot(w.account)
+    done = ask(w, **options)
+    assert done.code in (1, 2)
+    assert said in done.error
+    assert done.out == ""
+
+
+def test_a_member_who_sees_nobody_is_refused(w: World) -> None:
+    snapshot(w.account)
+    author = Membership.objects.get(account=w.account).user.username
+    for options in ({"actor": author}, {"actor": author, "account": None}):
+        done = ask(w, **options)
+        assert (done.code, done.error[:12]) == (1, "OUT_OF_SCOPE")
+
+
+def test_a_date_is_the_end_of_that_day_where_the_project_is(settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    with timezone.override("Europe/Berlin"):
+        at = past_moment("2026-03-29")  # the day with an hour less
+        assert timezone.localtime(at).isoformat() == "2026-03-29T23:59:59.999999+02:00"
+        assert past_moment("2026-03-29T12:00").isoformat() == "2026-03-29T12:00:00+02:00"
+        today = past_moment(timezone.localdate().isoformat())
+        assert timezone.now() - today < timedelta(minutes=1)
+
+
+def test_what_is_stored_otherwise_than_recorded_is_found(w: World) -> None:
+    row = w.member("full", toggles=("export_contacts",))
+    snapshot(w.account)
+    assert run("check_integrity", format="json").json == []
+    Membership.objects.filter(pk=row.pk).update(status="suspended")
+    (found,) = run("check_integrity", format="json").json
+    assert found["rule"] == "record_says_what_is_stored"
+    assert found["subject"] == f"teams.account:{w.account.pk}"
+    assert found["detail"].startswith(f"seats {row.pk}: recorded ")
+    assert '"active": true' in found["detail"].partition("stored")[0]
+    Membership.objects.filter(pk=row.pk).delete()
+    (found,) = run("check_integrity", format="json").json
+    assert found["detail"].endswith("stored nothing")
+    for _ in range(6):
+        w.member("author")
+    found = run("check_integrity", format="json").json
+    assert [line["detail"][:5] for line in found] == ["seats"] * 5 + ["and 2"]
