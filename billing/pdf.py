@@ -20,7 +20,7 @@ from reportlab.platypus import Flowable, Spacer
 from billing import conf, selectors
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.money import shown
-from billing.paper import (
+from teams.paper import (
     AMOUNT,
     AMOUNT_HEAD,
     HEAD,
