@@ -20,29 +20,32 @@ FORGETS = {
     REVIEWS: ("started_by_id", "finished_by_id"),
     LINES: ("person_id", "decided_by_id"),
 }
+_SQLITE_FINISHED = (
+    "EXISTS (SELECT 1 FROM teams_accessreview WHERE id = ROW.review_id AND finished_at NOT NULL)"
+)
 _VERBS = ("insert", "update", "delete", "truncate")
 
 # one comparison for every column there will be: one that is added later is frozen as well
-_POSTGRESQL_FUNCTION = f"""
+_POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION teams_review_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     before jsonb;
     after jsonb;
-    free text[] := '{{}}';
+    free text[] := '{}';
     forgotten text;
-    reviews bigint[] := '{{}}';
+    reviews bigint[] := '{}';
     finished boolean := TG_OP = 'TRUNCATE';
 BEGIN
     IF TG_OP IN ('UPDATE', 'DELETE') THEN before := to_jsonb(OLD); END IF;
     IF TG_OP IN ('UPDATE', 'INSERT') THEN after := to_jsonb(NEW); END IF;
-    IF TG_OP <> 'TRUNCATE' AND TG_TABLE_NAME = '{REVIEWS}' THEN
+    IF TG_OP <> 'TRUNCATE' AND TG_TABLE_NAME = 'teams_accessreview' THEN
         finished := before->>'finished_at' IS NOT NULL;
     ELSIF TG_OP <> 'TRUNCATE' THEN
         reviews := ARRAY[(before->>'review_id')::bigint, (after->>'review_id')::bigint];
         -- the share lock waits for whoever is finishing the review at this moment
-        PERFORM 1 FROM {REVIEWS} WHERE id = ANY(reviews) ORDER BY id FOR SHARE;
+        PERFORM 1 FROM teams_accessreview WHERE id = ANY(reviews) ORDER BY id FOR SHARE;
         finished := EXISTS (
-            SELECT 1 FROM {REVIEWS} WHERE id = ANY(reviews) AND finished_at IS NOT NULL
+            SELECT 1 FROM teams_accessreview WHERE id = ANY(reviews) AND finished_at IS NOT NULL
         );
     END IF;
     IF finished AND TG_OP = 'UPDATE' THEN
@@ -52,7 +55,7 @@ BEGIN
         finished := before - free <> after - free;
     END IF;
     IF finished THEN
-        RAISE EXCEPTION '{SAID}' USING ERRCODE = 'integrity_constraint_violation';
+        RAISE EXCEPTION USING MESSAGE = TG_ARGV[1], ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
     RETURN NEW;
@@ -84,8 +87,7 @@ def unlock(using: str) -> None:
 
 
 def _sqlite_up(connection: Any, cursor: Any) -> Iterator[str]:
-    finished = f"EXISTS (SELECT 1 FROM {REVIEWS} WHERE id = ROW.review_id AND finished_at NOT NULL)"
-    old, new = finished.replace("ROW", "OLD"), finished.replace("ROW", "NEW")
+    old, new = (_SQLITE_FINISHED.replace("ROW", row) for row in ("OLD", "NEW"))
     changes = {}
     for table, forgets in FORGETS.items():
         columns = connection.introspection.get_table_description(cursor, table)
@@ -115,5 +117,5 @@ def _postgresql_up(_connection: Any, _cursor: Any) -> Iterator[str]:
             each = "STATEMENT" if verb == "truncate" else "ROW"
             yield (
                 f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-                f"FOR EACH {each} EXECUTE FUNCTION teams_review_frozen('{','.join(forgets)}')"
+                f"FOR EACH {each} EXECUTE FUNCTION teams_review_frozen('{','.join(forgets)}', '{SAID}')"
             )

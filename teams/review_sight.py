@@ -90,9 +90,12 @@ def may_run(profile: Profile, account: Account, place: Any = None) -> bool:
     )
 
 
-def runs_somewhere(user: Any, account: Account) -> bool:
-    """Say whether ``user`` may start a review of anything in ``account``; no query."""
-    profile = access.profile_of(user)
+def runs_somewhere(user: Any, account: Account, profile: Profile | None = None) -> bool:
+    """Say whether ``user`` may start a review of anything in ``account``; no query.
+
+    ``profile`` is theirs, where it is known already.
+    """
+    profile = profile or access.profile_of(user)
     return may_run(profile, account) or bool(_run(profile, account))
 
 

@@ -128,7 +128,7 @@ def _glance(change: Change, rows: list[ReviewLine]) -> Glance:
     return found
 
 
-def _check(change: Glance, line: ReviewLine, thing: Thing | None, verb: str) -> None:
+def _check(change: Change, line: ReviewLine, thing: Thing | None, verb: str) -> None:
     if line.decision != Decision.OPEN:
         said = str(line.get_decision_display()).lower()
         raise Invalid(
@@ -171,7 +171,7 @@ def _clean_reason(reason: Any, decision: Decision) -> str:
     return clean_text(reason, "The reason", limit=REASON_LIMIT)
 
 
-def verdict(change: Glance, line: ReviewLine, thing: Thing | None, verb: str) -> str:
+def verdict(change: Change, line: ReviewLine, thing: Thing | None, verb: str) -> str:
     """Return what would be raised if the actor decided ``line``; empty for nothing."""
     try:
         _check(change, line, thing, verb)
