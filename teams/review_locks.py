@@ -113,9 +113,10 @@ def _sqlite(table: str, verb: str, when: str) -> str:
 def _postgresql_up(_connection: Any, _cursor: Any) -> Iterator[str]:
     yield _POSTGRESQL_FUNCTION
     for table, forgets in FORGETS.items():
+        told = ",".join(forgets)
         for verb in _VERBS:
             each = "STATEMENT" if verb == "truncate" else "ROW"
             yield (
                 f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-                f"FOR EACH {each} EXECUTE FUNCTION teams_review_frozen('{','.join(forgets)}', '{SAID}')"
+                f"FOR EACH {each} EXECUTE FUNCTION teams_review_frozen('{told}', '{SAID}')"
             )

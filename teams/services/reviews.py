@@ -100,8 +100,8 @@ def refresh_review(*, actor: Any, review: AccessReview) -> AccessReview:
     """Write down anew what open lines are about: what is gone is closed as gone, what changed is
     put as it is now.
 
-    Nothing is added: who came since stands in the next review. Raises Refused, NotFound, or Invalid
-    (FINISHED, ALREADY_SO).
+    Nothing is added: who came since stands in the next review. Where all is as it was,
+    nothing happens. Raises Refused, NotFound, or Invalid (FINISHED).
     """
     stored = expect(review, AccessReview, "The review")
     act = f"bring the review {stored.name} up to date"
@@ -117,7 +117,7 @@ def refresh_review(*, actor: Any, review: AccessReview) -> AccessReview:
                 line.subaccount_id, line.state = thing.place, thing.state
                 changed.append(line)
         if not gone and not changed:
-            raise Invalid("Every open line is as it was written down.", code="ALREADY_SO")
+            return stored
         write(gone)
         ReviewLine.objects.bulk_update(
             changed, ["what", "place", "subaccount", "state"], batch_size=200
