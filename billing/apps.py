@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.apps import AppConfig
-from django.db.models.signals import pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 #: what is recorded in a tenant's audit and changes nobody's access
@@ -53,17 +50,3 @@ class BillingConfig(AppConfig):
         keeping.register(unmetered.needed)
         replay.leave_alone(*ACTIONS)
         locks.register(immutable.lock_down, immutable.unlock)
-        pre_migrate.connect(_lift, sender=self, dispatch_uid="billing.lift")
-
-
-def _lift(using: str, plan: Any, **_: Any) -> None:
-    """Drop the triggers while SQLite's tables are rebuilt; they come back after the migrations.
-
-    A trigger that looks at another table stops SQLite from putting a rebuilt one in its place.
-    """
-    from django.db import connections
-
-    from billing import immutable
-
-    if plan and connections[using].vendor == "sqlite":
-        immutable.unlock(using)

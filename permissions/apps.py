@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.signals import request_finished, request_started
 from django.db.backends.signals import connection_created
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -28,7 +28,21 @@ class PermissionsConfig(AppConfig):
         connection_created.connect(locks.arm, dispatch_uid="permissions.arm")
         request_started.connect(access.open_unit, dispatch_uid="permissions.open_unit")
         request_finished.connect(access.close_unit, dispatch_uid="permissions.close_unit")
+        pre_migrate.connect(_lift, sender=self, dispatch_uid="permissions.lift")
         post_migrate.connect(_finish, sender=self, dispatch_uid="permissions.finish")
+
+
+def _lift(using: str, plan: Any, **_: Any) -> None:
+    """Drop the triggers while SQLite's tables are rebuilt; they come back after the migrations.
+
+    A trigger that looks at another table stops SQLite from putting a rebuilt one in its place.
+    """
+    from django.db import connections  # at run time: apps are loading above
+
+    from permissions import locks
+
+    if plan and connections[using].vendor == "sqlite":
+        locks.unlock(using)
 
 
 def _finish(using: str, **_: Any) -> None:

@@ -14,11 +14,12 @@ class TeamsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Declare tenancy, catalogue and resources."""
-        from permissions import access  # models must be loaded first
+        """Declare tenancy, catalogue and resources, and let finished reviews stay as they are."""
+        from permissions import access, locks  # models must be loaded first
         from permissions.resources import registry
-        from teams import guarded, integrity, provider, replay
+        from teams import guarded, integrity, provider, replay, review_locks
 
         guarded.register(registry)
         access.use(provider)
         integrity.register(replay.record_says_what_is_stored)
+        locks.register(review_locks.lock_down, review_locks.unlock)

@@ -14,6 +14,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     pages,
     people,
     results,
+    reviews,
     role_pages,
     segments,
     subaccounts,

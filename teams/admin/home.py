@@ -14,7 +14,7 @@ from permissions import access
 from permissions.audit import label_of
 from permissions.catalogue import Permission
 from teams import selectors
-from teams.admin import activity, lacks, words
+from teams.admin import activity, lacks, review_rows, words
 from teams.admin.desk import Desk
 from teams.admin.invitations import pending_counts, pending_in, pending_url
 from teams.admin.ownership import waiting
@@ -78,6 +78,7 @@ def home_context(desk: Desk) -> dict[str, Any]:
         "subtitle": f"{desk.account.name}, {desk.edition.label}. You are {_you_are(desk)}.",
         "runs": runs,
         "offered": None if desk.account.read_only_because else waiting(desk),
+        "reviews": review_rows.waiting(desk)[:FIRST],
         "ending": ending[:FIRST],
         "ending_count": len(ending),
         **extending(desk, ending),

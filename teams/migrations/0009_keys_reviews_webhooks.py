@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="finished"),
                 ),
                 ("digest", models.CharField(blank=True, max_length=64)),
+                ("words", models.JSONField(default=dict)),
                 (
                     "account",
                     models.ForeignKey(
@@ -203,7 +204,12 @@ class Migration(migrations.Migration):
                 ("what", models.CharField(max_length=200)),
                 ("place", models.CharField(max_length=200)),
                 ("permission", models.CharField(blank=True, max_length=60)),
-                ("last_sign_in", models.DateTimeField(blank=True, null=True)),
+                (
+                    "last_sign_in",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last sign-in"),
+                ),
+                ("state", models.CharField(max_length=64)),
+                ("position", models.PositiveIntegerField(default=0)),
                 (
                     "decision",
                     models.CharField(
@@ -269,6 +275,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "line of a review",
+                "verbose_name_plural": "lines of reviews",
             },
         ),
         migrations.CreateModel(

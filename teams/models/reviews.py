@@ -15,7 +15,8 @@ class AccessReview(models.Model):
     """A review of an account, of one ``subaccount``, or of whoever holds one ``permission``.
 
     ``digest`` is the SHA-256 of the finished report, which the audit holds too. ``reminded_at`` is
-    when its reviewers were last reminded.
+    when its reviewers were last reminded. ``words`` are the names that its report gives: they stay
+    as they were when it was started and finished (see ``teams.services.reviews``).
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="reviews")
@@ -35,6 +36,7 @@ class AccessReview(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     digest = models.CharField(max_length=64, blank=True)
+    words = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("access review")
@@ -56,7 +58,9 @@ class ReviewLine(models.Model):
 
     ``ref`` names what would be withdrawn as the audit names it ("teams.membership:12"), and
     ``what`` and ``place`` say it in words that stay when it is gone. ``permission`` is the
-    codename a toggle or guest access is about. A decision stays when its reviewer's login goes.
+    codename a toggle or guest access is about. ``state`` is a digest of what it gave when that was
+    written down: what is something else by now is not decided. Lines are gone through in the order
+    of ``position``. A decision stays when its reviewer's login goes.
     """
 
     class Kind(models.TextChoices):
@@ -91,7 +95,9 @@ class ReviewLine(models.Model):
     what = models.CharField(max_length=200)
     place = models.CharField(max_length=200)
     permission = models.CharField(max_length=60, blank=True)
-    last_sign_in = models.DateTimeField(null=True, blank=True)
+    last_sign_in = models.DateTimeField(_("last sign-in"), null=True, blank=True)
+    state = models.CharField(max_length=64)
+    position = models.PositiveIntegerField(default=0)
     decision = models.CharField(max_length=10, choices=Decision.choices, default=Decision.OPEN)
     reason = models.CharField(max_length=500, blank=True)
     decided_by = models.ForeignKey(
@@ -102,6 +108,7 @@ class ReviewLine(models.Model):
 
     class Meta:
         verbose_name = _("line of a review")
+        verbose_name_plural = _("lines of reviews")
         constraints = [
             models.UniqueConstraint(fields=["review", "ref", "permission"], name="reviewline_once"),
             models.CheckConstraint(

@@ -63,6 +63,8 @@ from teams.services.places import (
 )
 from teams.services.previews import preview
 from teams.services.primary_contact import set_primary_contact
+from teams.services.review_decisions import confirm_line, decide_lines, withdraw_line
+from teams.services.reviews import finish_review, refresh_review, start_review
 from teams.services.roles import create_role, delete_role, edit_role
 from teams.services.rows import (
     add_row,
@@ -112,6 +114,7 @@ __all__ = [
     "change_role",
     "change_row",
     "change_text",
+    "confirm_line",
     "create_campaign",
     "create_field",
     "create_list",
@@ -121,6 +124,7 @@ __all__ = [
     "create_subaccount_group",
     "create_team",
     "create_template",
+    "decide_lines",
     "decline_transfer",
     "delete_campaign",
     "delete_field",
@@ -134,6 +138,7 @@ __all__ = [
     "edit_role",
     "edit_segment",
     "export_contacts",
+    "finish_review",
     "give_guest_access",
     "insert_saved_row",
     "invite_member",
@@ -148,6 +153,7 @@ __all__ = [
     "purge_item",
     "put_on_list",
     "reactivate_member",
+    "refresh_review",
     "remove_from_team",
     "remove_member",
     "remove_row",
@@ -183,6 +189,7 @@ __all__ = [
     "share_campaign",
     "share_with_team",
     "start_import",
+    "start_review",
     "stop_campaign",
     "suspend_member",
     "take_off_list",
@@ -194,5 +201,6 @@ __all__ = [
     "use_template",
     "withdraw_guest_access",
     "withdraw_invitation",
+    "withdraw_line",
     "withdraw_transfer",
 ]

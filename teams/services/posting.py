@@ -34,6 +34,18 @@ def mailer() -> Any:
     return mail.get_connection()
 
 
+def post_one(message: EmailMessage) -> Fate:
+    """Hand one ``message`` over on a connection of its own, and return its fate."""
+    connection = mailer()
+    try:
+        connection.open()
+        return post(connection, message)[0]
+    except OSError:
+        return Fate.LATER
+    finally:
+        connection.close()
+
+
 def post(connection: Any, message: EmailMessage) -> tuple[Fate, str]:
     """Hand ``message`` over on an open ``connection``; return its fate and a note without data.
 

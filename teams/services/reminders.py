@@ -27,7 +27,7 @@ from teams.givers import changers
 from teams.models import Account, Reminder, Subaccount
 from teams.services.invitation_mail import plain_name
 from teams.services.offers import Offers
-from teams.services.posting import Fate, mailer, post
+from teams.services.posting import Fate, post_one
 
 WITHIN = timedelta(days=7)
 #: so many people who may extend it are named
@@ -85,21 +85,10 @@ def post_reminder(account_key: int, user_key: str, told: list[list[str]]) -> Non
         if (ending.about, ending.ends_at.isoformat()) in wanted
     ]
     sent = {(ending.about, ending.ends_at.isoformat()) for ending in found}
-    if found and _post(message_of(account, user, found)) is not Fate.SENT:
+    if found and post_one(message_of(account, user, found)) is not Fate.SENT:
         sent = set()
     for about, end in wanted - sent:
         Reminder.objects.filter(account=account, user=user, about=about, ends_at=end).delete()
-
-
-def _post(message: EmailMultiAlternatives) -> Fate:
-    connection = mailer()
-    try:
-        connection.open()
-        return post(connection, message)[0]
-    except OSError:
-        return Fate.LATER
-    finally:
-        connection.close()
 
 
 def message_of(account: Account, user: Any, found: Iterable[Ending]) -> EmailMultiAlternatives:

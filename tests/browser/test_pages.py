@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from billing.factories import SubscriptionFactory
@@ -57,6 +58,11 @@ PAGES = {
         "/teams/subaccount/{north}/change/?permission=manage_members#access",
         "/teams/mailinglist/{list}/act/withdraw/{guest}/",
         "/teams/subaccount/act/create/",
+        "/teams/accessreview/",
+        "/teams/accessreview/act/start/",
+        "/teams/accessreview/{review}/change/?show=all",
+        "/teams/accessreview/{review}/act/finish/",
+        "/teams/reviewline/",
         "/teams/subaccountgroup/",
         "/teams/subaccountgroup/act/create/",
         "/teams/account/{account}/change/",
@@ -291,6 +297,12 @@ def test_pages_are_accessible_silent_and_fit(
     keys = {
         "guest": guest.pk,
         "full": world.people["full"].pk,
+        "review": services.start_review(
+            actor=world.people["owner"],
+            account=world.account,
+            name="Everybody who works here",
+            due_at=timezone.now() + timedelta(days=1),
+        ).pk,
         "invitation": InvitationFactory(
             account=world.account,
             subaccount=world.places["north"],

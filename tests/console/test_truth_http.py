@@ -235,9 +235,10 @@ def test_every_permission_of_a_service_that_the_console_calls_has_a_surface_here
 
 def test_every_area_of_the_console_is_opened_here() -> None:
     own: Any = console._registry
-    # custom roles have no line of their own in the sidebar: the page of all roles leads to them
+    # custom roles have no line of their own in the sidebar: the page of all roles leads to them;
+    # lines of reviews stand on the page of their review
     sections = [m for m, admin in own.items() if admin.menu_section]
-    assert {m._meta.model_name for m in own.keys() - sections} == {"role"}
+    assert {m._meta.model_name for m in own.keys() - sections} == {"reviewline", "role"}
     menus = {f"/{m._meta.app_label}/{m._meta.model_name}/" for m in sections}
     menus |= {reverse(f"console:{name}") for name in console.entries}
     stage: Any = None  # the addresses of lists depend on nothing

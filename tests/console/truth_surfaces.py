@@ -712,6 +712,13 @@ def _invitation(stage: Stage, place: Place) -> Invitation:
 
 INVITATION_PAGES = (
     Surface(
+        name="access reviews",
+        at=WHOLE,
+        url=changelist("accessreview"),
+        menu="/",
+        ways=INVITES,
+    ),
+    Surface(
         name="team list",
         at=WHOLE,
         url=lambda stage, place: "/teams/team/",
@@ -885,6 +892,10 @@ UNTRIED: Mapping[tuple[str, str], str] = {
     **{
         (kind, "guest-end"): "the gate of guest access, see test_ends.py"
         for kind in ("user", "subaccount", "mailinglist", "messagetemplate", "campaign")
+    },
+    **{
+        ("accessreview", name): "asks what changing people asks, see test_reviews.py"
+        for name in ("start", "refresh", "finish")
     },
     ("subaccount", "features"): "shows who loses first, see test_features.py",
     ("account", "transfer"): "the owner only, see test_ownership.py",

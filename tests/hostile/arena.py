@@ -52,10 +52,12 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import (
+    AccessReview,
     Account,
     ContactExport,
     ContactImport,
     ListMembership,
+    ReviewLine,
     Role,
     SubaccountGroup,
     Team,
@@ -232,10 +234,41 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         sent_at=timezone.now() - timedelta(hours=1),
         **far,
     )
+    review = AccessReview.objects.create(
+        account=place.account,
+        subaccount=place,
+        name=f"{mark} review",
+        started_by=place.account.owner,
+        due_at=timezone.now() + timedelta(days=9),
+        words={
+            "account": place.account.name,
+            "place": place.name,
+            "permission": "",
+            "owner": str(place.account.owner),
+            "owner_label": "Owner",
+            "started_by": str(place.account.owner),
+            "whole": True,
+        },
+        **far,
+    )
+    line = ReviewLine.objects.create(
+        account=place.account,
+        review=review,
+        person_label=f"{mark} person",
+        kind="invitation",
+        ref=f"teams.invitation:{invitation.pk}",
+        subaccount=place,
+        what=f"Invited as {mark}",
+        place=place.name,
+        state="0" * 64,
+        **far,
+    )
     group = SubaccountGroup.objects.create(account=place.account, name=f"{mark} group", **far)
     group.contents.create(account=place.account, subaccount=place, **far)
     return {
         "invitation": invitation,
+        "accessreview": review,
+        "reviewline": line,
         "subaccountgroup": group,
         "mailinglist": mailing_list,
         "messagetemplate": template,

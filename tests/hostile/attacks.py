@@ -626,6 +626,12 @@ def _files(arena: Arena, probe: Probe) -> None:
         for key in (*arena.foreign_keys, *MALFORMED[:2]):
             answer = probe.get(reverse(f"console:{name}", args=[key]))
             probe.alike(f"console:{name}", missing, MISSING, answer, key)
+    own = arena.trio(apps.get_model("teams.AccessReview"))
+    missing = probe.get(reverse("console:review_report", args=[MISSING, "csv"]))
+    # none of them is finished: there is no report of one's own either
+    for key in (own.own.pk, *arena.foreign_keys, *MALFORMED[:2]):
+        answer = probe.get(reverse("console:review_report", args=[key, "csv"]))
+        probe.alike("console:review_report", missing, MISSING, answer, key)
 
 
 def assault(arena: Arena, probe: Probe, site: str, admin: Any, *names: str) -> Probe:

@@ -29,6 +29,7 @@ from teams.factories import (
 )
 from teams.logins import Logins
 from teams.models import (
+    AccessReview,
     Account,
     Campaign,
     Contact,
@@ -41,6 +42,7 @@ from teams.models import (
     Membership,
     MessageTemplate,
     OwnershipTransfer,
+    ReviewLine,
     Role,
     SavedRow,
     Segment,
@@ -80,6 +82,9 @@ class Cast:
         contact = ContactFactory(subaccount=w.south)
         joined = MailingListFactory(subaccount=w.south, created_by=w.owner)
         ListMembership.objects.create(subaccount=w.south, contact=contact, mailing_list=joined)
+        review = services.start_review(
+            actor=w.owner, account=w.account, name="Spring", due_at=tz.now() + timedelta(days=9)
+        )
         return {
             "w": w,
             "emma": emma,
@@ -107,6 +112,8 @@ class Cast:
             "role": w.custom("access_settings"),
             "used_role": w.member(w.custom("access_settings"), w.south).custom_role,
             "archived": w.west,
+            "review": review,
+            "line": review.lines.filter(kind="role").exclude(person=guest.user).first(),
             "mailing_list": MailingListFactory(subaccount=w.south, created_by=w.owner),
             "put_away": MailingListFactory(subaccount=w.south, archived_at=tz.now()),
             "template": MessageTemplateFactory(
@@ -254,6 +261,28 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "classes": ["export"],
     },
     "set_end": lambda s: {"actor": s["actor"], "membership": s["ending"], "ends_at": None},
+    "start_review": lambda s: {
+        "actor": s["actor"],
+        "account": s["account"],
+        "name": "Summer",
+        "due_at": tz.now() + timedelta(days=9),
+        "subaccount": s["subaccount"],
+        "permission": "access_audience",
+    },
+    "refresh_review": lambda s: {"actor": s["actor"], "review": s["review"]},
+    "finish_review": lambda s: {
+        "actor": s["actor"],
+        "review": s["review"],
+        "leave_open": True,
+    },
+    "confirm_line": lambda s: {"actor": s["actor"], "line": s["line"], "reason": "Asked her"},
+    "withdraw_line": lambda s: {"actor": s["actor"], "line": s["line"], "reason": "Left"},
+    "decide_lines": lambda s: {
+        "actor": s["actor"],
+        "lines": [s["line"]],
+        "decision": "withdrawn",
+        "reason": "Left",
+    },
     "add_row": lambda s: {
         "actor": s["actor"],
         "content": s["template"],
@@ -794,6 +823,21 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
         "foreign": lambda c: [c.there["team"]],
     },
     "invitation": _models(Invitation, "pending", account=lambda c: c.here["account"]),
+    "review": _models(AccessReview, "review", account=lambda c: c.here["account"]),
+    "line": _models(
+        ReviewLine,
+        "line",
+        account=lambda c: c.here["account"],
+        review=lambda c: c.here["review"],
+    ),
+    "lines": ANYTHING | {"of none": lambda c: [None], "foreign": lambda c: [c.there["line"]]},
+    "decision": KEYS | {"open": lambda c: "open", "gone": lambda c: "gone"},
+    "reason": {k: v for k, v in NAMES.items() if k != "too long"}
+    | {"too long": lambda c: "x" * 501},
+    "due_at": ENDS | {"none": lambda c: None},
+    "permission": {k: v for k, v in KEYS.items() if k != "empty"}
+    | {"unknown": lambda c: "fly", "of the account": lambda c: "manage_managers"},
+    "leave_open": TRUTH,
     "heir": _user(foreign="member"),
     "owner_leaves": TRUTH,
     "transfer": _models(
@@ -905,6 +949,8 @@ ALLOWED = {
     ("export_contacts", "segment", "none"),
     ("set_audience", "segment", "none"),
     ("share_campaign", "name", "none"),
+    ("start_review", "subaccount", "none"),
+    ("confirm_line", "reason", "empty"),
     *(("edit_contact", name, "none") for name in ("email", "first_name", "last_name", "fields")),
     *(("edit_segment", name, "none") for name in ("name", "rules")),
     *(("edit_role", name, "none") for name in ("name", "description", "permissions")),
