@@ -85,7 +85,7 @@ def service(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def in_person(act: str, account: Account) -> None:
+def in_person(act: str, account: Account | None = None) -> None:
     """Refuse an API key what asks no permission, but who somebody is: leaving, accepting, fetching
     what one asked for. Raises OutOfScope (IN_PERSON)."""
     if access.narrowing() is None:

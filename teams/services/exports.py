@@ -32,7 +32,7 @@ from teams.models import (
     Subaccount,
 )
 from teams.services import transfers
-from teams.services.base import service
+from teams.services.base import in_person, service
 from teams.services.export_rows import COLUMNS, ENCODING, lines
 from teams.services.fields import fields_of
 from teams.services.items import Work, at_work
@@ -185,6 +185,7 @@ def _sees_less(sight: Sight, job: ContactExport) -> bool:
 def discard_export(*, actor: Any, contact_export: Any) -> None:
     """Remove an export and its file. Raises NotFound, Invalid (ALREADY_SO) while it is written."""
     found = own(actor, contact_export, ContactExport)
+    in_person("remove this export", found.account)
     read_only.refuse(found.account, "remove this export")
     if found.status in ContactExport.UNFINISHED:
         raise Invalid("It is being written. Wait until it is done.", code="ALREADY_SO")
@@ -195,6 +196,7 @@ def discard_export(*, actor: Any, contact_export: Any) -> None:
 def continue_export(*, actor: Any, contact_export: Any) -> ContactExport:
     """Have an export taken up again whose worker died. Raises NotFound, Invalid (ALREADY_SO)."""
     job = own(actor, contact_export, ContactExport)
+    in_person("have this export carried on with", job.account)
     read_only.refuse(job.account, "have this export carried on with")
     if not transfers.is_stale(job):
         raise Invalid("It is being written.", code="ALREADY_SO")
