@@ -6,18 +6,21 @@ whoever makes one must hold what is put into it, and no key makes or revokes ano
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from permissions.errors import Invalid, LimitReached, NotFound
+from permissions.lookups import any_of
 from permissions.policy.delegate import Code, Refusal
 from teams import keys, preconditions
 from teams.catalogue import CATALOGUE, GENERATE_API_KEYS
+from teams.editions import get
+from teams.editions.spec import Edition
 from teams.features import off_in
 from teams.models import ApiKey, Subaccount
 from teams.services.base import Change, Entry, changing, in_person, service
@@ -141,11 +144,27 @@ def revoke(change: Entry, key: ApiKey, **because: Any) -> ApiKey:
 def why_not(subaccount: Subaccount) -> str:
     """Return why nobody can make a key for ``subaccount`` now, whatever they hold; empty if they
     can."""
-    if subaccount.is_archived:
-        return f"{subaccount.name} is archived. Restore it first."
-    if "api" in off_in(subaccount):
-        return keys.switched_off(subaccount)
-    return preconditions.unmet(GENERATE_API_KEYS, subaccount) or _fullness(subaccount)
+    return closed_among(get(subaccount.account.edition), [subaccount]).get(subaccount.pk, "")
+
+
+def closed_among(edition: Edition, subaccounts: Collection[Subaccount]) -> dict[Any, str]:
+    """Return what ``why_not`` says of those of ``subaccounts`` of which it says anything, by key;
+    two queries, however many there are."""
+    unmet = preconditions.unmet_in(GENERATE_API_KEYS, edition, subaccounts)
+    rows = alive(ApiKey.objects.filter(any_of("subaccount_id", [s.pk for s in subaccounts])))
+    counted = rows.order_by().values("subaccount_id").annotate(n=Count("pk"))
+    full = set(counted.filter(n__gte=MOST).values_list("subaccount_id", flat=True))
+    found = {}
+    for place in subaccounts:
+        if place.is_archived:
+            found[place.pk] = f"{place.name} is archived. Restore it first."
+        elif "api" in off_in(place):
+            found[place.pk] = keys.switched_off(place)
+        elif place.pk in unmet:
+            found[place.pk] = unmet[place.pk]
+        elif place.pk in full:
+            found[place.pk] = _full(place)
+    return found
 
 
 def alive(rows: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
@@ -223,8 +242,8 @@ def _make(
     expires_at: datetime | None,
 ) -> CreatedKey:
     """Store a new key. Raises LimitReached."""
-    if full := _fullness(subaccount):
-        raise LimitReached(full)
+    if alive(ApiKey.objects.filter(subaccount=subaccount)).count() >= MOST:
+        raise LimitReached(_full(subaccount))
     issued = keys.issue()
     key = ApiKey.objects.create(
         account=change.account,
@@ -239,9 +258,7 @@ def _make(
     return CreatedKey(key, issued.text)
 
 
-def _fullness(subaccount: Subaccount) -> str:
-    if alive(ApiKey.objects.filter(subaccount=subaccount)).count() < MOST:
-        return ""
+def _full(subaccount: Subaccount) -> str:
     return (
         f"{subaccount.name} has {MOST} API keys in use, as many as a subaccount may have. "
         "Revoke one first."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,26 +123,24 @@ def test_rank_stays_and_the_owners_stand_in_is_above_all(
     assert rank_at(after.holdings, [TOP, FUTURE, *(UNIVERSE - {place})]) == 0
 
 
-@given(standings(), standings(), places, scopes, st.booleans(), st.booleans(), st.integers(0, 9))
+asking = st.fixed_dictionaries(
+    {"ranked": st.booleans(), "peer": st.booleans(), "rank": st.integers(0, 9)}
+)
+
+
+@given(standings(), standings(), places, scopes, asking)
 def test_it_manages_and_gives_nothing_that_was_not_so_before(
-    before: Standing,
-    target: Standing,
-    place: int,
-    wanted: frozenset[str],
-    ranked: bool,
-    peer: bool,
-    rank: int,
+    before: Standing, target: Standing, place: int, wanted: frozenset[str], how: dict[str, Any]
 ) -> None:
     after = narrow(before, place, wanted)
     added = atoms(target.holdings, ROOT, UNIVERSE)
-    facts = {"root": ROOT, "universe": UNIVERSE}
+    facts: dict[str, Any] = {"root": ROOT, "universe": UNIVERSE}
     if may_grant(after, added, **facts) is None:
         assert may_grant(before, added, **facts) is None
     target = replace(target, person="bea")
     for where in (frozenset({place}), frozenset({place, TOP}), UNIVERSE):
-        asked = {"places": where, "ranked": ranked, "peer": peer, "rank": rank, **facts}
-        if may_manage(after, target, **asked) is None:
-            assert may_manage(before, target, **asked) is None
+        if may_manage(after, target, places=where, **how, **facts) is None:
+            assert may_manage(before, target, places=where, **how, **facts) is None
 
 
 def test_the_parts_of_it_by_hand() -> None:
