@@ -84,10 +84,10 @@ def rotate_api_key(*, actor: Any, key: ApiKey, overlap: timedelta = OVERLAP) -> 
     Asks what creating it would. Raises what that does, and Invalid (ALREADY_SO) if it was replaced
     already, DEAD if it was revoked or has expired, OVERLAP.
     """
-    stored = _stored(key)
+    stored = stored_key(key)
     act = "replace this API key"
     with changing(actor, stored.account, act=act) as change:
-        old = _stored(key)
+        old = stored_key(key)
         own = old.subaccount
         _gate(change, own, act, named=False)
         overlap = _clean_overlap(overlap)
@@ -118,10 +118,10 @@ def revoke_api_key(*, actor: Any, key: ApiKey) -> ApiKey:
     For whoever may generate keys there, and for its creator. Raises Refused, NotFound, or Invalid
     (ALREADY_SO).
     """
-    stored = _stored(key)
+    stored = stored_key(key)
     act = "revoke this API key"
     with changing(actor, stored.account, act=act) as change:
-        own = _stored(key)
+        own = stored_key(key)
         in_person(act, change.account)
         if own.created_by_id != change.actor.pk:
             change.require(GENERATE_API_KEYS, frozenset({own.subaccount_id}), act, named=False)
@@ -265,7 +265,7 @@ def _full(subaccount: Subaccount) -> str:
     )
 
 
-def _stored(key: Any) -> ApiKey:
+def stored_key(key: Any) -> ApiKey:
     """Return the key as it is now. Raises Invalid or NotFound."""
     pk = expect(key, ApiKey, "The API key").pk
     rows = ApiKey.objects.select_related("account", "subaccount", "created_by", "replaced_by")

@@ -53,6 +53,7 @@ from teams.factories import (
 )
 from teams.models import (
     Account,
+    ApiKey,
     ContactExport,
     ContactImport,
     ListMembership,
@@ -232,11 +233,22 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         sent_at=timezone.now() - timedelta(hours=1),
         **far,
     )
+    key = ApiKey.objects.create(
+        account=place.account,
+        subaccount=place,
+        name=f"{mark} key",
+        prefix=f"{mark}key".lower(),
+        digest=hashlib.sha256(mark.encode()).hexdigest(),
+        scopes=["access_campaigns"],
+        created_by=place.account.owner,
+        **far,
+    )
     group = SubaccountGroup.objects.create(account=place.account, name=f"{mark} group", **far)
     group.contents.create(account=place.account, subaccount=place, **far)
     return {
         "invitation": invitation,
         "subaccountgroup": group,
+        "apikey": key,
         "mailinglist": mailing_list,
         "messagetemplate": template,
         "savedrow": saved,

@@ -20,8 +20,8 @@ class Command(OurCommand):
     """Nobody's rights change: what is removed gave nothing any more."""
 
     help = (
-        "Remove roles, switches, guest access and places in teams that ended, invitations that "
-        "expired and old reminders, DAYS days or more ago. It may be stopped at any moment and "
+        "Remove roles, switches, guest access and places in teams that ended, API keys that were "
+        "revoked or expired, invitations that expired and old reminders, DAYS days or more ago. It may be stopped at any moment and "
         "begun again."
     )
 
