@@ -14,15 +14,15 @@ from django.utils.translation import gettext_lazy as _
 from permissions.admin import VerbForm, site_page
 from permissions.errors import Invalid
 from permissions.lookups import any_of
-from teams import keys, services
+from teams import keys, selectors, services
 from teams.admin import matrix, words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedField, OfferedSet, offer
 from teams.admin.work import CreateWork, lacks
 from teams.catalogue import GENERATE_API_KEYS
-from teams.models import ApiKey, Subaccount
-from teams.services.api_keys import CreatedKey, closed_among, is_over, why_not
+from teams.models import ApiKey, Membership, Subaccount
+from teams.services.api_keys import CreatedKey, alive, closed_among, is_over, why_not
 
 #: days until a key expires, as a form offers them
 EXPIRIES = [
@@ -166,6 +166,20 @@ class CreateKey(CreateWork):
             expires_at=timezone.now() + timedelta(days=days) if days else None,
         )
         return shown(self, made, ())
+
+
+def lost_keys(desk: Desk, membership: Membership, name: str) -> list[str]:
+    """Say how many keys, of those the reader sees, die with ``membership`` of ``name``."""
+    rows = selectors.api_keys_of(desk.user).filter(
+        account=desk.account, created_by=membership.user_id
+    )
+    if membership.subaccount_id is not None:
+        rows = rows.filter(subaccount=membership.subaccount_id)
+    count = alive(rows).count()
+    if not count:
+        return []
+    noun, verb = ("API key", "stops") if count == 1 else ("API keys", "stop")
+    return [f"{count} {noun} made by {name} there {verb} working unless another role remains."]
 
 
 class KeyVerb(ConsoleVerb):

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -295,7 +296,8 @@ def beside() -> Iterator[Callable[[Callable[[], T]], T]]:
         return
     with ThreadPoolExecutor(1) as pool:
         try:
-            yield lambda function: pool.submit(function).result()
+            # whoever acts by a key does so there too
+            yield lambda function: pool.submit(copy_context().run, function).result()
         finally:
             pool.submit(connections.close_all).result()
 

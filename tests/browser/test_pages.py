@@ -57,6 +57,8 @@ PAGES = {
         "/teams/subaccount/{north}/change/?permission=manage_members#access",
         "/teams/mailinglist/{list}/act/withdraw/{guest}/",
         "/teams/subaccount/act/create/",
+        "/teams/apikey/",
+        "/teams/apikey/act/create/{north}/",
         "/teams/subaccountgroup/",
         "/teams/subaccountgroup/act/create/",
         "/teams/account/{account}/change/",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models import Exists
 from django.utils import timezone
 
 from permissions import access, audit
@@ -18,6 +19,7 @@ from teams import catalogue as c
 from teams import keys, selectors, services
 from teams.event_sight import Reader
 from teams.factories import MailingListFactory
+from teams.logins import Logins
 from teams.models import Account, ApiKey, Membership, Subaccount
 from teams.services import api_keys, pruning
 from teams.services.api_keys import CreatedKey, revoke_api_key, rotate_api_key
@@ -49,6 +51,14 @@ def make(w: World, actor: Any, **other: Any) -> CreatedKey:
     return services.create_api_key(actor=actor, **asked)
 
 
+class Unenrolled(Logins):
+    """A project in which nobody has a second factor, and could."""
+
+    def having_factor(self) -> Any:
+        """Find no login."""
+        return Exists(Membership.objects.none())
+
+
 def dies(key: ApiKey) -> str:
     """Return why the key is dead, read as the next call reads it."""
     return keys.why_dead(ApiKey.objects.select_related("subaccount", "created_by").get(pk=key.pk))
@@ -75,8 +85,9 @@ def test_it_is_shown_once_and_kept_as_a_hash(w: World, ana: Membership) -> None:
     mark, prefix, secret = made.text.split("_", 2)
     assert (mark, prefix, len(secret)) == ("sak", stored_key.prefix, 43)
     assert keys.find(made.text) == stored_key
-    for wrong in ("", "x", made.text[:-1], made.text + "x", f"sak_{prefix}_", f"sak__{secret}",
-                  made.text.upper(), f"x{made.text}", f"sak_{prefix}", f"{made.text}\x00"):  # fmt: skip
+    wrongs = ("", "x", made.text[:-1], made.text + "x", f"sak_{prefix}_", f"sak__{secret}")
+    more = (made.text.upper(), f"x{made.text}", f"sak_{prefix}", f"{made.text}\x00")
+    for wrong in (*wrongs, *more):
         assert keys.find(wrong) is None, wrong
     everything = repr(list(ApiKey.objects.values())) + repr(list(AuditEvent.objects.values()))
     assert secret not in everything
@@ -104,8 +115,8 @@ def test_scopes_are_what_one_holds_there_and_what_is_missing_is_named(
     assert READ in offered
     assert "generate_api_keys" not in offered
     with refused("OUT_OF_SCOPE") as caught:
-        make(w, ana.user, scopes=[READ, "export_contacts"])
-    assert missing(caught) == {("export_contacts", "North")}
+        make(w, ana.user, scopes=[READ, "share_campaigns"])
+    assert missing(caught) == {("share_campaigns", "North")}
     for never in ("generate_api_keys", "manage_account_settings"):
         with refused("OUT_OF_SCOPE"):
             make(w, w.owner, scopes=[never])
@@ -116,15 +127,16 @@ def test_scopes_are_what_one_holds_there_and_what_is_missing_is_named(
 
 
 def test_it_takes_the_right_there(w: World, ana: Membership) -> None:
+    full, rival = w.member("full").user, world("emma_corporate").owner
     with refused("OUT_OF_SCOPE") as caught:
-        make(w, w.member("full").user)
+        make(w, full)
     assert missing(caught) == {("generate_api_keys", "North")}
     with refused("OUT_OF_SCOPE"):
         make(w, ana.user, subaccount=w.south)
     with refused("ARCHIVED"):
         make(w, w.owner, subaccount=w.west)
     with refused("NOT_FOUND"):
-        make(w, world("emma_corporate").owner)
+        make(w, rival)
     services.set_features(actor=w.owner, subaccount=w.north, off=["api"])
     with refused("FEATURE_OFF"):
         make(w, w.owner)
@@ -241,17 +253,16 @@ def test_a_demoted_creators_key_keeps_what_is_left(w: World, ana: Membership) ->
 
 def test_it_sleeps_without_the_second_factor_that_is_asked(w: World, ana: Membership) -> None:
     made = make(w, ana.user)
-    asked: dict[str, Any] = {"actor": w.owner, "account": w.account}
+    Account.objects.filter(pk=w.account.pk).update(second_factor=["keys"])
     with signing_in_with(Enrolled()):
-        services.set_second_factor(**asked, classes=["keys"])
         assert dies(made.key) == ""
-    Account.objects.filter(pk=w.account.pk).update(second_factor=["keys"])  # 2FA was reset
-    assert dies(made.key) == "This key sleeps until its creator sets up a second factor."
-    with refused("OUT_OF_SCOPE") as caught:
-        make(w, ana.user)
-    assert "second factor" in caught.value.message
-    Account.objects.filter(pk=w.account.pk).update(second_factor=["export"])
-    assert dies(made.key) == ""
+    with signing_in_with(Unenrolled()):  # it was reset
+        assert dies(made.key) == "This key sleeps until its creator sets up a second factor."
+        with refused("OUT_OF_SCOPE") as caught:
+            make(w, ana.user)
+        assert "second factor" in caught.value.message
+        Account.objects.filter(pk=w.account.pk).update(second_factor=["export"])
+        assert dies(made.key) == ""
 
 
 def test_guest_access_alone_is_no_role(w: World, ana: Membership) -> None:
@@ -298,14 +309,15 @@ def test_a_key_is_replaced_and_both_count_for_a_while(w: World, ana: Membership)
 
 def test_replacing_lengthens_nothing_and_asks_what_creating_asks(w: World, ana: Membership) -> None:
     soon = timezone.now() + timedelta(hours=1)
-    old = make(w, w.owner, scopes=[READ, "export_contacts"], expires_at=soon)
+    old = make(w, w.owner, scopes=[READ, "share_campaigns"], expires_at=soon)
     with refused("OUT_OF_SCOPE") as caught:
         rotate_api_key(actor=ana.user, key=old.key)
-    assert missing(caught) == {("export_contacts", "North")}
+    assert missing(caught) == {("share_campaigns", "North")}
+    full, rival = w.member("full").user, world("emma_corporate").owner
     with refused("OUT_OF_SCOPE"):
-        rotate_api_key(actor=w.member("full").user, key=old.key)
+        rotate_api_key(actor=full, key=old.key)
     with refused("NOT_FOUND"):
-        rotate_api_key(actor=world("emma_corporate").owner, key=old.key)
+        rotate_api_key(actor=rival, key=old.key)
     new = rotate_api_key(actor=w.owner, key=old.key)
     assert ApiKey.objects.get(pk=old.key.pk).expires_at == soon == new.key.expires_at
     revoke_api_key(actor=w.owner, key=new.key)
@@ -329,12 +341,13 @@ def test_who_may_revoke(w: World, ana: Membership) -> None:
         with refused("ALREADY_SO"):
             revoke_api_key(actor=who, key=made.key)
     made = make(w, ana.user)
+    rival = world("emma_corporate").owner
     for who in (w.member("full").user, w.member("administrator", w.south).user):
         with refused("OUT_OF_SCOPE") as caught:
             revoke_api_key(actor=who, key=made.key)
         assert "Sync" not in caught.value.message
     with refused("NOT_FOUND"):
-        revoke_api_key(actor=world("emma_corporate").owner, key=made.key)
+        revoke_api_key(actor=rival, key=made.key)
     services.change_role(actor=w.owner, membership=ana, role="author")
     revoke_api_key(actor=ana.user, key=made.key)
 
