@@ -152,6 +152,14 @@ def narrowed(narrowing: Narrowing) -> Iterator[None]:
         _narrowing.reset(token)
 
 
+def narrowing() -> Narrowing | None:
+    """Return what somebody's rights are narrowed to at present; None where people act themselves.
+
+    For what asks who somebody is and not what they hold: that is nobody's to do on their behalf.
+    """
+    return _narrowing.get()
+
+
 def _load(user: Any) -> Profile:
     """Return what is known of ``user``, narrowed where their rights are."""
     profile = _source_of_facts().load_profile(user)
@@ -339,9 +347,12 @@ def reachable_places(profile: Profile) -> Q:
 __all__ = [
     "TOP",
     "Decision",
+    "Narrowing",
     "allows",
     "can",
     "forget",
+    "narrowed",
+    "narrowing",
     "profile_of",
     "reachable_places",
     "unit_of_work",

@@ -173,7 +173,7 @@ def narrow_profile(
     tenant = profile.tenants.get(root)
     tenants: dict[Hashable, Tenant] = {}
     if tenant is not None:
-        standing = narrow(tenant.standing, tenant.root, place, permissions)
+        standing = narrow(tenant.standing, place, permissions)
         if standing.holdings:
             tenants[root] = replace(tenant, standing=standing)
     return Profile(

@@ -15,7 +15,7 @@ from permissions.models import AuditEvent
 from permissions.policy import TOP
 from permissions.profile import Profile
 from teams import selectors
-from teams.catalogue import MANAGE_MANAGERS, MANAGE_TEAMS
+from teams.catalogue import GENERATE_API_KEYS, MANAGE_MANAGERS, MANAGE_TEAMS
 from teams.models import Account, Subaccount
 
 #: events whose data says in which subaccount, or on the account, somebody's role changed
@@ -50,6 +50,8 @@ ABOUT_PLACES = frozenset(
         "features.changed",
     }
 )
+#: events about API keys, whose data says to which subaccount
+ABOUT_KEYS = frozenset({"key.created", "key.rotated", "key.revoked", "key.pruned"})
 ABOUT_TEAMS = frozenset({"team.joined", "team.left", "team.end_changed", "team.pruned"})
 
 
@@ -88,6 +90,9 @@ class Reader:
                 return False  # a list or a campaign, which the reader may not see
             mine = event.data.get("user") == own
             return mine or self._sees({"subaccount": int(key) if key.isdecimal() else None})
+        if event.action in ABOUT_KEYS:
+            place = event.data.get("subaccount")
+            return place in self.profile.scope(self.account.pk, GENERATE_API_KEYS)
         if event.action in ABOUT_TEAMS:
             mine = event.data.get("user") == own
             return mine or bool(self.profile.scope(self.account.pk, MANAGE_TEAMS))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,9 @@ from django.utils.crypto import constant_time_compare
 
 from permissions import access, audit
 from permissions.access import Narrowing
-from permissions.policy import Denial
+from permissions.policy import SWITCHED_OFF, Denial, decide
+from permissions.profile import Profile
+from teams import provider
 from teams.catalogue import CATALOGUE, GENERATE_API_KEYS
 from teams.models import ApiKey, Subaccount
 
@@ -69,7 +71,11 @@ def find(text: str) -> ApiKey | None:
 def scopes_for(user: Any, subaccount: Subaccount) -> list[str]:
     """Return the permissions ``user`` can put into a key there now: what they hold there, but for
     what makes keys, in the order of the catalogue."""
-    profile = access.profile_of(user)
+    return scopes_in(access.profile_of(user), subaccount)
+
+
+def scopes_in(profile: Profile, subaccount: Subaccount) -> list[str]:
+    """Return what ``scopes_for`` does of whoever has ``profile``."""
     return [
         str(permission)
         for permission in CATALOGUE
@@ -78,11 +84,35 @@ def scopes_for(user: Any, subaccount: Subaccount) -> list[str]:
     ]
 
 
+def switched_off(subaccount: Subaccount) -> str:
+    """Return the sentence that says that nobody has the API in ``subaccount``."""
+    return f"API and integrations are switched off in {subaccount.name}."
+
+
 def why_dead(key: ApiKey) -> str:
-    """Return why ``key`` opens nothing now, as a sentence; empty if it does.
+    """Return why ``key`` opens nothing now, as a sentence; empty if it does. At most two queries.
+
+    Read afresh, whatever was known of its creator before.
+    """
+    creator = key.created_by_id
+    return state_of(key, provider.load_profiles([creator])[creator] if creator else None)
+
+
+def states_of(found: Collection[ApiKey]) -> dict[int, str]:
+    """Return what ``why_dead`` says of each of these keys, by primary key, with one query for all.
+
+    Of keys loaded with their subaccounts and creators.
+    """
+    profiles = provider.load_profiles({key.created_by_id for key in found} - {None})
+    return {key.pk: state_of(key, profiles.get(key.created_by_id)) for key in found}
+
+
+def state_of(key: ApiKey, profile: Profile | None) -> str:
+    """Return why ``key`` opens nothing for a creator with ``profile``; empty if it does.
 
     It is dead when it was revoked or has expired, without its creator, and where the subaccount is
-    archived. It sleeps while its creator may not make keys for want of a second factor.
+    archived or has no API. It sleeps while its creator may not make keys for want of a second
+    factor. That a precondition has lapsed takes nothing from it: only new ones are refused.
     """
     creator = key.created_by
     if key.revoked_at is not None:
@@ -93,16 +123,26 @@ def why_dead(key: ApiKey) -> str:
         return "The subaccount of this key is archived."
     if creator is None or not creator.is_active or creator.is_staff or creator.is_superuser:
         return "Whoever created this key has no login any more."
-    tenant = access.profile_of(creator).tenants.get(key.account_id)
+    tenant = profile.tenants.get(key.account_id) if profile is not None else None
     if tenant is None or not any(
         key.subaccount_id in holding.reach and holding.source.kind != "guest"
         for holding in tenant.standing.holdings
     ):
         return "Whoever created this key has no role in its subaccount any more."
-    decision = access.can(creator, GENERATE_API_KEYS, key.subaccount)
-    if decision.reason == Denial.SECOND_FACTOR:
+    outcome = decide(tenant.standing, tenant.root, GENERATE_API_KEYS, key.subaccount_id)
+    if outcome.denial == Denial.SECOND_FACTOR:
         return "This key sleeps until its creator sets up a second factor."
+    if outcome.denial == Denial.WITHHELD and outcome.detail == SWITCHED_OFF:
+        return switched_off(key.subaccount)
     return ""
+
+
+def effective(key: ApiKey, profile: Profile | None) -> list[str]:
+    """Return what of its scopes ``key`` has for a creator with ``profile``, in the order of the
+    catalogue; nothing while it is dead."""
+    if profile is None or state_of(key, profile):
+        return []
+    return [scope for scope in scopes_in(profile, key.subaccount) if scope in key.scopes]
 
 
 def narrowing_of(key: ApiKey) -> Narrowing:

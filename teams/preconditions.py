@@ -16,7 +16,7 @@ from permissions import grants
 from permissions.lookups import any_of
 from teams import read_only
 from teams.editions import get
-from teams.editions.spec import HAS_ADMINISTRATOR, HAS_PRIMARY_CONTACT
+from teams.editions.spec import HAS_ADMINISTRATOR, HAS_PRIMARY_CONTACT, Edition
 from teams.models import Account, Membership, Subaccount
 
 _SENTENCES = {
@@ -42,11 +42,24 @@ def unmet_on(permission: str, account: Account, place: Subaccount | None) -> str
 
 def unmet(permission: str, subaccount: Subaccount) -> str:
     """Return why the act that ``permission`` allows cannot be done there now; empty if it can."""
-    edition = get(subaccount.account.edition)
+    return unmet_in(permission, get(subaccount.account.edition), [subaccount]).get(
+        subaccount.pk, ""
+    )
+
+
+def unmet_in(
+    permission: str, edition: Edition, subaccounts: Collection[Subaccount]
+) -> dict[Any, str]:
+    """Return what ``unmet`` says of those of ``subaccounts`` of which it says anything, by key;
+    one query."""
     precondition = next((c for p, c in edition.preconditions.items() if p == permission), None)
-    if precondition is None or met_in(precondition, [subaccount.pk]):
-        return ""
-    return _SENTENCES[precondition].format(place=subaccount.name)
+    if precondition is None:
+        return {}
+    met = met_in(precondition, [place.pk for place in subaccounts])
+    sentence = _SENTENCES[precondition]
+    return {
+        place.pk: sentence.format(place=place.name) for place in subaccounts if place.pk not in met
+    }
 
 
 def met_in(precondition: str, subaccounts: Collection[Any]) -> set[Any]:

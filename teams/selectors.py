@@ -28,6 +28,7 @@ from permissions.resources import Resource, registry
 from teams.catalogue import (
     ARCHIVE_SUBACCOUNTS,
     CATALOGUE,
+    GENERATE_API_KEYS,
     MANAGE_ACCOUNT_SETTINGS,
     MANAGE_MANAGERS,
     MANAGE_MEMBERS,
@@ -40,6 +41,7 @@ from teams.editions.spec import Edition
 from teams.invited import invitation_condition
 from teams.models import (
     Account,
+    ApiKey,
     GroupedSubaccount,
     Invitation,
     ManagedSubaccount,
@@ -220,6 +222,17 @@ def _managers_seen(profile: Profile, key: Any) -> Any:
             return every
         meet |= _manages(any_of("subaccount_id", scope.places))
     return meet
+
+
+def api_keys_of(user: Any) -> QuerySet[ApiKey]:
+    """Return the API keys that ``user`` may revoke: to the subaccounts where they may generate
+    keys, and their own in accounts where they work."""
+    profile = access.profile_of(user)
+    condition = Q(created_by=user, account__in=list(profile.tenants))
+    for key in profile.tenants:
+        scope = profile.scope(key, GENERATE_API_KEYS)
+        condition |= access.within(registry.of(Subaccount), key, scope, "subaccount__")
+    return ApiKey.objects.filter(condition)
 
 
 def guest_grants() -> Iterator[tuple[Resource, QuerySet[Any]]]:
@@ -405,6 +418,7 @@ __all__ = [
     "Group",
     "Line",
     "accounts_of",
+    "api_keys_of",
     "custom_roles_of",
     "denial_text",
     "effective",

@@ -29,6 +29,7 @@ from teams.catalogue import (
     DELETE_LISTS,
     EXPORT_CONTACTS,
     EXPORT_PII,
+    GENERATE_API_KEYS,
     LOCK_ROWS_AND_CONTENTS,
     MANAGE_ACCOUNT_SETTINGS,
     MANAGE_FEATURES,
@@ -85,6 +86,12 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "visibility of lists and templates",
     ),
     VIEW_PARENT_USERS: ("console people",),
+    GENERATE_API_KEYS: (
+        "service create_api_key",
+        "service rotate_api_key",
+        "service revoke_api_key",
+        "console API keys",
+    ),
     # contacts, their fields, segments
     VIEW_CONTACTS: (
         "service edit_contact",

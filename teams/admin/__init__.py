@@ -3,6 +3,7 @@
 from teams.admin import (  # noqa: F401  (imported for the pages they register)
     account,
     accounts,
+    api_keys,
     campaigns,
     contact_fields,
     contacts,

@@ -14,6 +14,7 @@ from permissions.errors import Invalid
 from teams import services
 from teams.admin import words
 from teams.admin.forms import EndField, OfferedField, OfferedSet, offer, role_of
+from teams.admin.key_verbs import lost_keys
 from teams.admin.persons import seen_memberships, switch_rows
 from teams.admin.previews import AboutPerson
 from teams.models import Membership
@@ -191,6 +192,7 @@ class Remove(MembershipVerb):
             "This cannot be undone; to suspend keeps them.",
             "If this is the last place, guest access and teams in "
             f"{self.desk.account.name} go too. The login stays and belongs to {self.name_of}.",
+            *lost_keys(self.desk, self.part, self.name_of),
         )
 
     def button(self) -> str:

@@ -1,5 +1,6 @@
 """Every write: verbs with an explicit actor. The edges call these and decide nothing themselves."""
 
+from teams.services.api_keys import create_api_key, revoke_api_key, rotate_api_key
 from teams.services.archive import archive_item, purge_item, restore_item
 from teams.services.campaigns import (
     create_campaign,
@@ -115,6 +116,7 @@ __all__ = [
     "change_row",
     "change_text",
     "confirm_line",
+    "create_api_key",
     "create_campaign",
     "create_field",
     "create_list",
@@ -167,6 +169,8 @@ __all__ = [
     "resend_invitation",
     "restore_item",
     "restore_subaccount",
+    "revoke_api_key",
+    "rotate_api_key",
     "save_row",
     "schedule_campaign",
     "send_campaign",

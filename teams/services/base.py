@@ -85,6 +85,18 @@ def service(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+def in_person(act: str, account: Account | None = None) -> None:
+    """Refuse an API key what asks no permission, but who somebody is: leaving, accepting, fetching
+    what one asked for. Raises OutOfScope (IN_PERSON)."""
+    if access.narrowing() is None:
+        return
+    error = OutOfScope(
+        f"You cannot {act} with an API key: only the person can, signed in.", code="IN_PERSON"
+    )
+    error.account = account
+    raise error
+
+
 def record_refused(actor: Any, refusal: Refused, *, verb: str) -> None:
     """Record a refused write in the actor's own account, never in the one that was attacked."""
     tenants = access.profile_of(actor, fresh=True).tenants
@@ -255,7 +267,8 @@ class Change(Entry):
                 added = added_atoms(before, after, self.root, self.universe)
                 for key, places in added.items():
                     gained[key] = gained.get(key, frozenset()) | places
-            if gained and person.pk == self.actor.pk and not self.standing.is_owner:
+            own = gained and person.pk == self.actor.pk
+            if own and (access.narrowing() or not self.standing.is_owner):
                 self.refuse(Refusal(Code.OWN_RIGHTS, gained), act)
             refusal = may_grant(self.standing, gained, root=self.root, universe=self.universe)
             if refusal is not None:
@@ -350,6 +363,12 @@ def _listed(missing: Sequence[Missing]) -> str:
     return " and ".join([", ".join(shown), f"{more} more"] if more else shown)
 
 
+def acts_for_another(actor: Any) -> bool:
+    """Say whether ``actor`` is named by an API key that is somebody else's."""
+    narrowing = access.narrowing()
+    return narrowing is not None and narrowing.person != actor.pk
+
+
 @contextmanager
 def changing(
     actor: Any, account: Any, *people: Any, act: str, while_read_only: bool = False
@@ -367,7 +386,7 @@ def changing(
     people = tuple(expect(person, get_user_model(), "The person") for person in people)
     locked = Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
     change = None
-    if locked is not None:
+    if locked is not None and not acts_for_another(actor):
         change = Change.open(actor, locked, access.profile_of(actor, fresh=True))
     if change is None:
         raise NotFound("There is no such account among yours.")

@@ -15,7 +15,7 @@ from permissions.policy import FUTURE
 from teams import logins
 from teams.models import Account, Membership
 from teams.services import heirs
-from teams.services.base import Change, Entry, changing, service
+from teams.services.base import Change, Entry, changing, in_person, service
 from teams.services.gates import about, choose_role, gate_membership, stored_membership
 from teams.services.inputs import expect
 from teams.services.invitations import withdraw_from, withdraw_to
@@ -46,6 +46,7 @@ def leave(*, actor: Any, membership: Membership) -> None:
     if stored.user_id != getattr(actor, "pk", None):
         raise NotFound("You have no such role.")
     with changing(actor, stored.account, act="leave", while_read_only=True) as change:
+        in_person("leave", change.account)
         stored = stored_membership(membership)
         change.record("member.left", stored, before=described(stored))
         take_away(change, stored)
@@ -59,6 +60,7 @@ def leave_account(*, actor: Any, account: Account) -> None:
     """
     account = expect(account, Account, "The account")
     with changing(actor, account, act=f"leave {account.name}", while_read_only=True) as change:
+        in_person(f"leave {account.name}", change.account)
         if change.standing.is_owner:
             raise OwnerRequired(
                 f"You own {account.name}. Hand it over to somebody else before you leave."

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,7 +33,7 @@ from teams.models import (
     Subaccount,
 )
 from teams.services import transfers
-from teams.services.base import service
+from teams.services.base import in_person, service
 from teams.services.export_rows import COLUMNS, ENCODING, lines
 from teams.services.fields import fields_of
 from teams.services.items import Work, at_work
@@ -185,6 +186,7 @@ def _sees_less(sight: Sight, job: ContactExport) -> bool:
 def discard_export(*, actor: Any, contact_export: Any) -> None:
     """Remove an export and its file. Raises NotFound, Invalid (ALREADY_SO) while it is written."""
     found = own(actor, contact_export, ContactExport)
+    in_person("remove this export", found.account)
     read_only.refuse(found.account, "remove this export")
     if found.status in ContactExport.UNFINISHED:
         raise Invalid("It is being written. Wait until it is done.", code="ALREADY_SO")
@@ -195,6 +197,7 @@ def discard_export(*, actor: Any, contact_export: Any) -> None:
 def continue_export(*, actor: Any, contact_export: Any) -> ContactExport:
     """Have an export taken up again whose worker died. Raises NotFound, Invalid (ALREADY_SO)."""
     job = own(actor, contact_export, ContactExport)
+    in_person("have this export carried on with", job.account)
     read_only.refuse(job.account, "have this export carried on with")
     if not transfers.is_stale(job):
         raise Invalid("It is being written.", code="ALREADY_SO")
@@ -293,7 +296,8 @@ def beside() -> Iterator[Callable[[Callable[[], T]], T]]:
         return
     with ThreadPoolExecutor(1) as pool:
         try:
-            yield lambda function: pool.submit(function).result()
+            # whoever acts by a key does so there too
+            yield lambda function: pool.submit(copy_context().run, function).result()
         finally:
             pool.submit(connections.close_all).result()
 

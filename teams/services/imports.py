@@ -18,7 +18,7 @@ from teams.catalogue import ADD_CONTACTS
 from teams.csv_files import Record, opened
 from teams.models import ContactImport, MailingList
 from teams.services import transfers
-from teams.services.base import service
+from teams.services.base import in_person, service
 from teams.services.import_rows import clean_mapping, targets
 from teams.services.import_work import (
     Progress,
@@ -115,6 +115,7 @@ def preview(job: ContactImport) -> Preview:
 def discard_import(*, actor: Any, contact_import: Any) -> None:
     """Forget an upload that was not carried out. Raises NotFound, Invalid (ALREADY_SO)."""
     found = own(actor, contact_import, ContactImport)
+    in_person("discard this upload", found.account)
     read_only.refuse(found.account, "discard this upload")
     rows = ContactImport.objects.select_for_update().filter(pk=found.pk)
     if not rows.filter(status__in=(Status.PREVIEW, Status.FAILED), rows_done=0).exists():
@@ -230,6 +231,7 @@ def undo_import(*, actor: Any, contact_import: Any) -> ContactImport:
 def continue_import(*, actor: Any, contact_import: Any) -> ContactImport:
     """Have an import taken up again whose worker died. Raises NotFound, Invalid (ALREADY_SO)."""
     job = own(actor, contact_import, ContactImport)
+    in_person("have this import carried on with", job.account)
     read_only.refuse(job.account, "have this import carried on with")
     if not transfers.is_stale(job):
         raise Invalid("It is being carried out.", code="ALREADY_SO")

@@ -29,7 +29,7 @@ from teams.models import (
     Subaccount,
     Team,
 )
-from teams.services.base import root_key
+from teams.services.base import acts_for_another, root_key
 from teams.services.inputs import clean_text, expect, expect_user, same_name
 
 M = TypeVar("M", bound=models.Model)
@@ -158,6 +158,8 @@ def at_work(actor: Any, target: M, *permissions: str, act: str) -> Iterator[Work
     found = expect(target, type(target), f"The {target._meta.verbose_name}")
     root, place = registry.of(found).locate(found)
     if account is None or root != account.pk or root not in profile.tenants:
+        raise _no_such(found)
+    if acts_for_another(actor):
         raise _no_such(found)
     subaccount = Subaccount.objects.get(pk=place)
     work = Work(actor, account, subaccount, found, profile, act)

@@ -29,7 +29,7 @@ from permissions.errors import (
 from teams import logins
 from teams.models import Account, Invitation, Membership
 from teams.services import invitation_mail
-from teams.services.base import root_key, service
+from teams.services.base import in_person, root_key, service
 from teams.services.inputs import clean_text, expect_user
 from teams.services.invitations import described, settle, space_out, throttle
 from teams.services.people import add_member
@@ -220,6 +220,7 @@ def _locked(token: str) -> Invitation:
     Raises ReadOnlyAccount: the link counts again as soon as the account is not read-only. Why it
     is, is not for somebody who is outside.
     """
+    in_person("take an invitation up")
     found = open_invitation(token)
     account = Account.objects.select_for_update(no_key=True).get(pk=found.account_id)
     if account.read_only_because:

@@ -16,7 +16,7 @@ from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound, OwnerRequired
 from teams.models import Account, Membership, OwnershipTransfer
 from teams.services import departures, ownership_mail
-from teams.services.base import Change, Entry, changing, service
+from teams.services.base import Change, Entry, changing, in_person, service
 from teams.services.gates import clean_flag
 from teams.services.heirs import check_heir, described, pending_in, settle, withdraw
 from teams.services.inputs import expect, expect_user
@@ -79,6 +79,7 @@ def decline_transfer(*, actor: Any, transfer: OwnershipTransfer) -> None:
     Invalid (SETTLED, EXPIRED)."""
     stored = _offered_to(actor, transfer)
     with changing(actor, stored.account, act="decline the offer") as change:
+        in_person("decline the offer", change.account)
         stored = _open(stored)
         before = stored.status
         settle(stored, OwnershipTransfer.Status.DECLINED)
@@ -108,6 +109,7 @@ def accept_ownership(*, actor: Any, transfer: OwnershipTransfer) -> Account:
     stored = _open(stored)
     owner = _awake(stored.owner)
     act = f"hand {stored.account.name} over"
+    in_person(act, stored.account)
     with changing(owner, stored.account, owner, heir, act=act) as change:
         _require_owner_of(change, stored)
         check_heir(change.account, heir)
@@ -159,6 +161,7 @@ def _stay(change: Change, entry: Entry, owner: Any) -> None:
 
 def _require_owner(change: Change, act: str) -> None:
     """Refuse anybody but the owner, and an owner whose rights sleep."""
+    in_person(act, change.account)
     if change.standing.acts_as_owner:
         return
     why = "only its owner may."

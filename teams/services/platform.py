@@ -24,8 +24,8 @@ from permissions.profile import Profile
 from teams import logins, provider
 from teams.editions import EDITIONS
 from teams.factors import starting_classes
-from teams.models import Account, Membership, Subaccount
-from teams.services import departures
+from teams.models import Account, ApiKey, Membership, Subaccount
+from teams.services import api_keys, departures
 from teams.services.base import Change, root_key
 from teams.services.gates import stored_membership
 from teams.services.inputs import clean_text, expect_user
@@ -41,6 +41,7 @@ __all__ = [
     "NewOwner",
     "create_account",
     "remove_as_platform",
+    "revoke_key_as_platform",
     "suspend_as_platform",
     "switch_off_as_platform",
 ]
@@ -182,6 +183,17 @@ def switch_off_as_platform(
         before = switch_off(stored, toggle, spec)
         record_switch(change, stored, toggle, spec, before=before, after=False)
     return stored
+
+
+@transaction.atomic
+def revoke_key_as_platform(*, reason: str, key: ApiKey, operator: Any = None) -> ApiKey:
+    """Revoke an API key, as ``revoke_api_key`` does. Raises Invalid (ALREADY_SO) or NotFound."""
+    because = because_of(reason, operator)
+    change = _open(api_keys.stored_key(key).account_id, because)
+    try:
+        return api_keys.revoke(change, api_keys.stored_key(key))
+    finally:
+        access.forget()
 
 
 @contextmanager

@@ -19,12 +19,14 @@ from teams.editions import get
 from teams.models import (
     Account,
     AccountUserGrant,
+    ApiKey,
     Invitation,
     Membership,
     Reminder,
     SubaccountUserGrant,
     TeamMembership,
 )
+from teams.services.api_keys import described as described_key
 from teams.services.base import Entry
 from teams.services.departures import take_away
 from teams.services.gates import about
@@ -69,6 +71,10 @@ def kinds() -> list[Kind]:
         Kind("guest access", rows, f"content_object__{resource.root_path}", _remove_guest)
         for resource, rows in selectors.guest_grants()
     ]
+    found += [
+        Kind("API key", ApiKey.objects.all(), "account", _remove_key, ends=ends)
+        for ends in ("revoked_at", "expires_at")
+    ]
     pending = Invitation.objects.filter(status=Invitation.Status.PENDING)
     return [
         *found,
@@ -110,8 +116,14 @@ def prune(kind: Kind, key: Any, before: datetime) -> str:
 
 def describe(kind: Kind, row: Any) -> str:
     """Return what one thing is called in a list of what goes: no more than the audit keeps."""
-    whose = row.address if isinstance(row, Invitation) else label_of(row.user)
-    return f"{kind.name} of {whose}, over since {getattr(row, kind.ends):%d %b %Y %H:%M %Z}"
+    match row:
+        case Invitation():
+            whose = f"of {row.address}"
+        case ApiKey():
+            whose = str(row)
+        case _:
+            whose = f"of {label_of(row.user)}"
+    return f"{kind.name} {whose}, over since {getattr(row, kind.ends):%d %b %Y %H:%M %Z}"
 
 
 def _person(row: Any) -> dict[str, Any]:
@@ -154,6 +166,11 @@ def _remove_guest(entry: Entry, row: Any) -> None:
 
 def _remove_from_team(entry: Entry, row: TeamMembership) -> None:
     entry.record("team.pruned", row.team, **_person(row))
+    row.delete()
+
+
+def _remove_key(entry: Entry, row: ApiKey) -> None:
+    entry.record("key.pruned", row, **described_key(row))
     row.delete()
 
 

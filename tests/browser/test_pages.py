@@ -63,6 +63,8 @@ PAGES = {
         "/teams/accessreview/{review}/change/?show=all",
         "/teams/accessreview/{review}/act/finish/",
         "/teams/reviewline/",
+        "/teams/apikey/",
+        "/teams/apikey/act/create/{north}/",
         "/teams/subaccountgroup/",
         "/teams/subaccountgroup/act/create/",
         "/teams/account/{account}/change/",

@@ -23,6 +23,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import ListMembership, SubaccountGroup
+from tests.services.test_key_reach import key_of
 
 pytestmark = pytest.mark.once
 
@@ -42,7 +43,9 @@ PAGES = {
     "subaccounts": ("owner", "/teams/subaccount/", 13),
     "groups": ("owner", "/teams/subaccountgroup/", 9),
     "group": ("owner", "/teams/subaccountgroup/{group}/change/", 26),
-    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 17),
+    "subaccount": ("owner", "/teams/subaccount/{north}/change/", 18),
+    "API keys": ("owner", "/teams/apikey/", 12),
+    "API key": ("owner", "/teams/apikey/{key}/change/", 12),
     "lists": ("owner", "/teams/mailinglist/", 6),
     "templates": ("owner", "/teams/messagetemplate/", 6),
     "template": ("owner", "/teams/messagetemplate/{template}/change/", 15),
@@ -79,6 +82,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "contact": world.rows["contact"].pk,
         "segment": world.rows["segment"].pk,
         "group": world.rows["group"].pk,
+        "key": world.rows["key"].pk,
     }
     client = world.client(who)
     client.get(url.format(**keys))
@@ -102,6 +106,8 @@ def grow(world: Any, items: int) -> None:
             one.contents.get_or_create(account=world.account, subaccount=place)
             one.managing.get_or_create(account=world.account, membership=seat)
         seat.reach.create(account=world.account, subaccount=place)
+        key = key_of(person, world.places["north"], "access_audience")
+        world.rows.setdefault("key", key)
         extra = MembershipFactory(
             account=world.account, subaccount=place, user=world.people["full"]
         )

@@ -21,7 +21,7 @@ from django.test import Client
 from django.utils import timezone
 
 from permissions import grants
-from teams import services
+from teams import keys, services
 from teams.factories import (
     CampaignFactory,
     ContactFactory,
@@ -39,6 +39,7 @@ from teams.factories import (
 )
 from teams.models import (
     Account,
+    ApiKey,
     Campaign,
     ContactExport,
     ContactImport,
@@ -255,6 +256,7 @@ class Stage:
             account=self.account, subaccount=place, slug="sent", name="Sent", status="sent"
         )
         found |= self._carry(place, found["mailinglist"])
+        found |= {name: self._key(place) for name in ("apikey", "old_apikey", "spare_apikey")}
         self.things |= {(kind, place.pk): obj for kind, obj in found.items()}
 
     def _carry(self, place: Subaccount, mailing_list: Any) -> dict[str, Any]:
@@ -277,6 +279,19 @@ class Stage:
             ),
             "contactexport": ContactExport.objects.create(status="done", **of),
         }
+
+    def _key(self, place: Subaccount) -> ApiKey:
+        """Return a key of the owner's with what everybody holds who may generate any."""
+        issued = keys.issue()
+        return ApiKey.objects.create(
+            account=self.account,
+            subaccount=place,
+            name="Sync",
+            prefix=issued.prefix,
+            digest=issued.digest,
+            scopes=["access_campaigns"],
+            created_by=self.owner,
+        )
 
     def _write(self, place: Subaccount) -> None:
         """Put campaigns into ``place`` that lack nothing: a draft, one that is scheduled."""
@@ -328,6 +343,8 @@ class Stage:
             )
             peer = "full" if self.edition == "emma_enterprise" else "administrator"
             put["peer"] = self._member(place, peer)
+        if self.edition == "emma_enterprise":  # without whom nobody makes keys
+            self._member(place, "full", is_primary_contact=True)
         else:  # no switches and no peers: nobody's business there
             put |= dict.fromkeys(("on", "off", "peer"), put["low"])
         self.things |= {(name, place.pk): row for name, row in put.items()}

@@ -41,7 +41,7 @@ from teams.models import (
     SubaccountUserGrant,
     TeamMembership,
 )
-from tests.console import truth_billing, truth_campaigns, truth_transfers
+from tests.console import truth_billing, truth_campaigns, truth_keys, truth_transfers
 from tests.console.truth_contacts import ON_CONTACTS
 from tests.console.truth_contacts import PAGES as CONTACT_PAGES
 from tests.console.truth_content import ON_CONTENT
@@ -860,6 +860,7 @@ ACTS = (
     *ON_ROLES,
     *ON_INVITATIONS,
     *truth_transfers.ON_FILES,
+    *truth_keys.ON_KEYS,
     *ON_THE_THEME,
     *ON_PEOPLE,
     *ON_MANAGERS,
@@ -876,6 +877,7 @@ SURFACES = (
     *CONTENT_PAGES,
     *CONTACT_PAGES,
     *truth_transfers.PAGES,
+    *truth_keys.PAGES,
     *truth_billing.PAGES,
     *ACTS,
 )

@@ -54,6 +54,7 @@ from teams.factories import (
 from teams.models import (
     AccessReview,
     Account,
+    ApiKey,
     ContactExport,
     ContactImport,
     ListMembership,
@@ -263,6 +264,16 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         state="0" * 64,
         **far,
     )
+    key = ApiKey.objects.create(
+        account=place.account,
+        subaccount=place,
+        name=f"{mark} key",
+        prefix=f"{mark}key".lower(),
+        digest=hashlib.sha256(mark.encode()).hexdigest(),
+        scopes=["access_campaigns"],
+        created_by=place.account.owner,
+        **far,
+    )
     group = SubaccountGroup.objects.create(account=place.account, name=f"{mark} group", **far)
     group.contents.create(account=place.account, subaccount=place, **far)
     return {
@@ -270,6 +281,7 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
         "accessreview": review,
         "reviewline": line,
         "subaccountgroup": group,
+        "apikey": key,
         "mailinglist": mailing_list,
         "messagetemplate": template,
         "savedrow": saved,

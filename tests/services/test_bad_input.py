@@ -31,6 +31,7 @@ from teams.logins import Logins
 from teams.models import (
     AccessReview,
     Account,
+    ApiKey,
     Campaign,
     Contact,
     ContactExport,
@@ -97,6 +98,9 @@ class Cast:
             "guest": guest.user,
             "membership": w.member("marketer_limited"),
             "ending": w.member("marketer_limited", ends_at=tz.now() + timedelta(days=9)),
+            "api_key": services.create_api_key(
+                actor=w.owner, subaccount=w.south, name="Sync", scopes=["access_audience"]
+            ).key,
             "pending": _invited(w),
             "old": _sent_long_ago(_invited(w, "old@new.example")),
             "suspended": w.member("marketer_limited", status="suspended"),
@@ -210,6 +214,19 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "segment": None,
     },
     "open_export": lambda s: {"actor": s["actor"], "contact_export": s["contact_export"]},
+    "create_api_key": lambda s: {
+        "actor": s["actor"],
+        "subaccount": s["subaccount"],
+        "name": "Sync",
+        "scopes": ["access_audience"],
+        "expires_at": None,
+    },
+    "rotate_api_key": lambda s: {
+        "actor": s["actor"],
+        "key": s["api_key"],
+        "overlap": timedelta(hours=1),
+    },
+    "revoke_api_key": lambda s: {"actor": s["actor"], "key": s["api_key"]},
     "add_member": lambda s: {
         "actor": s["actor"],
         "account": s["account"],
@@ -786,7 +803,25 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "content": _in_south(MessageTemplate, "template")
     | {"list": lambda c: c.here["mailing_list"], "place": lambda c: c.here["subaccount"]},
     "saved": _in_south(SavedRow, "saved"),
-    "key": KEYS,
+    # the key of a row, and an API key: what is wrong for one is wrong for the other
+    "key": KEYS
+    | {f"an API key {kind}": value for kind, value in _in_south(ApiKey, "api_key").items()},
+    "scopes": ANYTHING
+    | {
+        "unknown": lambda c: ["access_audience", "no_such_permission"],
+        "of none": lambda c: [None],
+        "of lists": lambda c: [["access_audience"]],
+        "of the account": lambda c: ["manage_theme"],
+        "to make keys": lambda c: ["access_audience", "generate_api_keys"],
+        "NUL": lambda c: ["access_audience\x00"],
+    },
+    "expires_at": ENDS,
+    "overlap": ANYTHING
+    | {
+        "negative": lambda c: timedelta(seconds=-1),
+        "too long": lambda c: timedelta(days=7, seconds=1),
+        "huge": lambda c: timedelta.max,
+    },
     "kind": KEYS,
     "html": TEXTS | {"nothing": lambda c: " ", "nothing left": lambda c: "<script>x</script>"},
     "text": TEXTS,

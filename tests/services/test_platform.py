@@ -26,6 +26,7 @@ from teams.integrity import problems
 from teams.models import Account, MailingList, Membership, Subaccount
 from teams.services import platform
 from teams.services.platform import NewOwner, create_account
+from tests.services.test_key_reach import key_of
 from tests.services.world import World, holds, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,9 @@ ACTS: dict[str, Callable[[World, Membership], Any]] = {
     "remove_as_platform": lambda w, ana: platform.remove_as_platform(membership=ana, **WHY),
     "switch_off_as_platform": lambda w, ana: platform.switch_off_as_platform(
         membership=ana, toggle="export_contacts", **WHY
+    ),
+    "revoke_key_as_platform": lambda w, ana: platform.revoke_key_as_platform(
+        key=key_of(ana.user, w.north, "access_audience"), **WHY
     ),
 }
 

@@ -29,6 +29,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import (
+    ApiKey,
     Campaign,
     Contact,
     ContactExport,
@@ -101,6 +102,11 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "set_accent": lambda s: services.set_accent(
         actor=s.actor, account=s.w.account, accent="#123456"
     ),
+    "create_api_key": lambda s: services.create_api_key(
+        actor=s.actor, subaccount=s.w.north, name="Mine", scopes=["access_audience"]
+    ),
+    "rotate_api_key": lambda s: services.rotate_api_key(actor=s.actor, key=_key(s)),
+    "revoke_api_key": lambda s: services.revoke_api_key(actor=s.actor, key=_key(s)),
     "add_member": lambda s: services.add_member(
         consented=True, actor=s.actor, account=s.w.account, user=s.spare, role=s.role, **s.place
     ),
@@ -325,6 +331,10 @@ def _campaign(s: Scene) -> Campaign:
     return Campaign.objects.get(subaccount=s.w.north, slug="tried")
 
 
+def _key(s: Scene) -> ApiKey:
+    return ApiKey.objects.get(account=s.w.account)
+
+
 def _invitation(s: Scene) -> Invitation:
     return Invitation.objects.get(account=s.w.account)
 
@@ -456,6 +466,10 @@ def scene(permission: str, service: str) -> Scene:
     )
     CustomFieldFactory(subaccount=w.north)
     SegmentFactory(subaccount=w.north)
+    if permission == "generate_api_keys":
+        services.create_api_key(
+            actor=w.owner, subaccount=w.north, name="Sync", scopes=["access_audience"]
+        )
     contact = ContactFactory(subaccount=w.north)
     ListMembership.objects.create(subaccount=w.north, contact=contact, mailing_list=mailing_list)
     CampaignFactory(

@@ -20,9 +20,9 @@ class Command(OurCommand):
     """Nobody's rights change: what is removed gave nothing any more."""
 
     help = (
-        "Remove roles, switches, guest access and places in teams that ended, invitations that "
-        "expired and old reminders, DAYS days or more ago. It may be stopped at any moment and "
-        "begun again."
+        "Remove roles, switches, guest access and places in teams that ended, API keys that were "
+        "revoked or expired, invitations that expired and old reminders, DAYS days or "
+        "more ago. It may be stopped at any moment and begun again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
