@@ -7,6 +7,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     contact_fields,
     contacts,
     groups,
+    history,
     invitations,
     leaving,
     lists,
