@@ -144,7 +144,12 @@ _SAID: dict[str, tuple[str, Writer]] = {
     "subaccounts": ("Subaccounts", _places),
     "teams": ("Teams", _teams),
     "edition": ("Edition", text),
-    "decision": ("Decision", text),
+    "host": ("Address", text),
+    "lines": ("Lines", text),
+    "confirmed": ("Confirmed", text),
+    "withdrawn": ("Withdrawn", text),
+    "gone": ("Gone meanwhile", text),
+    "sha256": ("SHA-256 of the report", text),
     "at": ("At", moment),
     "recipients": ("Recipients", text),
     "rows": ("Rows", text),
@@ -159,18 +164,16 @@ _SAID: dict[str, tuple[str, Writer]] = {
     "fields": ("Filled in", text),
     "events": ("Events", text),
     "format": ("Format", text),
-    "digest": ("SHA-256 of the file", text),
     "code": ("Refused with", text),
     "verb": ("Tried", text),
     "reason": ("Reason", text),
     "because": ("Because", text),
     "problem": ("Problem", text),
-    "url": ("Address", text),
 }
 
 
 #: sentences of services, which name things without asking who reads them
-_FREE = frozenset({"because", "problem", "verb", "code", "url"})
+_FREE = frozenset({"because", "problem", "verb", "code"})
 
 
 def register(
@@ -186,8 +189,11 @@ def register(
 
 def changes(names: Names, event: AuditEvent) -> list[Line]:
     """Return what ``event`` changed, line by line."""
-    data = event.data
-    return [*_changed(names, event), *_also(names, data)]
+    told = {"toggle"} if event.action == "permission.toggled" else set()
+    if is_seat(event.data):
+        told = {"ends_at", "toggles"}
+    rest = {key: value for key, value in event.data.items() if key not in told}
+    return [*_changed(names, event), *_also(names, rest)]
 
 
 def _changed(names: Names, event: AuditEvent) -> Iterator[Line]:
@@ -198,6 +204,8 @@ def _changed(names: Names, event: AuditEvent) -> Iterator[Line]:
         yield Line("Name", str(before), str(after))
     elif event.action.startswith("role.") and event.action != "role.changed":
         yield from _role(names, event)
+    elif event.action == "key.rotated":
+        yield Line("Begins with", str(event.data.get("prefix")), str(_dict(after).get("prefix")))
     elif event.action == "ownership.transferred":
         was, now = _dict(before), _dict(after)
         yield Line("Owner", str(was.get("person") or ""), str(now.get("person") or ""))
@@ -233,7 +241,7 @@ def is_seat(data: Any) -> bool:
 _SEAT: tuple[tuple[str, str, Callable[[Names, Mapping[str, Any]], str]], ...] = (
     ("role", "Role", lambda names, seat: names.role(seat)),
     ("all_subaccounts", "Where", lambda names, seat: _capital(names.where(seat))),
-    ("toggles", "Optional permissions", lambda names, seat: _toggles(names, seat["toggles"])),
+    ("toggles", "Optional permissions", _toggles),
     ("primary_contact", "Primary contact", lambda names, seat: text(names, bool(seat[_CONTACT]))),
     ("status", "State", lambda names, seat: _state(names, seat["status"])),
     ("ends_at", "Access ends", lambda names, seat: moment(names, seat["ends_at"])),
@@ -251,8 +259,11 @@ def _seat(names: Names, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         yield Line(what, was, now or "Nothing")
 
 
-def _toggles(names: Names, codenames: Any) -> str:
-    return listed(list(dict.fromkeys(names.toggle(one) for one in codenames or ()))) or "None"
+def _toggles(names: Names, seat: Mapping[str, Any]) -> str:
+    """Return what is switched on: recorded as permissions, of which a switch can have several."""
+    spec = names.edition.find_role(seat.get("role") or "")
+    found = ((spec and spec.toggle_of(one)) or one for one in seat.get("toggles") or ())
+    return listed(list(dict.fromkeys(map(names.toggle, found)))) or "None"
 
 
 def _capital(words: str) -> str:
@@ -303,8 +314,7 @@ def _also(names: Names, data: Mapping[str, Any]) -> Iterator[Line]:
             continue
         known = _SAID.get(key)
         is_empty = value in (None, "", [], {}) or isinstance(value, bool)
-        is_told = key in ("ends_at", "toggles") and is_seat(data)
-        if known is None or is_empty or is_told or isinstance(value, dict):
+        if known is None or is_empty or isinstance(value, dict):
             continue
         what, write = known
         yield Line(what, "", write(names, value))

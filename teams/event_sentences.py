@@ -25,12 +25,9 @@ _DONE = {
     "restored": "restored the {noun} {subject}.",
     "deleted": "deleted the {noun} {subject}.",
     "purged": "removed the archived {noun} {subject} for good.",
-    "rotated": "gave the {noun} {subject} a new secret.",
+    "rotated": "replaced the {noun} {subject} by a new one.",
     "revoked": "revoked the {noun} {subject}.",
-    "enabled": "switched the {noun} {subject} on.",
-    "disabled": "switched the {noun} {subject} off.",
     "tested": "tried the {noun} {subject}.",
-    "retried": "sent to the {noun} {subject} again what had failed.",
     "started": "started the {noun} {subject}.",
     "finished": "finished the {noun} {subject}.",
 }
@@ -100,12 +97,17 @@ def _rows_of(noun: str) -> Told:
     return tell
 
 
-def _decided(names: Names, event: AuditEvent) -> str:
-    decision, data = event.data.get("decision"), event.data
-    done = "withdrew" if decision == "withdrawn" else "confirmed"
-    what = data.get("what") or "a line"
-    who = f" of {data['person']}" if data.get("person") else ""
-    return f"{done} {what}{who} in the access review {names.subject(event)}."
+def _line(done: str) -> Told:
+    def tell(names: Names, event: AuditEvent) -> str:
+        what, who = event.data.get("what") or "a line", event.data.get("person")
+        whose = f"{what} of {who}" if who else what
+        return f"{done} {whose} in the access review {names.subject(event)}."
+
+    return tell
+
+
+def _switched(names: Names, event: AuditEvent) -> str:
+    return f"switched the webhook {names.subject(event)} {event.data.get('after')}."
 
 
 _SENTENCES: dict[str, Told] = {
@@ -198,8 +200,13 @@ _SENTENCES: dict[str, Told] = {
     "contact_export.started": _rows_of("started an export of contacts"),
     "contact_export.done": _rows_of("exported contacts"),
     "contact_export.downloaded": "downloaded exported contacts of {place}.",
-    # keys and reviews
-    "review.line_decided": _decided,
+    # keys, reviews and webhooks
+    "webhook.secret_renewed": "gave the webhook {subject} a new secret.",
+    "webhook.resent": "had the webhook {subject} told again.",
+    "webhook.switched": _switched,
+    "review.line_confirmed": _line("confirmed"),
+    "review.line_withdrawn": _line("withdrew"),
+    "review.refreshed": "brought the access review {subject} up to date.",
     "review.reminded": "reminded the reviewers of the access review {subject}.",
 }
 

@@ -244,13 +244,12 @@ _BY_RULE: Mapping[_Rule, tuple[str, ...]] = {
     _theme: ("account.themed",),
     _everybody: ("account.read_only", "account.writable"),
     _api_key: ("key.created", "key.rotated", "key.revoked"),
-    _review: ("review.started", "review.line_decided", "review.reminded", "review.finished"),
 }
 _RULES: Mapping[str, _Rule] = {
     action: rule for rule, actions in _BY_RULE.items() for action in actions
 }
-#: and whatever happens to a webhook
-_BEGINNINGS: Mapping[str, _Rule] = {"webhook.": _settings}
+#: and whatever happens to a webhook, or in a review
+_BEGINNINGS: Mapping[str, _Rule] = {"webhook.": _settings, "review.": _review}
 
 
 def _rule_of(action: str) -> _Rule | None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_POST, require_safe
 
 from permissions.admin import site_page
 from permissions.audit import timeline
@@ -21,8 +31,11 @@ from teams.admin.persons import sees_people
 from teams.admin.site import console
 from teams.event_sight import Reader
 from teams.event_words import Line, Words
+from teams.services.audit_export import export
 from teams.services.base import root_key
 
+#: what an export may be written as, and the type of such a file
+FORMATS = {"csv": ("CSV", "text/csv"), "jsonl": ("JSON lines", "application/jsonl")}
 #: events on one page
 ROWS = 50
 #: so many are looked at to find those, some at a time
@@ -39,17 +52,17 @@ class Found(NamedTuple):
     is_full: bool
 
 
-def look(reader: Reader, events: QuerySet[AuditEvent], rows: int = ROWS) -> Found:
+def look(reader: Reader, events: QuerySet[AuditEvent]) -> Found:
     """Return the newest of ``events`` that the reader knows; stops after ``LOOKED_AT``."""
     found: list[AuditEvent] = []
     rest = reader.candidates(events)
-    size = rows + 1 if reader.acts_as_owner else CHUNK
+    size = ROWS + 1 if reader.acts_as_owner else CHUNK
     last, looked_at = None, 0
     while looked_at < LOOKED_AT:
         chunk = list((rest if last is None else rest.filter(sequence__lt=last.sequence))[:size])
         for event in chunk:
             if reader.knows(event):
-                if len(found) == rows:
+                if len(found) == ROWS:
                     return Found(found, found[-1].digest, True)
                 found.append(event)
         if len(chunk) < size:
@@ -99,6 +112,9 @@ def history(request: HttpRequest) -> HttpResponse:
         "older_url": f"{url}?{_with(asked, before=found.before)}" if found.before else "",
         "newest_url": f"{url}?{asked.query}",
         "history_url": url,
+        "export_url": reverse(f"{console.name}:history_export") if desk.acts_as_owner else "",
+        "formats": FORMATS,
+        "values": asked.values.items(),
         **choices(desk, asked),
     }
     return site_page(console, request, "teams/console/history.html", context)
@@ -148,6 +164,27 @@ def _subtitle(desk: Desk, asked: Asked) -> str:
     return f"{what} {where}{who}."
 
 
+def export_history(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """Hand out what was asked for as a file, to the owner: it says all that is recorded."""
+    desk = desk_of(request)
+    if not desk.acts_as_owner:
+        raise PermissionDenied(
+            "You cannot export the history: a file holds all that is recorded, which the "
+            f"{desk.edition.owner_label} alone reads. Ask them for one."
+        )
+    asked, fmt = asked_in(desk, request.POST), request.POST.get("format", "")
+    problems = asked.problems if fmt in FORMATS else ["Choose how the file is written."]
+    if problems:  # a file with other events than were asked for would be taken for these
+        messages.error(request, f"Nothing was exported. {' '.join(problems)}")
+        return HttpResponseRedirect(f"{reverse(f'{console.name}:history')}?{asked.query}")
+    lines = export(actor=desk.user, account=desk.account, filters=asked.filters, fmt=fmt)
+    answer = StreamingHttpResponse(lines, content_type=f"{FORMATS[fmt][1]}; charset=utf-8")
+    name = f"history-{desk.account.slug}-{timezone.localdate():%Y-%m-%d}.{fmt}"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    add_never_cache_headers(answer)
+    return answer
+
+
 def is_entered(request: Any) -> bool:
     """Say whether the history is this person's business: they see people, or own the account."""
     desk = desk_of(request)
@@ -160,3 +197,4 @@ console.add_page(
     name="history",
     entry=MenuEntry("account", "History", "clock", is_entered, order=60),
 )
+console.add_page("history/export/", require_POST(export_history), name="history_export")
