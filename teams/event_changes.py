@@ -238,6 +238,17 @@ def is_seat(data: Any) -> bool:
     return isinstance(data, dict) and "role" in data and "all_subaccounts" in data
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _toggles(names: Names, seat: Mapping[str, Any]) -> str:
+    """Return what is switched on: recorded as permissions, of which a switch can have several."""
+    spec = names.edition.find_role(seat.get("role") or "")
+    found = ((spec and spec.toggle_of(one)) or one for one in seat.get("toggles") or ())
+    return listed(list(dict.fromkeys(map(names.toggle, found)))) or "None"
+
+
 _SEAT: tuple[tuple[str, str, Callable[[Names, Mapping[str, Any]], str]], ...] = (
     ("role", "Role", lambda names, seat: names.role(seat)),
     ("all_subaccounts", "Where", lambda names, seat: _capital(names.where(seat))),
@@ -257,17 +268,6 @@ def _seat(names: Names, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         if was == now or (not (before and after) and (was or now) in ("None", "No", "No end")):
             continue
         yield Line(what, was, now or "Nothing")
-
-
-def _toggles(names: Names, seat: Mapping[str, Any]) -> str:
-    """Return what is switched on: recorded as permissions, of which a switch can have several."""
-    spec = names.edition.find_role(seat.get("role") or "")
-    found = ((spec and spec.toggle_of(one)) or one for one in seat.get("toggles") or ())
-    return listed(list(dict.fromkeys(map(names.toggle, found)))) or "None"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _role(names: Names, event: AuditEvent) -> Iterator[Line]:
