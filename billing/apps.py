@@ -37,16 +37,27 @@ class BillingConfig(AppConfig):
         """Let the limits of rate plans count, what was used be kept until it is metered, what was
         issued stay as it is, and the books be checked."""
         # models must be loaded first
-        from billing import ceilings, checks, immutable, integrity, surfaces, unmetered
+        from billing import (
+            ceilings,
+            checks,
+            event_words,
+            immutable,
+            integrity,
+            surfaces,
+            unmetered,
+        )
         from permissions import locks
+        from teams import event_areas, event_changes, event_sentences, keeping, limits, replay
         from teams import integrity as teams_integrity
-        from teams import keeping, limits, replay
         from teams import surfaces as teams_surfaces
 
         checks.install()
         limits.register(ceilings.limit_of)
         teams_integrity.register(*integrity.CHECKS)
         teams_surfaces.register(surfaces.ASKED)
+        event_areas.register(*event_words.AREA)
+        event_sentences.register(event_words.SENTENCES)
+        event_changes.register(single=event_words.SINGLE, said=event_words.SAID)
         keeping.register(unmetered.needed)
         replay.leave_alone(*ACTIONS)
         locks.register(immutable.lock_down, immutable.unlock)

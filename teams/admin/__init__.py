@@ -8,6 +8,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     contact_fields,
     contacts,
     groups,
+    history,
     invitations,
     leaving,
     lists,

@@ -9,9 +9,8 @@ from django.db.models import Q
 
 from permissions.audit import REFUSED, ref_of, timeline
 from teams.admin.desk import Desk
-from teams.admin.feed import Entry, entries
+from teams.admin.feed import Entry, entries, reader_of
 from teams.admin.persons import sees_people
-from teams.event_sight import Reader
 from teams.models import Membership
 from teams.services.base import root_key
 
@@ -53,8 +52,3 @@ def recent(desk: Desk, limit: int) -> list[Entry]:
     events = timeline(root_key(desk.account))[:looked_at]
     reader = reader_of(desk)
     return entries(desk, [event for event in events if reader.knows(event)][:limit])
-
-
-def reader_of(desk: Desk) -> Reader:
-    """Return whoever looks, as a reader of the chosen account's record."""
-    return Reader(desk.user, desk.account, desk.profile)

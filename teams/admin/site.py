@@ -10,6 +10,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -82,7 +83,7 @@ class ConsoleSite(OurSite):
 
     def __init__(self, name: str = "console") -> None:
         super().__init__(name)
-        self.own_pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {}
+        self.own_pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {}
         self.entries: dict[str, MenuEntry] = {}
 
     def has_permission(self, request: Any) -> bool:
@@ -148,7 +149,7 @@ class ConsoleSite(OurSite):
     def add_page(
         self,
         route: str,
-        view: Callable[..., HttpResponse],
+        view: Callable[..., HttpResponseBase],
         *,
         name: str,
         entry: MenuEntry | None = None,
@@ -171,7 +172,7 @@ class ConsoleSite(OurSite):
         stock = [p for p in super().get_urls() if getattr(p, "name", "") != "view_on_site"]
         return own + stock
 
-    def page(self, view: Callable[..., HttpResponse]) -> Any:
+    def page(self, view: Callable[..., HttpResponseBase]) -> Any:
         """Return ``view`` behind the door of this site."""
         return self.admin_view(view)
 

@@ -230,10 +230,18 @@ class SubaccountAdmin(ConsoleAdmin):
             "links": [found for link in self.page_links if (found := link(request, obj))],
             "rename": next((verb for verb in offered if verb.name == "rename"), None),
             "people_open": sees_people(desk),
+            "history_url": _history_url(desk, obj),
             "person_url": person_url(),
             **panel_context(self, request, obj),
         }
         return self.page(request, obj, context)
+
+
+def _history_url(desk: Desk, subaccount: Subaccount) -> str:
+    """Return where one reads what happened in ``subaccount``; empty for who sees nobody."""
+    if not (desk.acts_as_owner or sees_people(desk)):
+        return ""
+    return f"{reverse(f'{console.name}:history')}?place={subaccount.pk}"
 
 
 def person_url() -> str:

@@ -122,6 +122,8 @@ PAGES = {
         "/teams/invitation/act/invite/",
         "/auth/user/act/invite/account/",
         "/without-giver/",
+        "/history/",
+        "/history/?person={full}&area=access&place=nowhere",
         "/auth/user/{full}/act/withdraw-grant/role:{seat}/",
         "/teams/subaccount/{north}/act/features/",
         "/teams/subaccount/{north}/act/invite/",

@@ -32,6 +32,7 @@ PAGES = {
     "home of a member": ("author", "/", 16),
     "without a giver": ("owner", "/without-giver/", 22),
     "ending": ("owner", "/ending/", 17),
+    "history": ("owner", "/history/", 9),
     "results": ("owner", "/teams/result/", 9),
     "archive": ("owner", "/teams/subaccount/{north}/act/archive/", 20),
     "my access": ("full", "/access/", 24),

@@ -1,0 +1,82 @@
+"""What happened to plans, invoices and payments, in words for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from teams.event_changes import Writer, moment, text
+from teams.event_names import Names
+from teams.event_sentences import Told
+
+#: the kind of change that all of it is: how an address names it, its label, and how actions begin
+AREA = (
+    "billing",
+    "Billing",
+    (
+        "billing_details.",
+        "rate_plan.",
+        "invoice.",
+        "payment.",
+        "account.single_bill_set",
+        "account.read_only",
+        "account.writable",
+        "subaccount.direct_billing_set",
+    ),
+)
+
+SENTENCES: Mapping[str, Told] = {
+    "billing_details.changed": "changed the billing details of {subject}.",
+    "billing_details.taxed": "set the tax of {subject}.",
+    "account.single_bill_set": "changed whether {subject} is on single bill.",
+    "subaccount.direct_billing_set": "changed who pays for {subject}.",
+    "rate_plan.created": "wrote the rate plan {subject}.",
+    "rate_plan.edited": "changed the terms of the rate plan {subject}.",
+    "rate_plan.renamed": "renamed the rate plan {before} to {after}.",
+    "rate_plan.offered": "offered the rate plan {subject} to accounts.",
+    "rate_plan.withdrawn": "no longer offers the rate plan {subject} to accounts.",
+    "rate_plan.changed": "changed the rate plan of {subject}.",
+    "rate_plan.change_withdrawn": "withdrew a change of the rate plan of {subject}.",
+    "invoice.issued": "issued the invoice {subject}.",
+    "invoice.credited": "credited the invoice {subject}.",
+    "invoice.paid": "settled the invoice {subject}.",
+    "invoice.dunned": "took a step because the invoice {subject} is overdue.",
+    "payment.started": "started a payment. {subject}.",
+    "payment.succeeded": "received a payment. {subject}.",
+    "payment.failed": "saw a payment fail. {subject}.",
+    "payment.cancelled": "cancelled a payment. {subject}.",
+    "payment.mismatched": "received another amount than was asked for. {subject}.",
+    "payment.surplus": "received a payment that nobody owed any more. {subject}.",
+    "payment.returned": "sent a payment back. {subject}.",
+    "payment.refunded": "sent back what had been credited. {subject}.",
+}
+
+
+def _on_bill(_names: Names, value: object) -> str:
+    return "Yes" if value else "No"
+
+
+def _pays(_names: Names, value: object) -> str:
+    return "The subaccount itself" if value else "The account"
+
+
+SINGLE: Mapping[str, tuple[str, Writer]] = {
+    "account.single_bill_set": ("On single bill", _on_bill),
+    "subaccount.direct_billing_set": ("Who pays", _pays),
+    "rate_plan.changed": ("Rate plan", text),
+}
+SAID: Mapping[str, tuple[str, Writer]] = {
+    "invoice": ("Invoice", text),
+    "credit_note": ("Credit note", text),
+    "amount": ("Amount", text),
+    "came": ("Came", text),
+    "refunded": ("Sent back", text),
+    "total": ("Total", text),
+    "currency": ("Currency", text),
+    "month": ("Month", moment),
+    "due_on": ("Due", moment),
+    "starts_on": ("From", moment),
+    "plan": ("Rate plan", text),
+    "withdrawn": ("Withdrawn", text),
+    "step": ("Step", text),
+    "reference": ("Reference", text),
+}
