@@ -102,6 +102,8 @@ SENTENCES = {
     "team.created": "created the team {subject}.",
     "team.renamed": "renamed the team {before} to {after}.",
     "team.archived": "archived the team {subject}.",
+    "account.snapshot": "wrote down who has access to {subject}.",
+    "history.read": "looked up who had access to {subject}.",
     "account.teams_set": "changed what teams limit in {subject}.",
     "invitation.changed": "changed the invitation of {subject}.",
     "team.joined": "put {person} into {subject}.",
