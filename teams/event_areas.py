@@ -51,7 +51,10 @@ _AREAS: dict[str, tuple[Label, tuple[str, ...]]] = {
             "campaign.",
         ),
     ),
-    "keys": ("Keys, reviews and webhooks", ("key.", "review.", "webhook.", "audit.")),
+    "keys": (
+        "Keys, reviews, webhooks and the record",
+        ("key.", "review.", "webhook.", "audit.", "history.", "account.snapshot"),
+    ),
     "refused": ("Refused", (REFUSED,)),
 }
 

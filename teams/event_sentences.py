@@ -119,6 +119,8 @@ _SENTENCES: dict[str, Told] = {
     "account.teams_set": "changed what teams limit in {subject}.",
     "account.masked": _masked,
     "second_factor.changed": "changed of whom {subject} asks a second factor.",
+    "account.snapshot": "wrote down who has access to {subject}.",
+    "history.read": "looked up who had access to {subject}.",
     "audit.exported": "exported the history of {subject}.",
     "audit.pruned": "took the oldest events, kept long enough, out of the record of {subject}.",
     # people and their roles

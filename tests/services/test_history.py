@@ -26,12 +26,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let hours pass: call it with how many."""
+    """Let hours pass: call it with how many, for the moment then; the next act is an hour later."""
     began, passed = timezone.now(), [0.0]
 
     def later(hours: float = 1) -> datetime:
         passed[0] += hours
-        return timezone.now()
+        found = timezone.now()
+        passed[0] += 1
+        return found
 
     monkeypatch.setattr(timezone, "now", lambda: began + timedelta(hours=passed[0]))
     return later
