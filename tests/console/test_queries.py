@@ -27,7 +27,7 @@ from teams.models import ListMembership, SubaccountGroup
 pytestmark = pytest.mark.once
 
 PAGES = {
-    "home": ("owner", "/", 31),
+    "home": ("owner", "/", 32),
     "home of a member": ("author", "/", 16),
     "without a giver": ("owner", "/without-giver/", 22),
     "ending": ("owner", "/ending/", 17),
