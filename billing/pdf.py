@@ -20,6 +20,9 @@ from reportlab.platypus import Flowable, Spacer
 from billing import conf, selectors
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.money import shown
+from billing.services.details import payer_of
+from billing.statement import Entry
+from teams.models import Account, Subaccount
 from teams.paper import (
     AMOUNT,
     AMOUNT_HEAD,
@@ -40,9 +43,6 @@ from teams.paper import (
     together,
     totals,
 )
-from billing.services.details import payer_of
-from billing.statement import Entry
-from teams.models import Account, Subaccount
 
 NOTHING = Decimal(0)
 
