@@ -58,7 +58,8 @@ def decide_lines(
 
     Raises Invalid (UNKNOWN_DECISION, TOO_MANY, EMPTY, SEVERAL_REVIEWS) as well.
     """
-    if decision not in ACTS:
+    asked: Any = decision
+    if not isinstance(asked, str) or asked not in ACTS:
         raise Invalid("A line is confirmed or withdrawn.", code="UNKNOWN_DECISION")
     return _decide(actor, clean_list(lines, "lines"), Decision(decision), reason)
 
