@@ -128,8 +128,9 @@ def rows_for(desk: Desk, lines: Iterable[ReviewLine]) -> list[Row]:
     """Return ``lines``, of any reviews, as rows; as many queries for one as for a hundred."""
     lines = list(lines)
     people = {line.person_id for line in lines if line.person_id is not None}
+    deciders = {line.decided_by_id for line in lines if line.decided_by_id is not None}
     desk.glance.look_up(people)
-    named = open_people(desk, people)
+    named = open_people(desk, people | deciders)
     written = {line.review_id: line.review for line in lines}
     as_written = {key for key, review in written.items() if reads_as_written(desk.user, review)}
     return [
@@ -142,6 +143,8 @@ def _row(desk: Desk, line: ReviewLine, thing: Thing | None, *, named: Any, as_wr
     what, place = said_of(line, thing, as_written=as_written)
     is_open = line.decision == Decision.OPEN and line.review.finished_at is None
     dot, word = DOTS[Decision(line.decision)], str(line.get_decision_display())
+    knows = as_written or line.decided_by_id in named or line.decided_by_id == desk.user.pk
+    decider = line.decided_label if knows or not line.decided_label else "Somebody you do not see"
     return Row(
         line=line,
         person=line.person_label,
@@ -153,7 +156,7 @@ def _row(desk: Desk, line: ReviewLine, thing: Thing | None, *, named: Any, as_wr
         if line.kind == Kind.INVITATION
         else words.when(line.last_sign_in),
         decision=format_html('<span class="state state--{}">{}</span>', dot, word),
-        said=f"{line.decided_label}: {line.reason}" if line.reason else line.decided_label,
+        said=": ".join(filter(None, (decider, line.reason))),
         note=note_of(line, thing) if is_open else "",
         problem=verdict(desk.glance, line, thing, "decide") if is_open else "",
     )

@@ -58,7 +58,8 @@ def decide_lines(
 
     Raises Invalid (UNKNOWN_DECISION, TOO_MANY, EMPTY, SEVERAL_REVIEWS) as well.
     """
-    if decision not in ACTS:
+    asked: Any = decision
+    if not isinstance(asked, str) or asked not in ACTS:
         raise Invalid("A line is confirmed or withdrawn.", code="UNKNOWN_DECISION")
     return _decide(actor, clean_list(lines, "lines"), Decision(decision), reason)
 
@@ -130,9 +131,11 @@ def _glance(change: Change, rows: list[ReviewLine]) -> Glance:
 
 def _check(change: Change, line: ReviewLine, thing: Thing | None, verb: str) -> None:
     if line.decision != Decision.OPEN:
+        # not by whom, nor what it said: the reader may not know that person or that thing
         said = str(line.get_decision_display()).lower()
         raise Invalid(
-            f"{line} was decided already: {said}, by {line.decided_label}. Nothing was changed.",
+            f"This line about {line.person_label} was decided already: {said}. Nothing was "
+            "changed.",
             code="SETTLED",
         )
     if thing is None:
@@ -141,8 +144,8 @@ def _check(change: Change, line: ReviewLine, thing: Thing | None, verb: str) -> 
     if thing.state != line.state:
         now = f"{thing.what}, {thing.where}"
         raise Invalid(
-            f"{line} ({line.place}) has changed since it was written down: it is {now} now. Bring "
-            "the review up to date and look again. Nothing was changed.",
+            f"What is written down about {line.person_label} has changed since: it is {now} now. "
+            "Bring the review up to date and look again. Nothing was changed.",
             code="CHANGED",
         )
 

@@ -28,7 +28,7 @@ from tests.services.test_key_reach import key_of
 pytestmark = pytest.mark.once
 
 PAGES = {
-    "home": ("owner", "/", 31),
+    "home": ("owner", "/", 32),
     "home of a member": ("author", "/", 16),
     "without a giver": ("owner", "/without-giver/", 22),
     "ending": ("owner", "/ending/", 17),

@@ -83,6 +83,7 @@ class Cast:
         contact = ContactFactory(subaccount=w.south)
         joined = MailingListFactory(subaccount=w.south, created_by=w.owner)
         ListMembership.objects.create(subaccount=w.south, contact=contact, mailing_list=joined)
+        w.member("marketer_limited")
         review = services.start_review(
             actor=w.owner, account=w.account, name="Spring", due_at=tz.now() + timedelta(days=9)
         )
