@@ -123,9 +123,9 @@ class ApiKeyAdmin(ConsoleAdmin):
         return desk_of(request).once(columns)
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
-        """Sort by name, and by when it was made and last used."""
-        name, _place, _scopes, _creator, created, used, _state = self.get_list_display(request)
-        return name, created, used
+        """Sort by name, and by when it was made, ends and was last used."""
+        name, _place, _scopes, _creator, *moments, _state = self.get_list_display(request)
+        return name, *moments
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Say under the heading what a key is, and where no new ones can be made."""
@@ -180,6 +180,12 @@ def columns(desk: Desk) -> tuple[Any, ...]:
     def created(obj: Any) -> SafeString:
         return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.created_at))
 
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(obj: Any) -> SafeString:
+        return format_html(
+            '<span class="nowrap-cell">{}</span>', words.when(obj.expires_at, "Never")
+        )
+
     @admin.display(description="Last used", ordering="last_used_at")
     def used(obj: Any) -> SafeString:
         return format_html('<span class="nowrap-cell">{}</span>', words.when(obj.last_used_at))
@@ -188,7 +194,7 @@ def columns(desk: Desk) -> tuple[Any, ...]:
     def state(obj: Any) -> SafeString:
         return state_cell(desk, obj)
 
-    return name, place, scopes, creator, created, used, state
+    return name, place, scopes, creator, created, expires, used, state
 
 
 def facts(key: Any) -> list[tuple[str, Any]]:

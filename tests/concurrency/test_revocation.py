@@ -48,9 +48,9 @@ def url_of_test_database() -> str:
 class Other:
     """The other process."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, program: str = OTHER_PROCESS) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", OTHER_PROCESS, *map(str, arguments)],
+            [sys.executable, "-c", program, *map(str, arguments)],
             cwd=ROOT,
             env=os.environ
             | {
@@ -113,3 +113,47 @@ def test_another_process_denies_at_the_next_check(member: Membership, other: Oth
 
     services.remove_member(actor=owner, membership=member)
     assert other.ask("create_campaigns") == ("no_membership", "False")
+
+
+#: the same for an API key: found by its text and asked what a call by it may do
+OTHER_BY_KEY = """
+import sys
+import django
+django.setup()
+from permissions import access
+from teams import keys
+
+for permission in sys.stdin:
+    with access.unit_of_work():
+        key = keys.find(sys.argv[1])
+        reason = keys.why_dead(key)
+        if not reason:
+            with keys.acting(key):
+                reason = access.can(key.created_by, permission.strip(), key.subaccount).reason
+    print("dead" if " " in reason else reason, "-", flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_key_dies_in_another_process_with_its_creators_rights_and_when_revoked() -> None:
+    account = AccountFactory(edition="emma_corporate")
+    subaccount = SubaccountFactory(account=account)
+    seat = MembershipFactory(account=account, subaccount=subaccount, role="administrator")
+    asked = {"subaccount": subaccount, "name": "Sync", "scopes": ["send_campaigns"]}
+    made = services.create_api_key(actor=seat.user, **asked)
+    other = Other(made.text, program=OTHER_BY_KEY)
+    try:
+        assert other.ask("send_campaigns")[0] == "allowed"
+        assert other.ask("access_campaigns")[0] == "not_held"
+        services.change_role(actor=account.owner, membership=seat, role="author")
+        assert other.ask("send_campaigns")[0] == "not_held"
+        services.suspend_member(actor=account.owner, membership=seat)
+        assert other.ask("send_campaigns")[0] == "dead"
+        services.reactivate_member(actor=account.owner, membership=seat)
+        services.change_role(actor=account.owner, membership=seat, role="administrator")
+        assert other.ask("send_campaigns")[0] == "allowed"
+        services.revoke_api_key(actor=seat.user, key=made.key)
+        assert other.ask("send_campaigns")[0] == "dead"
+    finally:
+        other.close()
