@@ -59,6 +59,10 @@ def _pays(_names: Names, value: object) -> str:
     return "The subaccount itself" if value else "The account"
 
 
+def _step(_names: Names, value: object) -> str:
+    return str(value).replace("_", " ").capitalize()
+
+
 SINGLE: Mapping[str, tuple[str, Writer]] = {
     "account.single_bill_set": ("On single bill", _on_bill),
     "subaccount.direct_billing_set": ("Who pays", _pays),
@@ -77,6 +81,6 @@ SAID: Mapping[str, tuple[str, Writer]] = {
     "starts_on": ("From", moment),
     "plan": ("Rate plan", text),
     "withdrawn": ("Withdrawn", text),
-    "step": ("Step", text),
+    "step": ("Step", _step),
     "reference": ("Reference", text),
 }

@@ -164,7 +164,7 @@ def _subtitle(desk: Desk, asked: Asked) -> str:
     return f"{what} {where}{who}."
 
 
-def export_history(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+def export_history(request: HttpRequest) -> Any:
     """Hand out what was asked for as a file, to the owner: it says all that is recorded."""
     desk = desk_of(request)
     if not desk.acts_as_owner:
