@@ -122,9 +122,7 @@ def factor_flag() -> Case | None:
     return Case(When(expression, then=Value(1)), default=Value(0), output_field=BigIntegerField())
 
 
-def _facts(
-    whose: Whose, now: Any, *, recorded: bool = False, named: bool = False
-) -> QuerySet[Any]:
+def _facts(whose: Whose, now: Any, *, recorded: bool = False, named: bool = False) -> QuerySet[Any]:
     """Return the rows about people: what counts at ``now``, or all that is ``recorded``.
 
     With ``named`` the row of a login has the columns it is shown by (``login_fields``).
@@ -338,7 +336,7 @@ def rows_near(sources: Sequence[QuerySet[Any]], now: datetime) -> list[Row]:
     any_time, time = (moment.get_db_prep_value(at, connection) for at in (_ANY_TIME, now))
     real = [time if p == any_time else p for p in params]
     table = connection.ops.quote_name(_CANDIDATES)
-    rows = _rows(using, f"WITH {table} (pk) AS ({people}) {sql}", [*whom, *real])  # noqa: S608  (both parts as Django compiled them)
+    rows = _rows(using, f"WITH {table} (pk) AS ({people}) {sql}", [*whom, *real])
     return [row._replace(person=key.to_python(row.person)) for row in rows]
 
 

@@ -166,7 +166,7 @@ def load_profiles(
     of_accounts: list[Row] = []
     for row in rows_about(people, timezone.now(), recorded=recorded):
         (of_accounts if row.kind in _OF_ACCOUNTS else rows[row.person]).append(row)
-    return _together(rows, of_accounts, asked or {})
+    return of_rows(rows, of_accounts, asked)
 
 
 def load_candidates(obj: models.Model) -> dict[Any, tuple[Any, Profile]]:
@@ -184,7 +184,7 @@ def load_candidates(obj: models.Model) -> dict[Any, tuple[Any, Profile]]:
             rows[row.person].append(row._replace(more=None))
         else:
             (of_accounts if row.kind in _OF_ACCOUNTS else rows[row.person]).append(row)
-    profiles = _together({key: rows[key] for key in people}, of_accounts, {})
+    profiles = of_rows({key: rows[key] for key in people}, of_accounts)
     return {key: (person, profiles[key]) for key, person in people.items()}
 
 
@@ -192,17 +192,18 @@ def load_candidates(obj: models.Model) -> dict[Any, tuple[Any, Profile]]:
 _OF_ACCOUNTS = ("place", "size")
 
 
-def _together(
+def of_rows(
     rows: Mapping[Any, list[Row]],
     of_accounts: list[Row],
-    asked: Mapping[Any, FactorClass | None],
+    asked: Mapping[Any, FactorClass | None] | None = None,
 ) -> dict[Any, Profile]:
-    """Return the profile of each person, with what is about accounts read once for all."""
+    """Return the profile of each person from the rows about them, with what is about accounts read
+    once for all."""
     common = _sort(of_accounts)
     sharing = Sharing()
     for key, about in rows.items():
         found = _sort(about)
-        found.asked = asked
+        found.asked = asked or {}
         found.places, found.sizes, found.roots = common.places, common.sizes, common.roots
         sharing.profiles[key] = _profile(key, found, sharing.load)
     return sharing.profiles

@@ -53,9 +53,10 @@ def access_of(obj: models.Model, permissions: Iterable[str] | None = None) -> li
     """Return everybody who holds anything on ``obj``, or one of ``permissions``.
 
     Takes one query, and where teams decide who sees ``obj`` three more, for one person as for a
-    thousand. Of the logins no more is loaded than what says who they are. The owner comes first, then people at
-    account level, then the others by rank and by how much they hold, guests last. Raises KeyError
-    for an unguarded model.
+    thousand. Of the logins no more is loaded than what says who they are.
+
+    The owner comes first, then people at account level, then the others by rank and by how much
+    they hold, guests last. Raises KeyError for an unguarded model.
     """
     resource = registry.of(obj)
     root, place = resource.locate(obj)
