@@ -26,7 +26,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 #: what each denial depends on: what would have to be otherwise
-DEPENDS: Mapping[Denial, str] = {
+DEPENDS: Mapping[str, str] = {
     Denial.UNKNOWN: "catalogue",
     Denial.INACTIVE: "login",
     Denial.STRANGER: "membership",

@@ -4,7 +4,6 @@ It shares no code with what decides. Rows are read one by one, whenever they are
 right, not quick.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,6 @@ from django.utils import timezone
 from permissions import access, grants
 from permissions.resources import Resource, registry
 from teams import catalogue, editions, factors, features, models, read_only, rights
-from teams.logins import current
 
 
 def flaw(user: Any, permission: str, obj: Any, decision: access.Decision) -> str:
@@ -23,17 +21,14 @@ def flaw(user: Any, permission: str, obj: Any, decision: access.Decision) -> str
     if permission not in catalogue.CATALOGUE or registry.find(type(obj)) is None:
         return "" if decision.reason == "unknown_permission" else "nobody can be asked that"
     case, named = _Case(user, obj), {(source.kind, source.row) for source in decision.sources}
-    given = list(case.given(permission))
-    against = case.against(permission, given)
+    against, awake = case.against(permission)
     if decision.allowed:
-        awake = {(kind, row) for kind, row, unmet, sleeps in given if not (unmet or sleeps)}
-        is_true = bool(named) and named <= awake and not against and decision.reason == "allowed"
+        is_true = named and named <= awake and not against and decision.reason == "allowed"
         return "" if is_true else "what it names does not give it"
     if (decision.reason, decision.detail) not in against:
         return f"{decision.reason} is not why" if against else "it is held"
-    why = access.DEPENDS[decision.reason]  # type: ignore[index]
-    lack = access.Lack(permission, case.root, case.place, why, decision.detail)
-    return "" if decision.missing == (lack,) else "something else is missing"
+    missing = (case.root, case.place, access.DEPENDS[decision.reason], decision.detail)
+    return "" if decision.missing == (access.Lack(permission, *missing),) else "not what is missing"
 
 
 class _Case:
@@ -50,34 +45,28 @@ class _Case:
         self.seats = list(seats.filter(role__in=roles, status="active"))
         self.owns = self.account.owner_id == self.user
         people = get_user_model()._default_manager.filter(pk=self.user)
-        self.is_on, has = getattr(people.first(), "is_active", True), current().having_factor()
-        lacks = has is not None and not people.filter(has).exists()
-        asked = self.account.second_factor if lacks else ()
-        self.asked = factors.demand(asked) or factors.FactorClass("", "")
+        self.is_on = getattr(people.first(), "is_active", True)
+        self.asked = factors.asked_of(people, self.account.second_factor)
 
     def given(self, p: str) -> Iterator[tuple[str, tuple[str, Any], str, bool]]:
         """Yield the person's rows that name ``p`` here: kind, row, unmet condition, it sleeps."""
-        name, asked, at = self.account.edition, self.asked, self.place
-        always = asked.everybody or p in asked.permissions
-        if self.owns and p in (cells := rights.owner_bundle(name)[self.kind]):
+        always = self.asked.everybody or p in self.asked.permissions
+        if self.owns and p in (cells := rights.owner_bundle(self.account.edition)[self.kind]):
             unmet = self.unmet(cells[p], None)
-            yield "owner", ("teams.account", self.root), unmet, always or asked.owner
+            yield "owner", ("teams.account", self.root), unmet, always or self.asked.owner
         for seat in self.seats:
             wide, reach = seat.subaccount_id is None, {seat.subaccount_id, *seat.reach_keys}
-            if not (at in reach or (wide and (seat.all_subaccounts or not self.at))):
+            if not (self.place in reach or (wide and (seat.all_subaccounts or not self.at))):
                 continue
-            sleeps = always or (wide and asked.at_account) or seat.role in asked.roles
-            contact = seat.is_primary_contact and self.edition.has_primary_contact
-            ticks = json.dumps(seat.custom_role.permissions) if seat.custom_role else ""
-            own = rights.custom_bundle(name, ticks) if ticks else None
-            cells = (own or rights.role_bundle(name, seat.role, contact))[self.kind]
+            sleeps = always or (wide and self.asked.at_account) or seat.role in self.asked.roles
+            cells = rights.bundle_of(self.edition, seat)[self.kind]
             if p in cells:
                 yield "role", ("teams.membership", seat.pk), self.unmet(cells[p], seat), sleeps
             table: Any = models.AccountUserGrant if wide else models.SubaccountUserGrant
             for row in table.objects.filter(self.runs, membership=seat, permission__codename=p):
                 if rights.admits(self.edition, seat.role, p):
                     yield "toggle", (table._meta.label_lower, row.pk), "", sleeps
-        things = [(registry.places, [at]), (self.resource, [self.obj.pk])]
+        things = [(registry.places, [self.place]), (self.resource, [self.obj.pk])]
         if self.resource.through:
             things.append((self.resource.link.resource, [*self.resource.link.linked(self.obj)]))
         for part, keys in things if self.at and (self.seats or self.owns) else ():
@@ -96,12 +85,14 @@ class _Case:
         met = {"single_bill": self.account.single_bill and not direct, "all_subaccounts": covers}
         return "" if (met | {"": True, "reseller": self.account.reseller})[condition] else condition
 
-    def against(self, p: str, given: list[Any], *, look: bool = True) -> set[tuple[str, str]]:
-        """Return every reason, with its detail, for which ``p`` is not held here."""
+    def against(self, p: str, *, look: bool = True) -> tuple[set[tuple[str, str]], set[Any]]:
+        """Return every reason, with its detail, for which ``p`` is not held here, and the rows that
+        give it; with ``look`` asking what teams hide."""
+        given = list(self.given(p))
         account, at, level = self.account, self.at, catalogue.CATALOGUE[p].level
         frozen = read_only.withheld(account.read_only_because).get(p, "")
-        awake = [(kind, row[0]) for kind, row, unmet, sleeps in given if not (unmet or sleeps)]
-        own = any(kind == "guest" and table != "teams.subaccountusergrant" for kind, table in awake)
+        awake = {(kind, row) for kind, row, unmet, sleeps in given if not (unmet or sleeps)}
+        own = any(k == "guest" and row[0] != "teams.subaccountusergrant" for k, row in awake)
         found: dict[tuple[str, str], Any] = {
             ("inactive_login", ""): not self.is_on,
             ("no_membership", ""): not (self.is_on and (self.seats or self.owns)),
@@ -116,7 +107,7 @@ class _Case:
             ("not_visible_to_teams", ""): look and awake and not own and not self.seen(),
         }
         unmet = {("condition_not_met", row[2]) for row in given if row[2] and not awake}
-        return unmet | {reason for reason, holds in found.items() if holds}
+        return unmet | {reason for reason, holds in found.items() if holds}, awake
 
     def seen(self) -> bool:
         """Say whether teams leave the object visible, and what it uses."""
@@ -125,9 +116,9 @@ class _Case:
         if self.resource.through:
             parts.append((self.resource.link.resource, [*self.resource.link.linked(self.obj)]))
         for part, keys in parts:
-            free, shown = part.unlimited_by, any(k is None or self.shared(part, k) for k in keys)
-            closed = not shown and part.limited in limits
-            if closed and self.against(free, [*self.given(free)], look=False):
+            shown = any(k is None or self.shared(part, k) for k in keys)
+            limited = not shown and part.limited in limits
+            if limited and self.against(part.unlimited_by, look=False)[0]:
                 return False
         return True
 

@@ -30,6 +30,7 @@ from tests.bench.plan import (
     Plan,
 )
 from tests.bench.reading import Budget
+from tests.bench.reporting import access_report
 from tests.bench.writing import count_writes, storage
 
 pytestmark = pytest.mark.django_db
@@ -124,6 +125,13 @@ def test_who_can_takes_one_query_and_guardian_two_a_person(plan: Plan) -> None:
 
     assert found["queries"] == 1
     assert found["guardian_queries"] > 2 * found["people"]
+
+
+def test_a_report_takes_as_many_queries_however_large_the_account(plan: Plan) -> None:
+    found = access_report(ONCE)
+
+    assert found["queries"] <= 24
+    assert found["lines"] > found["memberships"] > 20
 
 
 # which index
