@@ -1,6 +1,8 @@
 """What is recorded in one account about everybody in it, as the rows profiles are made of.
 
-The same few statements however many people there are. Nothing here decides.
+The same few statements however many people there are. Nothing here decides. What guests were given
+on a host's models without a grant table of their own is not among it: guardian's generic table does
+not say of which account it is.
 """
 
 from __future__ import annotations
@@ -130,7 +132,9 @@ def _read_given(
     """Read the grants of one table: the toggles and guests of an account."""
     name = "content_object"
     at = name if kind == "toggle" else f"{name}__account"
-    place = f"{name}__subaccount" if kind == "guest" else name
+    place = name
+    if resource is not None:
+        at, place = (f"{name}__{path}" for path in (resource.root_path, resource.place_path))
     has_seat = any(f.name == "membership" for f in table._meta.concrete_fields)
     columns = [
         "pk",
@@ -162,10 +166,8 @@ def _read_given(
         )
     if kind == "guest":
         keys = [pk for label, pk in found.objects if label == resource.label]
-        for thing in resource.model._default_manager.filter(pk__in=keys).select_related(
-            "subaccount"
-        ):
-            found.objects[resource.label, str(thing.pk)] = f"{thing} in {thing.subaccount}"
+        for thing in resource.model._default_manager.filter(pk__in=keys):
+            found.objects[resource.label, str(thing.pk)] = str(thing)
 
 
 def _read_places(found: AccountRows) -> None:

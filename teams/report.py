@@ -114,7 +114,8 @@ def _lines(found: AccountRows, person: Any, profile: Profile, asked: list[Any]) 
                 continue
             place = next(row.place for row in found.rows[person.pk] if _is_of(row, obj))
             if _is_open(tenant, permission, place):
-                at = (Scope(places=frozenset({place})), found.objects[obj])
+                name = f"{found.objects[obj]} in {found.names[place]}"
+                at = (Scope(places=frozenset({place})), name)
                 yield replace(_line(found, person, permission, source, at), obj=obj)
 
 

@@ -36,7 +36,7 @@ from tests.reference.world import PEOPLE, World, build
 pytestmark = pytest.mark.django_db
 
 #: permissions asked of each model in each state, besides those its own pages ask
-ASKED = 3
+ASKED, ASKED_DEEP = 1, 4
 #: random changes between the beginning and a state
 STEPS = 12
 
@@ -231,7 +231,7 @@ def state_of(name: str, chance: random.Random) -> tuple[State, int]:
     return state, done
 
 
-def compared(name: str, seed: int) -> tuple[int, int]:
+def compared(name: str, seed: int, often: int = ASKED) -> tuple[int, int]:
     """Compare every surface in one random state; return how many answers, and the changes."""
     chance = random.Random(f"{name} {seed}")
     state, done = state_of(name, chance)
@@ -241,7 +241,7 @@ def compared(name: str, seed: int) -> tuple[int, int]:
     for person in state.people:
         with access.unit_of_work():
             for resource in registry:
-                asked = {*chance.sample(permissions, ASKED), *list(resource.actions.values())[:1]}
+                asked = {*chance.sample(permissions, often), *list(resource.actions.values())[:1]}
                 for permission in sorted(asked):
                     answers = {
                         surface: ask(state, person, permission, resource.model)
@@ -265,12 +265,13 @@ def exported(state: State, person: Any) -> int:
     """What somebody takes out of a place is what they hold the right to take out; return how many
     exports were made or refused."""
     cases = 0
-    for place in Subaccount.objects.filter(slug__in=("north", "south")):
+    for place in Subaccount.objects.filter(slug="north"):
         inside = Contact.objects.filter(subaccount=place, archived_at=None)
         want = {o.pk for o in inside if access.can(person, EXPORT_CONTACTS, o).allowed}
         try:
             with transaction.atomic():
                 content = s.export_contacts(actor=person, subaccount=place).content
+                transaction.set_rollback(True)  # its record would be one more object to ask about
         except ServiceError:
             assert not access.can(person, EXPORT_CONTACTS, place).allowed
             assert want == set()
@@ -282,13 +283,13 @@ def exported(state: State, person: Any) -> int:
     return cases
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", [name for name in WORLDS if "-" not in name])
 def test_every_surface_gives_one_answer(
     name: str, record_property: Callable[[str, object], None]
 ) -> None:
     cases, done = compared(name, 0)
     assert done
-    assert cases > 500
+    assert cases > 300
     record_property("answers of surfaces compared", cases)
 
 
@@ -298,7 +299,7 @@ def test_every_surface_gives_one_answer(
 def test_every_surface_gives_one_answer_in_many_states(
     name: str, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    cases, _done = compared(name, seed)
+    cases, _done = compared(name, seed, ASKED_DEEP)
     record_property("answers of surfaces compared", cases)
 
 
