@@ -16,9 +16,9 @@ from teams.models import Membership, Subaccount
 
 pytestmark = pytest.mark.once
 
-PERSONAS = ("owner", "manager", "administrator", "full", "author")
+PERSONAS = ("owner", "administrator", "author")
 #: pages a persona looks at, found by following links from Home
-PAGES = 40
+PAGES = 12
 NOT_FOLLOWED = re.compile(r"logout|/accounts/|\.csv|export|download|sign|\?|#|^//|^http")
 
 
@@ -131,7 +131,7 @@ def test_the_panel_of_each_kind_says_what_who_can_says(world: Any, persona: str)
         answer = client.get(address(obj))
         panel = answer.context.get("panel") if answer.status_code == 200 else None
         if panel is None:
-            assert persona in ("full", "author")
+            assert persona == "author"
             continue
         shown += 1
         asked = [str(p) for _label, group in panel["groups"] for p in group]
