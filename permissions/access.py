@@ -7,7 +7,7 @@ outside of one nothing is kept, and within a transaction that changed rights not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -25,18 +25,47 @@ from permissions.resources import Resource, registry
 M = TypeVar("M", bound=models.Model)
 
 
+#: what each denial depends on: what would have to be otherwise
+DEPENDS: Mapping[str, str] = {
+    Denial.UNKNOWN: "catalogue",
+    Denial.INACTIVE: "login",
+    Denial.STRANGER: "membership",
+    Denial.ABSENT: "edition",
+    Denial.WITHHELD: "ceiling",
+    Denial.ARCHIVED: "ceiling",
+    Denial.WRONG_LEVEL: "level",
+    Denial.SECOND_FACTOR: "second factor",
+    Denial.CONDITION: "condition",
+    Denial.NOT_HELD: "role",
+    Denial.NOT_VISIBLE: "team",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A missing piece: the ``permission``, the ``root`` and ``place`` (keys) where it is missing,
+    and what that depends on (a value of ``DEPENDS``). ``detail`` is the unmet condition, or what a
+    ceiling is called."""
+
+    permission: str
+    root: Any
+    place: Any
+    depends: str
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An answer with its justification.
+    """An answer with its witness; ``teams.witness`` checks it.
 
     ``reason`` is ``"allowed"`` or a ``Denial`` code; ``sources`` are all grants that justify the
-    right; ``missing`` names the permission that would have to be held (with what it depends on).
+    right, each pointing at its row; ``missing`` is what would have to be there.
     """
 
     allowed: bool
     reason: str
     sources: tuple[Source, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: tuple[Lack, ...] = ()
     detail: str = ""
 
     def __bool__(self) -> bool:
@@ -192,17 +221,19 @@ def can(user: Any, permission: str, obj: models.Model) -> Decision:
 
     Being a superuser plays no part. Unknown permissions and unguarded objects are denied.
     """
-    if registry.catalogue is None or permission not in registry.catalogue:
-        return Decision(False, Denial.UNKNOWN)
-    missing = (permission,)
-    if type(obj) not in registry:
-        return Decision(False, Denial.UNKNOWN, missing=missing)
+    resource = registry.find(type(obj))
+    if registry.catalogue is None or permission not in registry.catalogue or resource is None:
+        lack = Lack(permission, None, None, DEPENDS[Denial.UNKNOWN])
+        return Decision(False, Denial.UNKNOWN, missing=(lack,))
     if not getattr(user, "is_active", False):
-        return Decision(False, Denial.INACTIVE, missing=missing)
-    outcome = profile_of(user).decide(permission, registry.of(obj), obj)
-    if outcome.denial is not None:
-        return Decision(False, outcome.denial, missing=missing, detail=outcome.detail)
-    return Decision(True, "allowed", sources=outcome.sources)
+        denial, detail = Denial.INACTIVE, ""
+    else:
+        outcome = profile_of(user).decide(permission, resource, obj)
+        if outcome.denial is None:
+            return Decision(True, "allowed", sources=outcome.sources)
+        denial, detail = outcome.denial, outcome.detail
+    lack = Lack(permission, *resource.locate(obj), DEPENDS[denial], detail)
+    return Decision(False, denial, missing=(lack,), detail=detail)
 
 
 def allows(user: Any, permission: str, obj: models.Model) -> bool:
@@ -345,8 +376,10 @@ def reachable_places(profile: Profile) -> Q:
 
 
 __all__ = [
+    "DEPENDS",
     "TOP",
     "Decision",
+    "Lack",
     "Narrowing",
     "allows",
     "can",

@@ -52,6 +52,24 @@ class InArray(_Lookup):
         return f"{lhs} = ANY(%s::{kind}[])", [*params, array_of(self.ids, connection)]
 
 
+class InCommon(_Lookup):
+    """``lhs`` is in the common table ``table``, of one column ``pk``, that stands before the
+    statement: ``WITH <table> (pk) AS (…)``. Whoever composes the statement puts it there."""
+
+    lookup_name = "in_common"
+    prepare_rhs = False
+
+    def __init__(self, lhs: str, table: str) -> None:
+        self.table = table
+        super().__init__(F(lhs), table)
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> Any:
+        """Compile for any database with common table expressions."""
+        lhs, params = self.process_lhs(compiler, connection)
+        table = connection.ops.quote_name(self.table)
+        return f"{lhs} IN (SELECT pk FROM {table})", list(params)  # noqa: S608  (names of ours)
+
+
 def array_of(ids: Collection[Any], connection: Any) -> Any:
     """Return ``ids`` as the one parameter that ``InArray`` passes to this database."""
     found = sorted(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from django.apps import apps
@@ -13,6 +13,7 @@ from django.db import models
 from permissions import access
 from permissions.access import Decision
 from permissions.audit import label_of
+from permissions.catalogue import Permission
 from permissions.errors import Invalid, NotFound
 from permissions.policy import TOP, Denial, Outcome, Source
 from permissions.resources import registry
@@ -20,16 +21,20 @@ from teams import preconditions
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS
 from teams.givers import Giver, givers
+from teams.known import known_at
 from teams.models import Account, Membership, Subaccount
 from teams.selectors import denial_text, source_text
-from teams.why import own_steps
+from teams.who import in_order, who_can
+from teams.why import Step, lead, own_steps
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A decision in words. ``sources`` and ``missing`` are plain values, ready for JSON.
 
-    ``precondition`` says why the act cannot be done now although the right is held.
+    ``precondition`` says why the act cannot be done now although the right is held. ``chain`` leads
+    from the owner to what gives the right, each step with who and when; ``stops`` is what would end
+    it.
     """
 
     decision: Decision
@@ -37,6 +42,8 @@ class Explanation:
     sources: list[dict[str, Any]]
     missing: list[dict[str, Any]]
     precondition: str = ""
+    chain: list[dict[str, Any]] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``explain_access --format json`` prints."""
@@ -47,6 +54,8 @@ class Explanation:
             "sources": self.sources,
             "missing": self.missing,
             "precondition": self.precondition,
+            "chain": self.chain,
+            "stops": self.stops,
         }
 
 
@@ -55,14 +64,9 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
 
     Raises Invalid for a permission the catalogue does not have and for an unguarded object.
     """
-    if permission not in CATALOGUE:
-        try:
-            CATALOGUE[permission]
-        except KeyError as error:
-            raise Invalid(str(error.args[0]), code="UNKNOWN_PERMISSION") from None
+    symbol = find_permission(permission)
     if type(obj) not in registry:
         raise Invalid(f"{obj._meta.label} is not a guarded model.", code="WRONG_TYPE")
-    symbol = CATALOGUE[permission]
     decision = access.can(user, symbol, obj)
     key, place = registry.of(obj).locate(obj)
     account = Account.objects.get(pk=key)
@@ -77,6 +81,7 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
             [_source(source, user, account) for source in decision.sources],
             [],
             preconditions.unmet_on(symbol, account, inside),
+            *_chain(decision.sources[0], user, symbol, account, inside),
         )
     edition = EDITIONS.get(account.edition)
     outcome = Outcome(denial=Denial(decision.reason), detail=decision.detail)
@@ -95,6 +100,7 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
                 "label": str(symbol.label),
                 "place": str(obj),
                 "why": why,
+                "depends_on": decision.missing[0].depends,
                 "who_could_give_it": _named(
                     givers(user, symbol, obj, account, decision.reason) if edition else []
                 ),
@@ -103,19 +109,100 @@ def explain(user: Any, permission: str, obj: models.Model) -> Explanation:
     )
 
 
+def _chain(
+    source: Source, user: Any, permission: Permission, account: Account, place: Subaccount | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the steps from the owner to ``source``, and what would end it, as plain values."""
+    steps, stops = lead(source, user, permission, account, place)
+    chain = [
+        {
+            "kind": step.kind,
+            "actor": label_of(step.actor) if step.actor is not None else None,
+            "person": label_of(step.person),
+            "label": step.label,
+            "place": _where(step, account),
+            "at": step.at,
+            "ends_at": step.ends_at,
+            "text": _step_text(step, account),
+        }
+        for step in steps
+    ]
+    return chain, [stop.text or f"{stop.at:%d %b %Y %H:%M %Z} is over" for stop in stops]
+
+
+def _where(step: Step, account: Account) -> str:
+    if step.obj is not None:
+        return str(step.obj)
+    return account.name if step.membership is None else _reach(step.membership, account)
+
+
+def _step_text(step: Step, account: Account) -> str:
+    """Return one step as a sentence without its date."""
+    actor = label_of(step.actor) if step.actor is not None else "Somebody"
+    whom, place = label_of(step.person), _where(step, account)
+    match step.kind:
+        case "owner":
+            return f"{whom} owns {account.name}"
+        case "role":
+            return f"{actor} made {whom} {step.label} in {place}"
+        case "toggle":
+            return f"{actor} switched on {step.label} for {whom} in {place}"
+        case _:
+            return f"{actor} gave {whom} guest access to {place}"
+
+
+def holders(permission: str, obj: models.Model, *, reader: Any = None) -> list[dict[str, Any]]:
+    """Return everybody who holds ``permission`` on ``obj``, one plain value a person and source.
+
+    With ``reader`` only what that person may know. Raises Invalid for a permission the catalogue
+    does not have and for an unguarded object.
+    """
+    symbol = find_permission(permission)
+    if type(obj) not in registry:
+        raise Invalid(f"{obj._meta.label} is not a guarded model.", code="WRONG_TYPE")
+    root, place = registry.of(obj).locate(obj)
+    found = who_can(symbol, obj)
+    if reader is not None:
+        knows = known_at(reader, root, place, [one.person.pk for one in found]).knows
+        found = in_order([left for one in found if (left := one.known(knows))], obj)
+    if not found:
+        return []
+    account = Account.objects.select_related("owner").get(pk=root)
+    return [
+        {
+            "person": label_of(one.person),
+            "login": one.person.get_username(),
+            "through": told["text"],
+            "place": told["place"],
+            "given_by": told["granted_by"],
+            "given_at": told["granted_at"],
+            "ends_at": told["ends_at"],
+        }
+        for one in found
+        for told in (_source(source, one.person, account) for source in one.sources)
+    ]
+
+
+def find_permission(codename: str) -> Permission:
+    """Return the permission ``codename``. Raises Invalid, with the nearest there is."""
+    try:
+        return CATALOGUE[codename]
+    except KeyError as error:
+        raise Invalid(str(error.args[0]), code="UNKNOWN_PERMISSION") from None
+
+
 def _named(people: list[Giver]) -> list[str]:
     return [f"{label_of(giver.person)} ({giver.role})" for giver in people]
 
 
 def _source(source: Source, person: Any, account: Account) -> dict[str, Any]:
     step = own_steps(source, person, account)[-1]
-    place = str(step.obj) if step.obj is not None else account.name
     return {
         "kind": source.kind,
         "name": source.name,
         "label": source.label,
         "text": source_text(source),
-        "place": place if step.membership is None else _reach(step.membership, account),
+        "place": _where(step, account),
         "granted_by": label_of(step.actor) if step.actor else None,
         "granted_at": step.at,
         "ends_at": step.ends_at,

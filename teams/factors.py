@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from permissions.catalogue import Label
@@ -106,6 +108,14 @@ def demand_of(stored: str) -> FactorClass | None:
     """Return what ``Account.second_factor``, as the text that is stored, asks."""
     names = json.loads(stored)
     return demand(str(name) for name in names) if isinstance(names, list) else None
+
+
+def asked_of(people: QuerySet[Any], codenames: Iterable[str]) -> FactorClass:
+    """Return what the classes ``codenames`` ask of the one login in ``people``: a class that names
+    nothing, where it has a second factor or nobody can have one."""
+    has = current().having_factor()
+    lacks = has is not None and not people.filter(has).exists()
+    return (demand(codenames) if lacks else None) or FactorClass("", "")
 
 
 def put_to_sleep(standing: Standing, asked: FactorClass, root: Root) -> Standing:

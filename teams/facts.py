@@ -6,7 +6,8 @@ together into standings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, JSONObject
 
 from permissions import grants
-from permissions.lookups import InArray, any_of, array_of
+from permissions.lookups import InArray, InCommon, any_of, array_of
 from permissions.resources import registry
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL_SUBACCOUNTS
@@ -121,8 +122,10 @@ def factor_flag() -> Case | None:
     return Case(When(expression, then=Value(1)), default=Value(0), output_field=BigIntegerField())
 
 
-def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
+def _facts(whose: Whose, now: Any, *, recorded: bool = False, named: bool = False) -> QuerySet[Any]:
     """Return the rows about people: what counts at ``now``, or all that is ``recorded``.
+
+    With ``named`` the row of a login has the columns it is shown by (``login_fields``).
 
     Of toggles and reach all is returned: they count as much as the membership they belong to.
     """
@@ -142,6 +145,8 @@ def _facts(whose: Whose, now: Any, *, recorded: bool = False) -> QuerySet[Any]:
     if flag is not None:
         types["ref"] = Cast(flag, BigIntegerField())
     factors = flag is not None
+    if named:
+        types["more"] = _more(**{field.attname: field.attname for field in login_fields()})
     branches = [
         _branch(owned, "owned", "owner_id", root="pk", more=_more(**_details(factors=factors))),
         _branch(
@@ -301,6 +306,63 @@ def _statement(
     whose = _each([person]) if many else _one(person)
     sql, params = _facts(whose, _ANY_TIME, recorded=recorded).query.get_compiler(using).as_sql()
     return sql, tuple(params)
+
+
+#: the common table of those who are asked about, where they are found in the same statement
+_CANDIDATES = "candidates"
+
+
+@cache
+def _statement_near(using: str, _logins: Logins) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement about whoever stands in the common table, with a stand-in for now."""
+
+    def whose(column: str) -> Q:
+        return Q(InCommon(column, _CANDIDATES))
+
+    facts = _facts(whose, _ANY_TIME, named=True)
+    sql, params = facts.query.get_compiler(using).as_sql()
+    return sql, tuple(params)
+
+
+def rows_near(sources: Sequence[QuerySet[Any]], now: datetime) -> list[Row]:
+    """Return the rows that ``rows_about`` finds for all whose keys are in ``sources``, querysets of
+    one column; one query. Rows of kind login have ``login_fields`` in ``more``."""
+    using = router.db_for_read(Account)
+    connection, key = connections[using], get_user_model()._meta.pk
+    first, *others = (source.order_by() for source in sources)
+    people, whom = first.union(*others).query.get_compiler(using).as_sql()
+    sql, params = _statement_near(using, current())
+    moment = models.DateTimeField()
+    any_time, time = (moment.get_db_prep_value(at, connection) for at in (_ANY_TIME, now))
+    real = [time if p == any_time else p for p in params]
+    table = connection.ops.quote_name(_CANDIDATES)
+    rows = _rows(using, f"WITH {table} (pk) AS ({people}) {sql}", [*whom, *real])
+    return [row._replace(person=key.to_python(row.person)) for row in rows]
+
+
+@cache
+def login_fields() -> tuple[models.Field[Any, Any], ...]:
+    """Return the columns of a login that say who it is: text, numbers and flags, no password.
+
+    What JSON has no value for (dates) is read when somebody asks for it.
+    """
+    plain = (
+        models.CharField,
+        models.TextField,
+        models.BooleanField,
+        models.IntegerField,
+        models.UUIDField,
+    )
+    fields = get_user_model()._meta.concrete_fields
+    return tuple(f for f in fields if isinstance(f, plain) and f.name != "password")
+
+
+def login_of(row: Row) -> Any:
+    """Return the login that a row of ``rows_near`` is about."""
+    found = json.loads(row.more or "{}")
+    names = [field.attname for field in login_fields()]
+    values = [field.to_python(found[field.attname]) for field in login_fields()]
+    return get_user_model().from_db(router.db_for_read(Account), names, values)
 
 
 def _rows(using: str, sql: str, params: Iterable[Any]) -> list[Row]:

@@ -18,6 +18,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from permissions import audit, grants
 from permissions.constraints import CompositeForeignKey
 from permissions.resources import registry
+from teams import sampling
 from teams.addresses import in_ascii
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS, get
@@ -50,13 +51,19 @@ class Problem:
     detail: str
 
 
-def problems() -> Iterator[Problem]:
-    """Yield every broken invariant; nothing for sound data."""
+def problems(*, sample: int = 0, seed: int | None = None) -> Iterator[Problem]:
+    """Yield every broken invariant; nothing for sound data.
+
+    ``sample`` random decisions are held against the rows that they name, the same ones for the same
+    ``seed``.
+    """
     for check in (*_CHECKS, *_registered):
         for subject, detail in check():
             yield Problem(check.__name__.strip("_"), audit.ref_of(subject), detail)
     for flaw in audit.verify():
         yield Problem("audit_is_intact", f"{flaw.root} #{flaw.sequence}", flaw.problem)
+    for person, untruth in sampling.untrue(sample, seed):
+        yield Problem("decisions_have_witnesses", audit.ref_of(person), untruth)
 
 
 #: (the row that breaks the rule, in what way)

@@ -21,10 +21,11 @@ from permissions.resources import Resource, registry
 from teams.editions import EDITIONS, get
 from teams.editions.spec import ALL_SUBACCOUNTS, RESELLER, SINGLE_BILL, Edition
 from teams.factors import FactorClass, demand_of, put_to_sleep
-from teams.facts import Row, rows_about, rows_of
+from teams.facts import Row, login_of, rows_about, rows_near, rows_of
 from teams.features import switched_off
 from teams.models import (
     Account,
+    AccountUserGrant,
     Membership,
     Subaccount,
     SubaccountUserGrant,
@@ -46,6 +47,18 @@ Facts = dict[str, Any]
 Fact = tuple[Row, Facts]
 
 TEAMS_OFF = "teams_off"
+#: what a profile asks for what teams show of a resource
+Shared = Callable[[Resource, Profile], frozenset[Any]]
+#: the kinds of rows that are about an account, whoever asks
+_OF_ACCOUNTS = ("place", "size")
+
+# the tables that sources point into
+OWNED, SEATS = Account._meta.label_lower, Membership._meta.label_lower
+#: where toggles stand, by whether they belong to a role on the whole account
+SWITCHES = {
+    True: AccountUserGrant._meta.label_lower,
+    False: SubaccountUserGrant._meta.label_lower,
+}
 
 #: of an account's details, what pages show
 SHOWN = (
@@ -153,37 +166,65 @@ def load_profiles(
     """
     if not people:
         return {}
-    sharing = Sharing()
-    rows = rows_about(people, timezone.now(), recorded=recorded)
-    sharing.profiles.update(profiles_from(rows, people, sharing.load, asked=asked))
-    return sharing.profiles
+    return profiles_from(rows_about(people, timezone.now(), recorded=recorded), people, asked=asked)
 
 
 def profiles_from(
     facts: Iterable[Row],
     people: Collection[Any],
-    load_shared: Callable[[Resource, Profile], frozenset[Any]],
+    load_shared: Shared | None = None,
     *,
     asked: Mapping[Any, FactorClass | None] | None = None,
 ) -> dict[Any, Profile]:
     """Return the profiles of these keys of people, of the rows ``facts`` about them alone.
 
     Wherever the rows come from: what is stored now, or what the audit says of another moment.
-    ``load_shared`` is what each profile asks for what teams show; ``asked`` as in
-    ``load_profiles``.
+    ``load_shared`` is what each profile asks for what teams show, by default what is stored now;
+    ``asked`` as in ``load_profiles``.
     """
     rows: dict[Any, list[Row]] = {key: [] for key in people}
     of_accounts: list[Row] = []
     for row in facts:
-        (of_accounts if row.kind in ("place", "size") else rows[row.person]).append(row)
+        (of_accounts if row.kind in _OF_ACCOUNTS else rows[row.person]).append(row)
+    return of_rows(rows, of_accounts, load_shared, asked=asked)
+
+
+def load_candidates(obj: models.Model) -> dict[Any, tuple[Any, Profile]]:
+    """Return the ``candidates`` of ``obj`` whose login is switched on, by key, each with what
+    ``load_profile`` says of them; one query.
+
+    Of the logins no more is loaded than what says who they are (``facts.login_fields``).
+    """
+    rows: dict[Any, list[Row]] = defaultdict(list)
+    of_accounts: list[Row] = []
+    people: dict[Any, Any] = {}
+    for row in rows_near(_candidate_keys(obj), timezone.now()):
+        if row.kind == "login":
+            people[row.person] = login_of(row)
+            rows[row.person].append(row._replace(more=None))
+        else:
+            (of_accounts if row.kind in _OF_ACCOUNTS else rows[row.person]).append(row)
+    profiles = of_rows({key: rows[key] for key in people}, of_accounts)
+    return {key: (person, profiles[key]) for key, person in people.items()}
+
+
+def of_rows(
+    rows: Mapping[Any, list[Row]],
+    of_accounts: list[Row],
+    load_shared: Shared | None = None,
+    *,
+    asked: Mapping[Any, FactorClass | None] | None = None,
+) -> dict[Any, Profile]:
+    """Return the profile of each person from the rows about them; ``of_accounts`` are the same for
+    all. Otherwise like ``profiles_from``."""
     common = _sort(of_accounts)
-    profiles = {}
+    sharing = Sharing()  # reads for all of them at once what it is asked for one
     for key, about in rows.items():
         found = _sort(about)
         found.asked = asked or {}
         found.places, found.sizes, found.roots = common.places, common.sizes, common.roots
-        profiles[key] = _profile(key, found, load_shared)
-    return profiles
+        sharing.profiles[key] = _profile(key, found, load_shared or sharing.load)
+    return sharing.profiles
 
 
 def _profile(person: Any, found: _Sorted, shared: Any) -> Profile:
@@ -240,7 +281,13 @@ def _tenant(person: Any, key: int, account: Facts, found: _Sorted) -> Tenant:
     if is_owner:
         holdings.append(
             Holding(
-                source=Source("owner", edition.owner, str(edition.owner_label), ("account", key)),
+                source=Source(
+                    "owner",
+                    edition.owner,
+                    str(edition.owner_label),
+                    ("account", key),
+                    (OWNED, key),
+                ),
                 rights=owner_bundle(edition.codename),
                 reach=Reach(top=True, places=None),
                 key=("owner", key),
@@ -297,7 +344,7 @@ def _membership_holdings(
     met = frozenset({ALL_SUBACCOUNTS}) if covers_all else frozenset[str]()
     if more["ticks"] is not None:
         name = str(more["custom"])
-        source = Source("role", "", name, ("membership", row.ref))
+        source = Source("role", "", name, ("membership", row.ref), (SEATS, row.ref))
         rights = custom_bundle(edition.codename, more["ticks"])
         key = ("membership", row.ref, f"custom:{name}")
         return [Holding(source=source, rights=rights, reach=reach, met=met, key=key)]
@@ -305,7 +352,7 @@ def _membership_holdings(
     role = edition.find_role(name)
     if role is None:
         return []  # a role the edition does not have (any more) gives nothing
-    source = Source("role", name, str(role.label), ("membership", row.ref))
+    source = Source("role", name, str(role.label), ("membership", row.ref), (SEATS, row.ref))
     rights = role_bundle(
         edition.codename, name, bool(more["contact"]) and edition.has_primary_contact
     )
@@ -318,7 +365,11 @@ def _membership_holdings(
             holdings.append(
                 Holding(
                     source=Source(
-                        "toggle", toggle.codename, str(toggle.label), ("membership", row.ref)
+                        "toggle",
+                        toggle.codename,
+                        str(toggle.label),
+                        ("membership", row.ref),
+                        (SWITCHES[row.place is None], grant.ref),
                     ),
                     rights=toggle_bundle(permission),
                     reach=reach,
@@ -338,8 +389,9 @@ def _covers_all(root: Root, size: int, managed: frozenset[int]) -> bool:
 def _guest_holding(row: Row, more: Facts) -> Holding:
     """Return what guest access to one subaccount amounts to."""
     grantable = registry.of(Subaccount).guest
+    recorded = (SWITCHES[False], row.ref)
     return Holding(
-        source=Source("guest", ref=(SubaccountUserGrant._meta.label_lower, row.ref)),
+        source=Source("guest", ref=recorded, row=recorded),
         rights=toggle_bundle(more["permission"]) if more["permission"] in grantable else {},
         reach=Reach(top=False, places=frozenset({row.place})),
         key=("guest", row.ref),
@@ -352,7 +404,8 @@ def _guests(rows: Iterable[Fact]) -> dict[tuple[str, str], dict[str, Source]]:
     for row, more in rows:
         resource, permission = resources.get(more["target"]), more["permission"]
         if resource is not None and permission in resource.guest:
-            source = Source("guest", ref=(_guest_table(resource.model), row.ref))
+            recorded = (_guest_table(resource.model), row.ref)
+            source = Source("guest", ref=recorded, row=recorded)
             guests[resource.label, str(row.label)][permission] = source
     return guests
 
@@ -369,20 +422,31 @@ def candidates(obj: models.Model) -> QuerySet[Any]:
     The owner, members at account level, members of its subaccount, and guests of either; whether
     they really do is for the rules to say.
     """
+    found = Q(pk__in=())
+    for keys in _candidate_keys(obj):
+        found |= Q(pk__in=keys)
+    return get_user_model()._default_manager.filter(found)
+
+
+def _candidate_keys(obj: models.Model) -> list[QuerySet[Any]]:
+    """Return the keys of ``candidates``: querysets of one column each."""
     resource = registry.of(obj)
     root, place = resource.locate(obj)
     members = Membership.objects.filter(account=root)
     if place != TOP:
         members = members.filter(Q(subaccount=place) | Q(subaccount=None))
-    people = Q(pk__in=Account.objects.filter(pk=root).values("owner_id"))
-    people |= Q(pk__in=members.values("user_id"))
+    rows: list[QuerySet[Any]] = [
+        Account.objects.filter(pk=root).values("owner_id"),
+        members.values("user_id"),
+    ]
     if place != TOP:
-        people |= Q(pk__in=grants.grants_on(obj).values("user_id"))
+        rows.append(grants.grants_on(obj).values("user_id"))
         if resource.through:
             link = resource.link
             table = grants.user_table(link.resource.model)
-            given = table._default_manager.filter(content_object__in=link.linked(obj))
-            people |= Q(pk__in=given.values("user_id"))
+            linked = link.rows._default_manager.filter(**{link.own: obj.pk})
+            given = table._default_manager.filter(content_object__in=linked.values(link.other))
+            rows.append(given.values("user_id"))
         guests = SubaccountUserGrant.objects.filter(content_object=place)
-        people |= Q(pk__in=guests.values("user_id"))
-    return get_user_model()._default_manager.filter(people)
+        rows.append(guests.values("user_id"))
+    return rows

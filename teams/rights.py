@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from functools import cache, lru_cache
+from typing import Any
 
 from permissions.policy import TOP, Bundle
 from permissions.policy.terms import ORDINARY
@@ -67,6 +68,14 @@ def custom_bundle(edition: str, ticked: str) -> Bundle:
     if not isinstance(names, list):
         return _split({})
     return _split({str(p): "" for p in custom_permissions(custom, names)})
+
+
+def bundle_of(edition: Edition, membership: Any) -> Bundle:
+    """Return what the role of a stored membership holds by itself, toggles aside."""
+    if membership.custom_role is not None:
+        return custom_bundle(edition.codename, json.dumps(membership.custom_role.permissions))
+    contact = membership.is_primary_contact and edition.has_primary_contact
+    return role_bundle(edition.codename, membership.role, contact)
 
 
 def custom_permissions(custom: CustomRoles, ticked: Collection[str]) -> frozenset[str]:

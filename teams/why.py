@@ -122,6 +122,19 @@ def why(
     )
 
 
+def lead(
+    source: Source,
+    person: Any,
+    permission: Permission,
+    account: Account,
+    place: Subaccount | None,
+) -> tuple[list[Step], list[Stop]]:
+    """Return the steps from the owner to ``source``, by which ``person`` holds ``permission``, and
+    what would end it."""
+    own = own_steps(source, person, account)
+    return _lead_up(own, account, place), _stops(source, own, permission, account, place)
+
+
 def _first(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
@@ -313,4 +326,4 @@ def _switched_off(
     return ""
 
 
-__all__ = ["Step", "Stop", "Why", "own_steps", "why"]
+__all__ = ["Step", "Stop", "Why", "lead", "own_steps", "why"]

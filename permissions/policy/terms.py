@@ -41,13 +41,17 @@ class Source:
     """Where a right comes from.
 
     ``kind`` is owner, role, toggle or guest; ``name`` is the codename of the role or toggle and
-    ``label`` what people call it; ``ref`` points at the stored fact: ``("membership", 12)``.
+    ``label`` what people call it; ``ref`` points at what it hangs on: ``("membership", 12)``.
+    ``row`` is its witness, the recorded row itself: ``("teams.subaccountusergrant", 7)`` of a
+    toggle that hangs on a membership. Sources that differ in it alone are the same one: a
+    toggle that switches two permissions is recorded in two rows.
     """
 
     kind: str
     name: str = ""
     label: str = ""
     ref: tuple[str, Hashable] | None = None
+    row: tuple[str, Hashable] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

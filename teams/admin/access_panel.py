@@ -26,10 +26,11 @@ from teams import selectors, who
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, desk_of
 from teams.admin.guest_verbs import Visitor, visitors
-from teams.admin.known import Known, known_at
+from teams.admin.known import known_at
 from teams.admin.persons import open_people
 from teams.admin.site import console
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, CATALOGUE, MANAGE_TEAMS
+from teams.known import Known
 from teams.models import Membership, Subaccount, Team
 from teams.who import Access
 

@@ -37,6 +37,8 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
         why = f"{said}, or none of your roles includes it."
     elif code == CLOSED and desk.asleep:
         why = "what would open it sleeps, or none of your roles includes it."
+    from teams.admin.why import why_not  # noqa: PLC0415  (a cycle: it asks the site for addresses)
+
     sleeps = bool(missing) and all(line.permission in desk.asleep for line in missing)
     return {
         "title": what.rstrip("."),
@@ -45,6 +47,7 @@ def refusal_context(desk: Desk, refusal: Exception) -> dict[str, Any]:
         "missing": missing,
         "code": code,
         "request_id": audit.current().request_id,
+        "why_not": why_not(desk, missing),
         "helpers": [] if sleeps else helpers(desk, missing),  # they can help themselves
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +10,11 @@ from django.urls import reverse
 
 from permissions.audit import label_of
 from permissions.catalogue import Permission
+from permissions.errors import Missing
 from permissions.policy import TOP
 from teams import selectors
 from teams.admin import words
-from teams.admin.desk import Chip, Desk
+from teams.admin.desk import Chip, Desk, chip_of
 from teams.admin.known import known_of
 from teams.admin.persons import open_people
 from teams.admin.site import console
@@ -89,6 +90,45 @@ def _area_of(line: str, groups: list[selectors.Group]) -> str:
     """Return the label of the area to unfold: the one of the line asked about, or the first."""
     holding = (g.label for g in groups if line in {str(item.permission) for item in g.lines})
     return next(holding, groups[0].label if groups else "")
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why the reader lacks one permission in one place: the aside, and what they hold instead."""
+
+    aside: Aside
+    roles: list[Chip]
+    instead: list[str]
+
+
+#: so many missing permissions are explained on one page
+EXPLAINED = 3
+
+
+def why_not(desk: Desk, missing: Sequence[Missing]) -> list[WhyNot]:
+    """Return why the reader lacks each of ``missing``: nothing of places they do not see, and
+    nothing of what they hold after all."""
+    keys = {name: key for key, name in desk.place_names.items()}
+    keys[desk.account.name] = TOP
+    own: list[Membership] = []
+    found: list[WhyNot] = []
+    for one in missing:
+        if one.permission not in CATALOGUE or one.place not in keys or len(found) == EXPLAINED:
+            continue
+        permission, key = CATALOGUE[one.permission], keys[one.place]
+        if (permission.level == TOP) != (key == TOP):
+            continue
+        mine = selectors.memberships_of(desk.user).filter(account=desk.account, user=desk.user)
+        own = own or list(mine)
+        aside = _aside(desk, desk.user, own, permission, str(key))
+        if aside.allowed:
+            continue
+        holdings = [h for h in desk.tenant.standing.holdings if key in h.reach]
+        roles = [chip_of(desk.edition, h) for h in holdings if h.source.kind == "role"]
+        area = permission.area.permissions
+        instead = [str(p.label) for p in area if p.level == permission.level and desk.holds(p, key)]
+        found.append(WhyNot(aside, roles, instead))
+    return found
 
 
 def _aside(

@@ -6,7 +6,7 @@ import codecs
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from permissions.management.base import PROBLEM, OurCommand
+from teams.csv_files import written
 
 
 def write(command: OurCommand, output: str, chunks: Iterable[bytes]) -> None:
@@ -33,6 +34,13 @@ def write(command: OurCommand, output: str, chunks: Iterable[bytes]) -> None:
             f"The file could not be written ({error.strerror or error}); no half file is left.",
             returncode=PROBLEM,
         ) from error
+
+
+def write_csv(command: OurCommand, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print ``rows`` under ``columns`` as they come; no cell is a formula in a spreadsheet."""
+    command.stdout.write(written(columns), ending="")
+    for row in rows:
+        command.stdout.write(written("" if cell is None else cell for cell in row), ending="")
 
 
 def _print(command: OurCommand, chunks: Iterable[bytes]) -> None:

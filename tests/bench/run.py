@@ -21,6 +21,7 @@ from tests.bench.pages import changelist
 from tests.bench.personas import Persona, check, personas
 from tests.bench.plan import MANAGER_500, MEMBER_1, OWNER, TEAM_LIMITED, Plan
 from tests.bench.reading import SHADOWED, Budget, read, read_stock
+from tests.bench.reporting import access_report
 from tests.bench.sizes import Size
 from tests.bench.stock import Stock
 from tests.bench.writing import count_writes, storage
@@ -74,6 +75,8 @@ def measure(plan: Plan, budget: Budget, progress: Progress) -> dict[str, Any]:
         found["changelist"].append(changelist(by_key[key], budget))
     progress("counting the rows of each grant")
     found["writes"] = count_writes()
+    progress("reporting")
+    found["report"] = access_report(budget)
     found["stock"] = _stock(plan, by_key, budget, progress)
     return found
 

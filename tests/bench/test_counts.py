@@ -30,6 +30,7 @@ from tests.bench.plan import (
     Plan,
 )
 from tests.bench.reading import Budget
+from tests.bench.reporting import access_report
 from tests.bench.writing import count_writes, storage
 
 pytestmark = pytest.mark.django_db
@@ -119,11 +120,18 @@ def test_counting_rows_leaves_nothing_behind(plan: Plan) -> None:
     assert before["memberships"] == Membership.objects.count() == len(plan.seats)
 
 
-def test_who_can_takes_two_queries_and_guardian_two_a_person(plan: Plan) -> None:
+def test_who_can_takes_one_query_and_guardian_two_a_person(plan: Plan) -> None:
     found = who(plan, stock.Stock(), ONCE)
 
-    assert found["queries"] == 2
+    assert found["queries"] == 1
     assert found["guardian_queries"] > 2 * found["people"]
+
+
+def test_a_report_takes_as_many_queries_however_large_the_account(plan: Plan) -> None:
+    found = access_report(ONCE)
+
+    assert found["queries"] <= 24
+    assert found["lines"] > found["memberships"] > 20
 
 
 # which index

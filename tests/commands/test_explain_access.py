@@ -15,7 +15,9 @@ from tests.commands.helpers import Done, run
 from tests.services.world import World, stored, world
 
 pytestmark = pytest.mark.django_db
-KEYS = {"allowed", "reason", "sentence", "sources", "missing", "precondition"}
+KEYS = {
+    "allowed", "reason", "sentence", "sources", "missing", "precondition", "chain", "stops",
+}  # fmt: skip
 
 
 def ask(user: Any, permission: str, obj: str, **options: Any) -> Done:
@@ -151,6 +153,33 @@ def test_text_and_csv() -> None:
     assert table.rows[1][:5] == ["yes", "allowed", "role", "Full", "North"]
     assert no.rows[1][:5] == ["no", "not_held", "missing", "Export contacts", "North"]
     assert (text.code, denied.code, table.code, no.code) == (0, 1, 0, 1)
+
+
+def test_the_sentence_comes_first_and_the_chain_from_the_owner_behind_it() -> None:
+    w = world("emma_hq")
+    administrator = w.member("administrator")
+    user = w.member("author", added_by=administrator.user).user
+
+    text = ask(user, "create_campaigns", where(w)).out.splitlines()
+    found = ask(user, "create_campaigns", where(w), format="json").json
+
+    assert text[0].startswith(f"ALLOWED: {user.get_full_name()} holds ")
+    assert [step["kind"] for step in found["chain"]] == ["owner", "role", "role"]
+    assert [step["person"] for step in found["chain"]] == [
+        w.owner.get_full_name(), administrator.user.get_full_name(), user.get_full_name(),
+    ]  # fmt: skip
+    assert found["chain"][2]["actor"] == administrator.user.get_full_name()
+    assert all(step["at"] for step in found["chain"])
+    assert f"    1. {w.owner.get_full_name()} owns {w.account.name}, " in "\n".join(text)
+    assert found["stops"]
+    assert any(line.startswith("  it would stop if: The role Author in North") for line in text)
+
+
+def test_what_is_missing_says_what_it_depends_on() -> None:
+    w = world("emma_hq")
+    found = ask(w.member("author").user, "export_contacts", where(w), format="json").json
+    assert [missing["depends_on"] for missing in found["missing"]] == ["role"]
+    assert (found["chain"], found["stops"]) == ([], [])
 
 
 def test_precondition_of_the_act_is_told_apart_from_the_right() -> None:

@@ -61,6 +61,15 @@ class Command(OurCommand):
             if source["ends_at"]:
                 line += f", until {source['ends_at']:%d %b %Y %H:%M %Z}"
             console.print(line)
+        if found.chain:
+            console.print("  the chain, from the owner:")
+        for number, step in enumerate(found.chain, 1):
+            at = "" if step["at"] is None else f", {step['at']:%d %b %Y %H:%M}"
+            console.print(f"    {number}. {step['text']}{at}")
+        if found.stops:
+            only = len(found.sources) == 1
+            ends = "it would stop if" if only else "the first of these would stop if"
+            console.print(f"  {ends}: {'; or '.join(found.stops)}")
         for missing in found.missing:
             givers = missing["who_could_give_it"]
             console.print(f"  missing: {missing['label']} ({missing['permission']})")

@@ -1,0 +1,56 @@
+"""A look at what is decided in production: random questions, each answer held against the rows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
+from permissions import access
+from permissions.resources import registry
+from teams import witness
+from teams.catalogue import CATALOGUE
+from teams.editions import EDITIONS
+from teams.models import Account
+
+#: how many questions ``check_integrity`` asks where nobody says otherwise
+SAMPLE = 200
+#: as many of a person's own accounts are looked at
+NEAR = 5
+
+
+def untrue(count: int, seed: int | None = None) -> Iterator[tuple[Any, str]]:
+    """Yield the login and what is untrue, of each of ``count`` decisions that the rows do not bear
+    out. With the same ``seed`` the same questions are asked of the same data."""
+    with access.unit_of_work():
+        for user, permission, obj in questions(count, random.Random(seed)):  # noqa: S311  (a sample, no secret)
+            decision = access.can(user, permission, obj)
+            if found := witness.flaw(user, permission, obj, decision):
+                asked = f"{permission} on {obj._meta.label_lower}:{obj.pk}"
+                yield user, f"is told {decision.reason} of {asked}, but {found}"
+
+
+def questions(count: int, chance: random.Random) -> Iterator[tuple[Any, str, Any]]:
+    """Yield ``count`` random (person, permission, object); none where there is nobody to ask about.
+
+    Every other object is of an account of the person's own: of most others the answer is no.
+    """
+    users = get_user_model()._default_manager.order_by("pk")
+    known = Account.objects.filter(edition__in=EDITIONS).order_by("pk")
+    kinds, permissions = list(registry), list(CATALOGUE)
+    people, accounts = users.count(), known.count()
+    for number in range(count if people and accounts else 0):
+        user: Any = users[chance.randrange(people)]
+        own: list[Any] = []
+        if number % 2:
+            own = list(known.filter(Q(owner=user) | Q(memberships__user=user)).distinct()[:NEAR])
+        account = chance.choice(own) if own else known[chance.randrange(accounts)]
+        kind = chance.choice(kinds)
+        path = "pk" if kind.place_path is None else kind.root_path
+        rows: Any = kind.model._default_manager.filter(**{path: account.pk}).order_by("pk")
+        many = rows.count()
+        obj = rows[chance.randrange(many)] if many else account
+        yield user, str(chance.choice(permissions)), obj
