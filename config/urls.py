@@ -1,5 +1,6 @@
 """The platform's staff below ``/operator/``, tenants at ``/``, everybody's login below
-``/sign-in/``, contacts where they unsubscribe, those who move money below ``/hooks/``."""
+``/sign-in/``, contacts where they unsubscribe, those who move money below ``/hooks/``, programs
+below ``/api/``."""
 
 from django.urls import include, path
 
@@ -10,6 +11,7 @@ from teams.admin.account import theme
 urlpatterns = [
     path("operator/", operator.urls),
     path("sign-in/", include("config.sign_in_urls")),
+    path("api/v1/", include("teams.api.urls")),
     path("theme/<str:accent>.css", theme, name="theme"),
     path("", include("teams.urls")),
     path("", include("billing.urls")),
