@@ -91,8 +91,8 @@ class OpenView(APIView):
             log.info("refused %s %s: %s", self.request.method, self.request.path, found.code)
         response = found.response(self.request_id)
         response.exception = True
-        # Django would write down the address, in which there may be a key
-        response._has_been_logged = found.code == "KEY_IN_ADDRESS"
+        # an unexpected one is reported; and Django would write down an address with a key in it
+        response._has_been_logged = found.code in ("INTERNAL", "KEY_IN_ADDRESS")
         return response
 
     @property

@@ -17,21 +17,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from permissions.errors import Refused
 from teams.api.parsing import body_of
 from teams.api.problems import Wrong
 from teams.models import ApiCall
 from teams.services.base import record_refused
+from teams.services.pruning import API_CALLS_KEPT
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 #: how long an answer is kept, and after how long a call without one counts as dead
-KEPT = timedelta(hours=24)
+KEPT = API_CALLS_KEPT
 DEAD = timedelta(minutes=1)
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
@@ -127,7 +128,7 @@ def _rights(view: Any) -> list[str]:
 
 
 def _kept(view: Any, response: Response) -> Any:
-    said = json.loads(json.dumps(response.data, cls=DjangoJSONEncoder))
+    said = json.loads(json.dumps(response.data, cls=JSONEncoder))
     return {"held": _rights(view), "said": said}
 
 

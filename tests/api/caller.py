@@ -26,7 +26,7 @@ class Caller:
         client = Client(raise_request_exception=extra.pop("raises", True))
         headers = {"Authorization": f"Bearer {self.text}", **extra.pop("headers", {})}
         given = {} if body is None else {"data": body, "content_type": "application/json"}
-        address = path if path.startswith("/") else ROOT + path
+        address = path if path.startswith(("/", "http://")) else ROOT + path
         return getattr(client, method)(address, headers=headers, **given, **extra)
 
     def get(self, path: str, **extra: Any) -> Any:
