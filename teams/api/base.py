@@ -46,6 +46,8 @@ class OpenView(APIView):
     schema = AutoSchema()
     #: the query parameters that a GET reads; any other is refused
     query: ClassVar[tuple[str, ...]] = ()
+    #: false for a trial on a page of the console, whose key is none that is stored
+    counts = True
     #: whether what it says may name a contact
     names_contacts = False
     request_id = ""
@@ -110,7 +112,8 @@ class KeyView(OpenView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Find the key, count the call, and act as the key from here on."""
         super().initial(request, *args, **kwargs)
-        count_call(self.key)
+        if self.counts:
+            count_call(self.key)
         self.entered.enter_context(keys.acting(self.key, request_id=self.request_id))
         self.is_acting = True
 
