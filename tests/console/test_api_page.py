@@ -92,7 +92,8 @@ def test_a_question_is_asked_with_what_was_typed(client: Any, hq: World) -> None
 )
 def test_whatever_is_typed_is_answered(client: Any, hq: World, typed: str) -> None:
     client.force_login(hq.owner)
-    answer = client.get(PAGE, {"operation": "lists_get", "run": "1", "p_id": typed})
+    asked = {"operation": "lists_get", "run": "1", "scope": [str(ACCESS_AUDIENCE)], "p_id": typed}
+    answer = client.get(PAGE, asked)
 
     assert "404 Not Found" in text_of(answer)
     assert b"<script>alert" not in answer.content
