@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages both books races replay mutants search lock clean
+.PHONY: help run test check lint types imports templates migrations deploy format shots bench load timing hostile truth pages api both books races replay mutants search lock clean
 
 HOST := 127.0.0.1
 PORT ?= 8000
@@ -165,6 +165,13 @@ books: $(DEV_INSTALLED) ## Hold billing to its properties at length, and kill it
 
 both: $(DEV_INSTALLED) ## Run on PostgreSQL also what make test runs on SQLite only
 	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto -m "once and not browser and not deep" $(PYTEST)
+
+# How many examples of each operation each persona tries, e.g. make api EXAMPLES=500
+EXAMPLES ?= 60
+
+api: $(DEV_INSTALLED) ## Call every operation of the API with what its document allows, and does not
+	env -u DATABASE_URL API_EXAMPLES=$(EXAMPLES) $(PY) -m pytest tests/api -m deep $(PYTEST)
+	API_EXAMPLES=$(EXAMPLES) $(PY) tests/postgres.py -- $(PY) -m pytest tests/api -m deep $(PYTEST)
 
 RACES := tests/concurrency/test_comings.py tests/concurrency/test_roles.py
 

@@ -18,9 +18,11 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from teams import keys
 from teams.editions import get
 from teams.models import (
     Account,
+    ApiKey,
     Campaign,
     Contact,
     CustomField,
@@ -256,3 +258,25 @@ class InvitationFactory(DjangoModelFactory[Invitation]):
         """Add the subaccounts it reaches."""
         for subaccount in extracted or ():
             self.reach.create(subaccount=subaccount, account=self.account)
+
+
+class ApiKeyFactory(DjangoModelFactory[ApiKey]):
+    """A key of the account's owner with every scope they could put into it; ``text`` is the key
+    itself, which nobody sees again."""
+
+    class Meta:
+        model = ApiKey
+
+    subaccount = factory.SubFactory(SubaccountFactory)
+    account = factory.LazyAttribute(lambda o: _account_of(o.subaccount))
+    created_by = factory.LazyAttribute(lambda o: o.account.owner)
+    name = factory.Sequence(lambda n: f"Key {n}")
+    scopes = factory.LazyAttribute(lambda o: keys.scopes_for(o.created_by, o.subaccount))
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        issued = keys.issue()
+        kwargs |= {"prefix": issued.prefix, "digest": issued.digest}
+        made = super()._create(model_class, *args, **kwargs)
+        made.text = issued.text
+        return made

@@ -42,6 +42,7 @@ from teams.catalogue import (
     SEND_CAMPAIGNS,
     SHARE_CAMPAIGNS,
     TEST_CAMPAIGNS,
+    USE_API_TEST,
     USE_AUDIENCE_BUILDER,
     VIEW_CONTACTS,
     VIEW_PARENT_USERS,
@@ -163,6 +164,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     CHANGE_LOCKED_CONTENTS: ("service change_row", "service remove_row"),
     SAVE_ROWS: ("service save_row", "service delete_saved_row"),
     PURGE_ARCHIVED: ("service purge_item",),
+    USE_API_TEST: ("console API test",),
     # campaigns
     CREATE_CAMPAIGNS: (
         "service create_campaign",

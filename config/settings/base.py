@@ -1,6 +1,7 @@
 """What every way of running the console shares."""
 
 from config.environment import BASE_DIR, env
+from config.settings.api import *
 from config.settings.billing import *
 from config.settings.databases import database
 from config.settings.dunning import *
@@ -19,6 +20,8 @@ INSTALLED_APPS = [
     "permissions",
     "guardian",
     *TASK_APPS,
+    # Describes the API: its command writes the document to a file.
+    "drf_spectacular",
     *SIGN_IN_APPS,
     # Without autodiscovery: the console and the operator site register what they show.
     "django.contrib.admin.apps.SimpleAdminConfig",

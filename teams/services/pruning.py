@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
+from django.utils import timezone
 
 from permissions.audit import label_of
 from teams import selectors
@@ -19,6 +20,7 @@ from teams.editions import get
 from teams.models import (
     Account,
     AccountUserGrant,
+    ApiCall,
     ApiKey,
     Invitation,
     Membership,
@@ -37,6 +39,8 @@ from teams.services.toggles import rows_of
 
 #: so many are read at once
 BATCH = 500
+#: how long the answer to a call of the API is kept for its repetition
+API_CALLS_KEPT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,13 @@ def prune(kind: Kind, key: Any, before: datetime) -> str:
     name = describe(kind, row)
     kind.remove(Entry(None, account), row)
     return name
+
+
+def forget_api_calls() -> int:
+    """Remove the kept answers to calls of the API that stand for nothing any more, and return how
+    many: an idempotency key counts for a day. They are no part of any account's record."""
+    over = ApiCall.objects.filter(created_at__lte=timezone.now() - API_CALLS_KEPT)
+    return over.delete()[0]
 
 
 def describe(kind: Kind, row: Any) -> str:

@@ -71,6 +71,7 @@ PAGES = {
         "/teams/account/{account}/act/colour/",
         "/teams/account/{account}/act/transfer/",
         "/ending/",
+        "/api-test/?operation=contacts_list&run=1&scope=view_contacts",
         "/teams/campaign/",
         "/teams/mailinglist/{list}/change/",
         "/teams/mailinglist/{list}/change/?permission=export_contacts#access",

@@ -30,6 +30,7 @@ from teams.catalogue import (
     MANAGE_SUBACCOUNT_SETTINGS,
     MANAGE_TEAMS,
     MANAGE_THEME,
+    USE_API_TEST,
     VIEW_PARENT_USERS,
 )
 from teams.models import (
@@ -796,6 +797,24 @@ ON_INVITATIONS = (
     ),
 )
 
+# calls of the API, tried as oneself
+
+API_PAGES = (
+    Surface(
+        name="API test",
+        at=WHOLE,
+        url=lambda stage, place: "/api-test/",
+        menu="/",
+        ways=needs((USE_API_TEST, ANYWHERE)),
+    ),
+    Surface(
+        name="API test in a subaccount",
+        at=PLACES,
+        url=lambda stage, place: f"/api-test/?place={place.pk}&run=1&operation=me",
+        ways=needs((USE_API_TEST, HERE)),
+    ),
+)
+
 # the account's own roles: of one that nobody holds, so that whom one may manage plays no part
 
 
@@ -873,6 +892,7 @@ ACTS = (
 SURFACES = (
     *PAGES,
     *ROLE_PAGES,
+    *API_PAGES,
     *INVITATION_PAGES,
     *CONTENT_PAGES,
     *CONTACT_PAGES,

@@ -21,8 +21,9 @@ class Command(OurCommand):
 
     help = (
         "Remove roles, switches, guest access and places in teams that ended, API keys that were "
-        "revoked or expired, invitations that expired and old reminders, DAYS days or "
-        "more ago. It may be stopped at any moment and begun again."
+        "revoked or expired, invitations that expired and old reminders, DAYS days or more ago, "
+        "and answers of the API that a day has passed over. It may be stopped at any moment and "
+        "begun again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -60,4 +61,6 @@ class Command(OurCommand):
                         self.stdout.write(f"{'Would remove' if is_dry else 'Removed'} {name}.")
                     seen += 1
                     tell(seen)
+        if not is_dry and account is None:
+            pruning.forget_api_calls()
         self.stdout.write(f"{gone} {'would be removed' if is_dry else 'removed'}.")
