@@ -15,9 +15,11 @@ class TeamsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare tenancy, catalogue and resources."""
-        from permissions import access  # models must be loaded first
+        from permissions import access, audit  # models must be loaded first
         from permissions.resources import registry
         from teams import guarded, provider
+        from teams.services import webhook_delivery
 
         guarded.register(registry)
         access.use(provider)
+        audit.listen(webhook_delivery.listener)

@@ -21,8 +21,8 @@ class Command(OurCommand):
 
     help = (
         "Remove roles, switches, guest access and places in teams that ended, invitations that "
-        "expired and old reminders, DAYS days or more ago. It may be stopped at any moment and "
-        "begun again."
+        "expired, old reminders and the log of webhooks, DAYS days or more ago. It may be stopped "
+        "at any moment and begun again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
