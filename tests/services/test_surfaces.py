@@ -44,6 +44,8 @@ from teams.models import (
     Segment,
     SubaccountGroup,
     Team,
+    Webhook,
+    WebhookDelivery,
 )
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
@@ -91,6 +93,26 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     ),
     "set_subaccount_group": lambda s: services.set_subaccount_group(
         actor=s.actor, group=_group(s), subaccounts=[]
+    ),
+    "create_webhook": lambda s: services.create_webhook(
+        actor=s.actor, account=s.w.account, name="Mine", url="https://example.com/"
+    ),
+    "edit_webhook": lambda s: services.edit_webhook(
+        actor=s.actor, webhook=_webhook(s), name="Mine", url="https://example.com/"
+    ),
+    "renew_webhook_secret": lambda s: services.renew_webhook_secret(
+        actor=s.actor, webhook=_webhook(s)
+    ),
+    "switch_webhook": lambda s: services.switch_webhook(
+        actor=s.actor, webhook=_webhook(s), on=False
+    ),
+    "delete_webhook": lambda s: services.delete_webhook(actor=s.actor, webhook=_webhook(s)),
+    "send_webhook_test": lambda s: services.send_webhook_test(actor=s.actor, webhook=_webhook(s)),
+    "send_webhook_again": lambda s: services.send_webhook_again(
+        actor=s.actor,
+        delivery=WebhookDelivery.objects.create(
+            account=s.w.account, webhook=_webhook(s), sequence=1, state="failed"
+        ),
     ),
     "delete_subaccount_group": lambda s: services.delete_subaccount_group(
         actor=s.actor, group=_group(s)
@@ -339,6 +361,10 @@ def _moved(s: Scene, model: Any) -> Any:
 
 def _group(s: Scene) -> SubaccountGroup:
     return SubaccountGroup.objects.get(account=s.w.account)
+
+
+def _webhook(s: Scene) -> Webhook:
+    return Webhook.objects.create(account=s.w.account, name="Mirror", created_by=s.w.owner)
 
 
 def _field(s: Scene) -> CustomField:

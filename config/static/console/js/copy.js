@@ -3,14 +3,15 @@
 "use strict";
 document.querySelectorAll("button[data-copies]").forEach((button) => {
     const field = document.getElementById(button.dataset.copies);
+    const what = button.dataset.what || "link";
     const status = document.getElementById(`${field.id}-status`);
     button.addEventListener("click", async () => {
         field.select();
         try {
             await navigator.clipboard.writeText(field.value);
-            status.textContent = "The link was copied.";
+            status.textContent = `The ${what} was copied.`;
         } catch {
-            status.textContent = "The link is selected. Copy it with the keyboard.";
+            status.textContent = `The ${what} is selected. Copy it with the keyboard.`;
         }
     });
     button.hidden = false;
