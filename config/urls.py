@@ -12,6 +12,6 @@ urlpatterns = [
     path("sign-in/", include("config.sign_in_urls")),
     path("theme/<str:accent>.css", theme, name="theme"),
     path("", include("teams.urls")),
-    path("", include("billing.urls")),
+    path("hooks/billing/", include("billing.urls")),
     path("", console.urls),
 ]
