@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from django.core.management.base import CommandError
 
 from permissions import access
+from permissions.errors import ServiceError
 from permissions.management.base import PROBLEM
 from teams.models import Account
 
@@ -27,6 +28,8 @@ class Failures:
         """Let nothing that goes wrong about ``account`` keep the others from their turn."""
         try:
             yield
+        except ServiceError:
+            raise  # said in a sentence, and of what was asked rather than of one account
         except Exception as error:  # whatever it is; the log has where it came from
             access.forget()
             log.exception("account %s", account.slug)

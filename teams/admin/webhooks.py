@@ -47,9 +47,8 @@ def areas_of(hook: Webhook) -> str:
 
 def state_of(hook: Webhook) -> SafeString:
     """Return whether it is on, as a sign and a word."""
-    if hook.disabled_at is None:
-        return format_html('<span class="state state--active">On</span>')
-    return format_html('<span class="state state--suspended">Off</span>')
+    kind, word = ("active", "On") if hook.disabled_at is None else ("suspended", "Off")
+    return format_html('<span class="state state--{}">{}</span>', kind, word)
 
 
 @admin.register(Webhook, site=console)

@@ -63,7 +63,7 @@ PAGES = {
         12,
     ),
     "contact fields": ("owner", "/teams/customfield/", 5),
-    "webhooks": ("owner", "/teams/webhook/", 5),
+    "webhooks": ("owner", "/teams/webhook/", 6),
     "webhook": ("owner", "/teams/webhook/{webhook}/change/", 8),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),

@@ -45,7 +45,6 @@ from teams.models import (
     SubaccountGroup,
     Team,
     Webhook,
-    WebhookDelivery,
 )
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
@@ -110,9 +109,7 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     "send_webhook_test": lambda s: services.send_webhook_test(actor=s.actor, webhook=_webhook(s)),
     "send_webhook_again": lambda s: services.send_webhook_again(
         actor=s.actor,
-        delivery=WebhookDelivery.objects.create(
-            account=s.w.account, webhook=_webhook(s), sequence=1, state="failed"
-        ),
+        delivery=_webhook(s).deliveries.get(),
     ),
     "delete_subaccount_group": lambda s: services.delete_subaccount_group(
         actor=s.actor, group=_group(s)
@@ -364,7 +361,7 @@ def _group(s: Scene) -> SubaccountGroup:
 
 
 def _webhook(s: Scene) -> Webhook:
-    return Webhook.objects.create(account=s.w.account, name="Mirror", created_by=s.w.owner)
+    return Webhook.objects.get(account=s.w.account)
 
 
 def _field(s: Scene) -> CustomField:
@@ -480,6 +477,8 @@ def scene(permission: str, service: str) -> Scene:
     SubaccountGroup.objects.create(account=w.account).contents.create(
         account=w.account, subaccount=w.north
     )
+    hook = Webhook.objects.create(account=w.account, name="Mirror", created_by=w.owner)
+    hook.deliveries.create(account=w.account, sequence=10_000, state="failed")
     CustomFieldFactory(subaccount=w.north)
     SegmentFactory(subaccount=w.north)
     contact = ContactFactory(subaccount=w.north)
