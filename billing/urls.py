@@ -1,4 +1,4 @@
-"""Addresses for gateways: a project includes them where it likes, before the console's."""
+"""Addresses for gateways, to be included below ``hooks/billing/``, before the console's."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from django.urls import path
 from billing.views import hook
 
 app_name = "billing"
-urlpatterns = [path("hooks/billing/<slug:gateway>/", hook, name="hook")]
+urlpatterns = [path("<slug:gateway>/", hook, name="hook")]

@@ -14,6 +14,6 @@ urlpatterns = [
     path("api/v1/", include("teams.api.urls")),
     path("theme/<str:accent>.css", theme, name="theme"),
     path("", include("teams.urls")),
-    path("", include("billing.urls")),
+    path("hooks/billing/", include("billing.urls")),
     path("", console.urls),
 ]

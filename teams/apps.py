@@ -14,12 +14,16 @@ class TeamsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Declare tenancy, catalogue and resources, and let finished reviews stay as they are."""
-        from permissions import access, locks  # models must be loaded first
+        """Declare tenancy, catalogue and resources, let finished reviews stay as they are, and tell
+        webhooks what happens."""
+        from permissions import access, audit, locks  # models must be loaded first
         from permissions.resources import registry
         from teams import guarded, integrity, provider, replay, review_locks
+        from teams.services import webhook_delivery
 
         guarded.register(registry)
         access.use(provider)
         integrity.register(replay.record_says_what_is_stored)
         locks.register(review_locks.lock_down, review_locks.unlock)
+        audit.listen(webhook_delivery.listener)
+        audit.sum_up_with(replay.sum_up)

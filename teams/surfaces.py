@@ -57,6 +57,15 @@ _GROUPS = (
     "service set_subaccount_group",
     "service delete_subaccount_group",
 )
+_WEBHOOKS = (
+    "service create_webhook",
+    "service edit_webhook",
+    "service renew_webhook_secret",
+    "service switch_webhook",
+    "service delete_webhook",
+    "service send_webhook_test",
+    "service send_webhook_again",
+)
 #: what services and pages ask by name; tests/services holds every line of it to be true
 ASKED: Mapping[str, tuple[str, ...]] = {
     CREATE_SUBACCOUNTS: ("service create_subaccount",),
@@ -131,6 +140,8 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "service set_address_masking",
         "service set_second_factor",
         "service set_team_mode",
+        *_WEBHOOKS,
+        "messages to webhooks, asked of whoever set one up at every attempt",
     ),
     EXPORT_PII: (
         "addresses on pages, where the account masks them",

@@ -39,8 +39,8 @@ def credit_invoice(
     The reason stands on the credit note, which is issued ``on`` that day (today). What was paid
     already stays paid: what is then too much is owed to the payer (``Invoice.surplus``). An open
     invoice on which nothing is owed any more is credited, or paid if part of it was paid. Raises
-    Invalid: NOT_ISSUED, NOTHING_LEFT, NO_AMOUNT, TOO_MUCH, a reason that says nothing,
-    NOT_AN_OPERATOR; or NotFound.
+    Invalid: NOT_ISSUED, TOO_EARLY (before the invoice), NOTHING_LEFT, NO_AMOUNT, TOO_MUCH, a
+    reason that says nothing, NOT_AN_OPERATOR; or NotFound.
     """
     try:
         with transaction.atomic():
@@ -56,6 +56,12 @@ def _credit(reason: str, known: Invoice, amount: Any, on: date, operator: Any) -
     invoice = expect(known, Invoice, "The invoice")
     if invoice.status == Invoice.Status.DRAFT:
         raise Invalid("A draft is not credited: draft the month again.", code="NOT_ISSUED")
+    if invoice.issued_on is not None and on < invoice.issued_on:
+        raise Invalid(
+            f"{invoice.label} was issued on {invoice.issued_on}; a credit note cannot be of a day "
+            "before.",
+            code="TOO_EARLY",
+        )
     total = _clean_amount(amount, invoice)
     tax = _tax_until(invoice, invoice.credited + total) - _tax_until(invoice, invoice.credited)
     notes = CreditNote.objects.filter(account=entry.account)

@@ -104,20 +104,20 @@ def payer_of(account: Account, subaccount: Subaccount | None = None) -> Payer:
     """Return who pays for ``account``, or for ``subaccount`` where that pays for itself.
 
     What nobody has filled in is the name of the account or subaccount, and the account's owner;
-    the tax is the account's until the platform says otherwise.
+    the tax is the account's until the platform gives the subaccount a rate or a name for it.
     """
     found = details_of(account, subaccount)
     place: Account | Subaccount = subaccount or account
     owner = account.owner
     contact_name, contact_address = label_of(owner), str(getattr(owner, "email", "") or "")
+    taxed = found
+    if subaccount is not None and not (found and (found.tax_label or found.tax_rate)):
+        taxed = details_of(account)
+    tax_label = taxed.tax_label if taxed else ""
+    tax_rate = taxed.tax_rate if taxed else Decimal(0)
     if found is None:
-        taxed = None if subaccount is None else details_of(account)
         return Payer(
-            place.name,
-            contact_name,
-            contact_address,
-            tax_label=taxed.tax_label if taxed else "",
-            tax_rate=taxed.tax_rate if taxed else Decimal(0),
+            place.name, contact_name, contact_address, tax_label=tax_label, tax_rate=tax_rate
         )
     if found.contact_address:
         contact_name, contact_address = found.contact_name, found.contact_address
@@ -130,8 +130,8 @@ def payer_of(account: Account, subaccount: Subaccount | None = None) -> Payer:
         lines=tuple(line for line in (found.street, town, country) if line),
         country=found.country,
         tax_id=found.tax_id,
-        tax_label=found.tax_label,
-        tax_rate=found.tax_rate,
+        tax_label=tax_label,
+        tax_rate=tax_rate,
     )
 
 
@@ -226,14 +226,8 @@ def _direct_payer(change: Change, subaccount: Any, act: str) -> Subaccount:
 
 
 def _new(account: Account, subaccount: Subaccount | None) -> BillingDetails:
-    name, payer = (subaccount or account).name, payer_of(account, subaccount)
-    return BillingDetails(
-        account=account,
-        subaccount=subaccount,
-        name=name,
-        tax_label=payer.tax_label,
-        tax_rate=payer.tax_rate,
-    )
+    # no tax: that of the account counts, as it is when it is asked for
+    return BillingDetails(account=account, subaccount=subaccount, name=(subaccount or account).name)
 
 
 def _clean(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -85,7 +85,6 @@ def refresh(account: Account) -> None:
         dunning_steps__step=Step.READ_ONLY,
     ).exists()
     because = Account.ReadOnly.UNPAID.value if enforced else ""
-    if locked.read_only_because != because:
-        set_read_only(locked, because)
+    if set_read_only(locked, because):
         notices.tell_standing(locked, is_read_only=enforced)
     account.read_only_because = because

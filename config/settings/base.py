@@ -10,6 +10,7 @@ from config.settings.payments import *
 from config.settings.security import CSP_DIRECTIVES, CSP_MIDDLEWARE
 from config.settings.signing_in import *
 from config.settings.tasks import TASK_APPS
+from config.settings.webhooks import *
 
 # Applications. Ours come first, so that their templates and commands win.
 

@@ -23,6 +23,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     teams,
     templates,
     transfers,
+    webhooks,
 )
 from teams.admin.site import console, operator
 

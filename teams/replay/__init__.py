@@ -14,7 +14,7 @@ from __future__ import annotations
 from teams.replay.checked import record_says_what_is_stored
 from teams.replay.fold import HANDLED, advance, leave_alone, not_about_access
 from teams.replay.live import stored
-from teams.replay.record import beginning_of, state_at, state_now, summed_up
+from teams.replay.record import beginning_of, state_at, state_now, sum_up, summed_up
 from teams.replay.rows import profiles, rows
 from teams.replay.state import State
 
@@ -31,5 +31,6 @@ __all__ = [
     "state_at",
     "state_now",
     "stored",
+    "sum_up",
     "summed_up",
 ]

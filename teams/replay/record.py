@@ -66,6 +66,18 @@ def summed_up(account: Account, up_to: int) -> dict[str, Any]:
     return state.as_json() if state.began else {}
 
 
+def sum_up(root: str, sequence: int) -> dict[str, Any]:
+    """Return what the events of ``root`` up to ``sequence`` come to; empty if it is no account's.
+
+    What ``permissions.audit.sum_up_with`` is told, so that what is archived is not lost to replay.
+    """
+    label, _, key = root.partition(":")
+    account = None
+    if label == Account._meta.label_lower and key.isdecimal():
+        account = Account.objects.filter(pk=key).first()
+    return summed_up(account, sequence) if account is not None else {}
+
+
 def beginning_of(account: Account) -> datetime | None:
     """Return since when the record says who has access; None if it does not say yet."""
     checkpoints = AuditCheckpoint.objects.filter(root=ref_of(account)).exclude(state={})

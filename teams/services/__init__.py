@@ -100,6 +100,15 @@ from teams.services.templates import create_template, rename_template
 from teams.services.theme import set_accent
 from teams.services.toggles import set_toggle_end, set_toggles, toggle_permission
 from teams.services.trials import send_test
+from teams.services.webhooks import (
+    create_webhook,
+    delete_webhook,
+    edit_webhook,
+    renew_webhook_secret,
+    send_webhook_again,
+    send_webhook_test,
+    switch_webhook,
+)
 
 __all__ = [
     "accept_invitation",
@@ -126,6 +135,7 @@ __all__ = [
     "create_subaccount_group",
     "create_team",
     "create_template",
+    "create_webhook",
     "decide_lines",
     "decline_transfer",
     "delete_campaign",
@@ -134,11 +144,13 @@ __all__ = [
     "delete_role",
     "delete_saved_row",
     "delete_subaccount_group",
+    "delete_webhook",
     "duplicate_campaign",
     "edit_campaign",
     "edit_contact",
     "edit_role",
     "edit_segment",
+    "edit_webhook",
     "export_contacts",
     "finish_review",
     "give_guest_access",
@@ -166,6 +178,7 @@ __all__ = [
     "rename_subaccount_group",
     "rename_team",
     "rename_template",
+    "renew_webhook_secret",
     "resend_invitation",
     "restore_item",
     "restore_subaccount",
@@ -175,6 +188,8 @@ __all__ = [
     "schedule_campaign",
     "send_campaign",
     "send_test",
+    "send_webhook_again",
+    "send_webhook_test",
     "set_accent",
     "set_address_masking",
     "set_audience",
@@ -196,6 +211,7 @@ __all__ = [
     "start_review",
     "stop_campaign",
     "suspend_member",
+    "switch_webhook",
     "take_off_list",
     "toggle_permission",
     "undo_import",

@@ -21,7 +21,6 @@ from django.utils import timezone
 from permissions import access
 from permissions.errors import Invalid, OutOfScope, Refused
 from permissions.resources import registry
-from teams import read_only
 from teams.background import task
 from teams.catalogue import EXPORT_CONTACTS, EXPORT_PII
 from teams.models import (
@@ -187,7 +186,7 @@ def discard_export(*, actor: Any, contact_export: Any) -> None:
     """Remove an export and its file. Raises NotFound, Invalid (ALREADY_SO) while it is written."""
     found = own(actor, contact_export, ContactExport)
     in_person("remove this export", found.account)
-    read_only.refuse(found.account, "remove this export")
+    transfers.refuse_read_only(found, "remove this export")
     if found.status in ContactExport.UNFINISHED:
         raise Invalid("It is being written. Wait until it is done.", code="ALREADY_SO")
     found.delete()
@@ -198,7 +197,7 @@ def continue_export(*, actor: Any, contact_export: Any) -> ContactExport:
     """Have an export taken up again whose worker died. Raises NotFound, Invalid (ALREADY_SO)."""
     job = own(actor, contact_export, ContactExport)
     in_person("have this export carried on with", job.account)
-    read_only.refuse(job.account, "have this export carried on with")
+    transfers.refuse_read_only(job, "have this export carried on with")
     if not transfers.is_stale(job):
         raise Invalid("It is being written.", code="ALREADY_SO")
     transfers.enqueue(carry_out_export, watch_export, job.pk)

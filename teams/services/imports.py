@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from permissions.errors import Invalid
-from teams import read_only
 from teams.catalogue import ADD_CONTACTS
 from teams.csv_files import Record, opened
 from teams.models import ContactImport, MailingList
@@ -116,7 +115,7 @@ def discard_import(*, actor: Any, contact_import: Any) -> None:
     """Forget an upload that was not carried out. Raises NotFound, Invalid (ALREADY_SO)."""
     found = own(actor, contact_import, ContactImport)
     in_person("discard this upload", found.account)
-    read_only.refuse(found.account, "discard this upload")
+    transfers.refuse_read_only(found, "discard this upload")
     rows = ContactImport.objects.select_for_update().filter(pk=found.pk)
     if not rows.filter(status__in=(Status.PREVIEW, Status.FAILED), rows_done=0).exists():
         raise Invalid("It was carried out. Undo it instead.", code="ALREADY_SO")
@@ -232,7 +231,7 @@ def continue_import(*, actor: Any, contact_import: Any) -> ContactImport:
     """Have an import taken up again whose worker died. Raises NotFound, Invalid (ALREADY_SO)."""
     job = own(actor, contact_import, ContactImport)
     in_person("have this import carried on with", job.account)
-    read_only.refuse(job.account, "have this import carried on with")
+    transfers.refuse_read_only(job, "have this import carried on with")
     if not transfers.is_stale(job):
         raise Invalid("It is being carried out.", code="ALREADY_SO")
     transfers.enqueue(carry_out_import, watch_import, job.pk)

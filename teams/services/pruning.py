@@ -27,6 +27,7 @@ from teams.models import (
     Reminder,
     SubaccountUserGrant,
     TeamMembership,
+    WebhookDelivery,
 )
 from teams.services.api_keys import described as described_key
 from teams.services.base import Entry
@@ -84,7 +85,14 @@ def kinds() -> list[Kind]:
         *found,
         Kind("place in a team", TeamMembership.objects.all(), "team__account", _remove_from_team),
         Kind("invitation", pending, "account", _remove_invitation, ends="expires_at"),
-        Kind("reminder", Reminder.objects.all(), "account", _remove_reminder),
+        Kind("reminder", Reminder.objects.all(), "account", _remove_log),
+        Kind(
+            "delivery of a webhook",
+            WebhookDelivery.objects.exclude(state=WebhookDelivery.State.WAITING),
+            "account",
+            _remove_log,
+            ends="created_at",
+        ),
     ]
 
 
@@ -127,14 +135,17 @@ def forget_api_calls() -> int:
 
 def describe(kind: Kind, row: Any) -> str:
     """Return what one thing is called in a list of what goes: no more than the audit keeps."""
+    ended = f"{getattr(row, kind.ends):%d %b %Y %H:%M %Z}"
     match row:
+        case WebhookDelivery():
+            return f"{kind.name}, number {row.sequence} of {row.account.slug}, of {ended}"
         case Invitation():
             whose = f"of {row.address}"
         case ApiKey():
             whose = str(row)
         case _:
             whose = f"of {label_of(row.user)}"
-    return f"{kind.name} {whose}, over since {getattr(row, kind.ends):%d %b %Y %H:%M %Z}"
+    return f"{kind.name} {whose}, over since {ended}"
 
 
 def _person(row: Any) -> dict[str, Any]:
@@ -190,5 +201,5 @@ def _remove_invitation(entry: Entry, row: Invitation) -> None:
     row.delete()
 
 
-def _remove_reminder(_entry: Entry, row: Reminder) -> None:
+def _remove_log(_entry: Entry, row: Any) -> None:
     row.delete()

@@ -11,11 +11,12 @@ from teams.services import delivery
 from teams.services.base import Entry
 
 
-def set_read_only(account: Account, because: str) -> None:
+def set_read_only(account: Account, because: str) -> bool:
     """Let nobody change anything in ``account``, because of that; with "" let everybody again.
 
-    Called within the account's lock. Does nothing if it is so already. Campaigns wait meanwhile;
-    those whose time has come are taken up again afterwards. Raises Invalid (UNKNOWN_REASON).
+    Called within the account's lock. Returns whether that changed anything. Campaigns wait
+    meanwhile; those whose time has come are taken up again afterwards. Raises Invalid
+    (UNKNOWN_REASON).
     """
     if because not in ("", *Account.ReadOnly.values):
         known = ", ".join(Account.ReadOnly.values)
@@ -26,12 +27,13 @@ def set_read_only(account: Account, because: str) -> None:
     before = Account.objects.values_list("read_only_because", flat=True).get(pk=account.pk)
     account.read_only_because = because
     if because == before:
-        return
+        return False
     account.save(update_fields=["read_only_because"])
     action = "account.read_only" if because else "account.writable"
     Entry(None, account).record(action, account, before=before, after=because)
     if not because:
         on_commit(lambda: _take_up(account))
+    return True
 
 
 def _take_up(account: Account) -> None:

@@ -20,8 +20,10 @@ from django.utils import timezone
 
 from permissions import audit
 from permissions.errors import Invalid, NotFound
+from teams import read_only
 from teams.background import came, task
 from teams.models import (
+    Account,
     ContactExport,
     ContactImport,
     MailingList,
@@ -117,6 +119,13 @@ def drop(name: str) -> None:
     """Remove a stored file, if it is there."""
     with suppress(OSError):
         storage().delete(name)
+
+
+def refuse_read_only(job: Any, act: str) -> None:
+    """Raise ReadOnlyAccount if nothing may be changed in the account of ``job``, and keep it from
+    becoming so until the transaction is through."""
+    account = Account.objects.select_for_update(no_key=True).get(pk=job.account_id)
+    read_only.refuse(account, act)
 
 
 def no_space(error: OSError) -> Invalid:

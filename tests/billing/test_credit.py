@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -104,6 +104,14 @@ def test_what_cannot_be_credited_is_said() -> None:
     assert code_of(invoice=invoice, operator=UserFactory()) == "NOT_AN_OPERATOR"
     assert code_of(invoice=Invoice(pk=9_999_999)) == "NOT_FOUND"
     assert code_of(invoice=None) == "WRONG_TYPE"
+
+
+@pytest.mark.django_db
+def test_no_credit_note_is_older_than_its_invoice() -> None:
+    invoice = InvoiceFactory()
+    day = invoice.issued_on
+    assert code_of(reason=WHY, invoice=invoice, on=day - timedelta(days=1)) == "TOO_EARLY"
+    assert credit_invoice(reason=WHY, invoice=invoice, on=day).issued_on == day
 
 
 @pytest.mark.django_db

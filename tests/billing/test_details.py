@@ -279,3 +279,19 @@ def test_the_platform_says_the_tax_and_gives_a_reason() -> None:
     assert (north.subaccount, north.name) == (w.north, "North")
     assert payer_of(w.account, w.north).tax_rate == 25
     assert payer_of(w.account).tax_rate == 0
+
+
+def test_a_subaccount_follows_the_tax_of_its_account_until_it_has_one_of_its_own() -> None:
+    w = world("constant_contact")
+    taxed = {"reason": "Moved", "account": w.account}
+    BillingDetailsFactory(account=w.account, subaccount=w.north, tax_label="", tax_rate=0)
+
+    def tax() -> tuple[str, Decimal]:
+        payer = payer_of(w.account, w.north)
+        return payer.tax_label, payer.tax_rate
+
+    for rate in (21, 19):
+        set_tax_as_platform(**taxed, rate=rate, label="IVA")
+        assert tax() == ("IVA", Decimal(rate))
+    set_tax_as_platform(**taxed, subaccount=w.north, rate=0, label="Exempt")
+    assert tax() == ("Exempt", Decimal(0))

@@ -19,6 +19,7 @@ from teams.factories import UserFactory
 from teams.models import Account
 from tests.billing.paying import RETURN_URL, code_of, deliver, pay, said, stands
 from tests.billing.stripe_server import KEY, Stripe
+from tests.commands.helpers import run
 from tests.services.world import World, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,24 @@ def test_a_transfer_that_is_written_down_elsewhere_meanwhile_is_said(here: World
         came(invoice, 1)
     invoice.refresh_from_db()
     assert (invoice.paid, said(here)) == (0, [])
+
+
+def test_the_command_writes_a_refund_down_once_for_the_platform(here: World) -> None:
+    invoice = InvoiceFactory(account=here.account)
+    came(invoice, 121)
+    Invoice.objects.update(credited=Decimal("60.50"))
+    as_platform = ("--as-platform", f"--reason={WHY}")
+    call = ("record_refund", invoice.label, "--amount=60.50", "--reference=R-1", *as_platform)
+    assert run(*call[:2], "--amount=61", *call[3:]).error.startswith("TOO_MUCH")
+    assert run(*call, "--dry-run").code == 0
+    assert not Refund.objects.exists()
+    assert run(*call).out.startswith("Wrote down €60.50 of ")
+    assert run(*call).out.rstrip().endswith("is written down already.")
+    assert Refund.objects.get().amount == Decimal("60.50")
+    owner = here.account.owner.get_username()
+    assert run(*call[:4], f"--actor={owner}").error.startswith("PLATFORM_ONLY")
+    assert run("record_refund", "NONE-1", *call[2:]).error.startswith("NOT_FOUND")
+    assert run(*call, "--payment=unknown").error.startswith("NOT_FOUND")
 
 
 def test_what_was_credited_after_it_was_paid_goes_back_and_no_more(here: World) -> None:

@@ -21,7 +21,14 @@ from teams.factories import (
     InvitationFactory,
     SegmentFactory,
 )
-from teams.models import ContactExport, ContactImport, ListMembership, Membership
+from teams.models import (
+    ContactExport,
+    ContactImport,
+    ListMembership,
+    Membership,
+    Webhook,
+    WebhookDelivery,
+)
 from teams.services import delivery, letters
 from tests.billing.rows import invoiced, month_ago, used
 from tests.console.conftest import build
@@ -70,6 +77,9 @@ PAGES = {
         "/teams/account/{account}/change/",
         "/teams/account/{account}/act/colour/",
         "/teams/account/{account}/act/transfer/",
+        "/teams/webhook/",
+        "/teams/webhook/act/create/",
+        "/teams/webhook/{webhook}/change/",
         "/ending/",
         "/api-test/?operation=contacts_list&run=1&scope=view_contacts",
         "/teams/campaign/",
@@ -281,6 +291,24 @@ def faults(page: Any, said: list[str]) -> list[Any]:
     return found
 
 
+def told(world: Any) -> int:
+    """Return the key of a webhook that was told something, and has a rather long address."""
+    url = f"https://hooks.a-rather-long-agency.example/{'access/' * 12}"
+    hook = Webhook.objects.create(
+        account=world.account, name="Mirror", url=url, created_by=world.people["owner"]
+    )
+    for number, state in enumerate(WebhookDelivery.State.values, start=10_000):
+        hook.deliveries.create(
+            account=world.account,
+            sequence=number,
+            action="permission.toggled",
+            state=state,
+            attempts=3,
+            problem="It did not answer within 5 seconds." if state != "delivered" else "",
+        )
+    return int(hook.pk)
+
+
 def _mailings(world: Any) -> dict[str, Any]:
     """Return a campaign that lacks nothing, one that was sent, and how a contact of it leaves."""
     whole, sent = (ready(world.places["north"]) for _ in range(2))
@@ -329,6 +357,7 @@ def test_pages_are_accessible_silent_and_fit(
         "segment": world.rows["segment"].pk,
         "result": world.rows["result"].pk,
         "invoice": world.rows["invoice"].pk,
+        "webhook": told(world),
         "campaign": world.rows["campaign"].pk,
         **_mailings(world),
     }

@@ -22,7 +22,7 @@ from teams.factories import (
     SubaccountFactory,
     UserFactory,
 )
-from teams.models import ListMembership, SubaccountGroup
+from teams.models import ListMembership, SubaccountGroup, Webhook
 from tests.services.test_key_reach import key_of
 
 pytestmark = pytest.mark.once
@@ -67,6 +67,8 @@ PAGES = {
         12,
     ),
     "contact fields": ("owner", "/teams/customfield/", 5),
+    "webhooks": ("owner", "/teams/webhook/", 6),
+    "webhook": ("owner", "/teams/webhook/{webhook}/change/", 8),
     "change role": ("owner", "/auth/user/{full}/act/role/{seat}/", 15),
     "add to a place": ("owner", "/auth/user/{full}/act/add/", 15),
 }
@@ -84,6 +86,7 @@ def cost(world: Any, who: str, url: str) -> int:
         "segment": world.rows["segment"].pk,
         "group": world.rows["group"].pk,
         "key": world.rows["key"].pk,
+        "webhook": world.rows["webhook"].pk,
     }
     client = world.client(who)
     client.get(url.format(**keys))
@@ -106,6 +109,11 @@ def grow(world: Any, items: int) -> None:
         for one in (group, world.rows.setdefault("group", group)):
             one.contents.get_or_create(account=world.account, subaccount=place)
             one.managing.get_or_create(account=world.account, membership=seat)
+        hook = Webhook.objects.create(account=world.account, name=place.name, created_by=owner)
+        told = world.rows.setdefault("webhook", hook)
+        told.deliveries.create(
+            account=world.account, sequence=10_000 + told.deliveries.count(), action="role.changed"
+        )
         seat.reach.create(account=world.account, subaccount=place)
         key = key_of(person, world.places["north"], "access_audience")
         world.rows.setdefault("key", key)

@@ -48,6 +48,7 @@ from teams.models import (
     Membership,
     Subaccount,
     SubaccountGroup,
+    Webhook,
 )
 from teams.services import transfers
 from tests.console.helpers import confirmed
@@ -363,6 +364,14 @@ class Stage:
         group = SubaccountGroup.objects.create(account=self.account, name="Coast")
         group.contents.create(account=self.account, subaccount=self.world.north)
         self.things["group", None] = group
+        for name, off in (("webhook", None), ("webhook off", timezone.now())):
+            hook = Webhook.objects.create(
+                account=self.account, name=name, url="https://example.com/", disabled_at=off
+            )
+            hook.deliveries.create(
+                account=self.account, sequence=10_000, action="role.changed", state="failed"
+            )
+            self.things[name, None] = hook
 
     def _archive(self) -> Subaccount:
         """Return an archived subaccount, within reach of whoever holds a role on the account."""

@@ -41,6 +41,7 @@ from teams.models import (
     Subaccount,
     SubaccountUserGrant,
     TeamMembership,
+    Webhook,
 )
 from tests.console import truth_billing, truth_campaigns, truth_keys, truth_transfers
 from tests.console.truth_contacts import ON_CONTACTS
@@ -541,8 +542,103 @@ ON_GROUPS = (
         done=lambda stage, place: not stage.account.subaccount_groups.exists(),
     ),
 )
+WEBHOOKS = "/teams/webhook/"
+TOLD = {"name": "Copy", "url": "https://example.com/copy", "areas": ["people"]}
+
+
+def _hook(name: str, act: str) -> Any:
+    return lambda stage, place: f"{WEBHOOKS}{stage.get(name, None).pk}/{act}"
+
+
+def _message(stage: Stage, place: Any) -> str:
+    hook = stage.get("webhook", None)
+    return f"{WEBHOOKS}{hook.pk}/act/again/{hook.deliveries.get(sequence=10_000).pk}/"
+
+
+def _hook_is(name: str, **fields: Any) -> Callable[[Stage, Any], bool]:
+    """Say whether the webhook is so now."""
+    return lambda stage, place: Webhook.objects.filter(
+        pk=stage.get(name, None).pk, **fields
+    ).exists()
+
+
+ON_WEBHOOKS = (
+    Surface(
+        name="webhook list",
+        at=WHOLE,
+        url=lambda stage, place: WEBHOOKS,
+        menu="/",
+        ways=RUNS_THE_ACCOUNT,
+    ),
+    Surface(
+        name="webhook page",
+        at=WHOLE,
+        url=_hook("webhook", "change/"),
+        menu=WEBHOOKS,
+        ways=RUNS_THE_ACCOUNT,
+    ),
+    Surface(
+        name="webhook: create",
+        at=WHOLE,
+        url=lambda stage, place: f"{WEBHOOKS}act/create/",
+        ways=RUNS_THE_ACCOUNT,
+        data=lambda stage, place: TOLD,
+        done=lambda stage, place: stage.account.webhooks.filter(name="Copy").exists(),
+    ),
+    Surface(
+        name="webhook: edit",
+        at=WHOLE,
+        url=_hook("webhook", "act/edit/"),
+        ways=RUNS_THE_ACCOUNT,
+        data=lambda stage, place: TOLD,
+        done=_hook_is("webhook", name="Copy"),
+    ),
+    Surface(
+        name="webhook: test",
+        at=WHOLE,
+        url=_hook("webhook", "act/test/"),
+        ways=RUNS_THE_ACCOUNT,
+        done=_hook_is("webhook", deliveries__action="webhook.tested"),
+    ),
+    Surface(
+        name="webhook: off",
+        at=WHOLE,
+        url=_hook("webhook", "act/off/"),
+        ways=RUNS_THE_ACCOUNT,
+        done=_hook_is("webhook", disabled_at__isnull=False),
+    ),
+    Surface(
+        name="webhook: on",
+        at=WHOLE,
+        url=_hook("webhook off", "act/on/"),
+        ways=RUNS_THE_ACCOUNT,
+        done=_hook_is("webhook off", disabled_at=None),
+    ),
+    Surface(
+        name="webhook: renew",
+        at=WHOLE,
+        url=_hook("webhook", "act/renew/"),
+        ways=RUNS_THE_ACCOUNT,
+        done=_hook_is("webhook", version=2),
+    ),
+    Surface(
+        name="webhook: again",
+        at=WHOLE,
+        url=_message,
+        ways=RUNS_THE_ACCOUNT,
+        done=_hook_is("webhook", deliveries__state="waiting"),
+    ),
+    Surface(
+        name="webhook: delete",
+        at=WHOLE,
+        url=_hook("webhook", "act/delete/"),
+        ways=RUNS_THE_ACCOUNT,
+        done=lambda stage, place: not stage.account.webhooks.filter(name="webhook").exists(),
+    ),
+)
 ON_SUBACCOUNTS = (
     *ON_GROUPS,
+    *ON_WEBHOOKS,
     Surface(
         name="subaccount: create",
         at=WHOLE,

@@ -62,6 +62,7 @@ from teams.models import (
     Role,
     SubaccountGroup,
     Team,
+    Webhook,
 )
 from tests.billing.rows import invoiced, month_ago, used
 from tests.console.helpers import digest_of
@@ -292,6 +293,22 @@ def rows_in(place: Any, mark: str, **far: int) -> dict[str, Any]:
     }
 
 
+def told_in(account: Any, mark: str, **far: int) -> Webhook:
+    """Make a webhook of ``account`` that was told something."""
+    hook = Webhook.objects.create(
+        account=account, name=f"{mark} mirror", url=f"https://{mark}.example/hook".lower(), **far
+    )
+    hook.deliveries.create(
+        account=account,
+        sequence=10_000,
+        action="role.changed",
+        state="failed",
+        problem=f"{mark} answered 500.",
+        **far,
+    )
+    return hook
+
+
 def moved_in(place: Any, mark: str, owner: Any, **far: int) -> dict[str, Any]:
     """Make an import and an export of ``owner`` in ``place``: nobody else's business."""
     where = {"account": place.account, "subaccount": place, "created_by": owner, **far}
@@ -406,6 +423,7 @@ def build(edition: str) -> Arena:
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
     # whoever sees the account's invoices sees them all
+    trios[Webhook] = Trio(told_in(account, "own"), foreign["webhook"], foreign["webhook"])
     trios[Invoice] = Trio(bill["invoice"], foreign["invoice"], foreign["invoice"])
     trios[RatePlan] = Trio(bill["plan"], foreign["plan"], foreign["plan"])
     trios[BillingDetails] = Trio(bill["details"], foreign["details"], foreign["details"])
@@ -441,6 +459,7 @@ def _rival(edition: str, teams: dict[str, str]) -> dict[str, Any]:
     found["role"] = RoleFactory(
         pk=FAR + 8, account=account, name=f"{MARK} role", permissions=["access_campaigns"]
     )
+    found["webhook"] = told_in(account, MARK, pk=FAR + 9)
     found["team"] = TeamFactory(pk=FAR + 7, account=account, name=f"{MARK} team")
     return found
 

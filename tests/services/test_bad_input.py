@@ -50,6 +50,8 @@ from teams.models import (
     Subaccount,
     SubaccountGroup,
     Team,
+    Webhook,
+    WebhookDelivery,
 )
 from teams.services import transfers
 from teams.services.content import new_row
@@ -108,6 +110,7 @@ class Cast:
             "manager": emma.manager(emma.north),
             "group": SubaccountGroup.objects.create(account=emma.account, name="Coast"),
             "full": emma.member("full"),
+            **_told(emma),
             "transfer": services.offer_ownership(
                 actor=emma.owner, account=emma.account, heir=emma.member("editor").user
             ),
@@ -141,6 +144,17 @@ class Cast:
                 **_asked(w),
             ),
         }
+
+
+def _told(w: World) -> dict[str, Any]:
+    """Return a webhook, and a message to it that was given up."""
+    hook = Webhook.objects.create(
+        account=w.account, name="Mirror", url="https://example.com/", created_by=w.owner
+    )
+    row = hook.deliveries.create(
+        account=w.account, sequence=10_000, action="role.changed", state="failed"
+    )
+    return {"webhook": hook, "delivery": row}
 
 
 class Enrolled(Logins):
@@ -471,6 +485,25 @@ GOOD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "subaccounts": [s["emma"].south],
     },
     "delete_subaccount_group": lambda s: {"actor": s["emma"].owner, "group": s["group"]},
+    "create_webhook": lambda s: {
+        "actor": s["emma"].owner,
+        "account": s["emma"].account,
+        "name": "Copy",
+        "url": "https://example.com/copy",
+        "areas": ["people"],
+    },
+    "edit_webhook": lambda s: {
+        "actor": s["emma"].owner,
+        "webhook": s["webhook"],
+        "name": "Copy",
+        "url": "https://example.com/copy",
+        "areas": ["people"],
+    },
+    "renew_webhook_secret": lambda s: {"actor": s["emma"].owner, "webhook": s["webhook"]},
+    "switch_webhook": lambda s: {"actor": s["emma"].owner, "webhook": s["webhook"], "on": False},
+    "delete_webhook": lambda s: {"actor": s["emma"].owner, "webhook": s["webhook"]},
+    "send_webhook_test": lambda s: {"actor": s["emma"].owner, "webhook": s["webhook"]},
+    "send_webhook_again": lambda s: {"actor": s["emma"].owner, "delivery": s["delivery"]},
     "set_primary_contact": lambda s: {
         "actor": s["emma"].owner,
         "subaccount": s["emma"].north,
@@ -900,6 +933,31 @@ BAD: dict[str, dict[str, Callable[[Cast], Any]]] = {
     "group": _models(SubaccountGroup, "group", account=lambda c: c.here["emma"].account),
     "groups": {k: v for k, v in ANYTHING.items() if k != "list"}
     | {"of none": lambda c: [None], "foreign": lambda c: [c.there["group"]]},
+    "webhook": _models(Webhook, "webhook", account=lambda c: c.here["emma"].account),
+    "delivery": _models(
+        WebhookDelivery,
+        "delivery",
+        account=lambda c: c.here["emma"].account,
+        webhook=lambda c: c.here["webhook"],
+        sequence=lambda c: 7,
+    ),
+    "url": ANYTHING
+    | {
+        "empty": lambda c: "",
+        "plain": lambda c: "http://example.com/",
+        "inside": lambda c: "https://127.0.0.1/",
+        "credentials": lambda c: "https://a:b@example.com/",
+        "NUL": lambda c: "https://example.com/\x00",
+        "newline": lambda c: "https://example.com/\nHost: inside",
+        "megabytes": lambda c: "https://example.com/" + "a" * 5_000_000,
+    },
+    "areas": {k: v for k, v in ANYTHING.items() if k != "list"}
+    | {
+        "unknown": lambda c: ["billing"],
+        "of none": lambda c: [None],
+        "of lists": lambda c: [[]],
+        "megabytes": lambda c: ["x" * 5_000_000],
+    },
     "subaccounts": PLACES,
     "all_subaccounts": TRUTH,
     # contacts, their fields, segments

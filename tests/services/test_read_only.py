@@ -91,7 +91,10 @@ def shut(*accounts: Account, because: str = UNPAID) -> None:
     """Make accounts read-only, as billing does."""
     with transaction.atomic():
         for account in accounts:
-            set_read_only(Account.objects.select_for_update().get(pk=account.pk), because)
+            locked = Account.objects.select_for_update().get(pk=account.pk)
+            assert set_read_only(locked, because) is (account.read_only_because != because)
+            assert set_read_only(locked, because) is False
+            account.read_only_because = because
 
 
 def calls(cast: dict[str, Any]) -> dict[str, Callable[[], Callable[[], Any]]]:

@@ -45,6 +45,7 @@ from teams.models import (
     Segment,
     SubaccountGroup,
     Team,
+    Webhook,
 )
 from teams.surfaces import enforced_by
 from tests.services.world import World, refused, world
@@ -92,6 +93,24 @@ CALLS: dict[str, Callable[[Scene], Any]] = {
     ),
     "set_subaccount_group": lambda s: services.set_subaccount_group(
         actor=s.actor, group=_group(s), subaccounts=[]
+    ),
+    "create_webhook": lambda s: services.create_webhook(
+        actor=s.actor, account=s.w.account, name="Mine", url="https://example.com/"
+    ),
+    "edit_webhook": lambda s: services.edit_webhook(
+        actor=s.actor, webhook=_webhook(s), name="Mine", url="https://example.com/"
+    ),
+    "renew_webhook_secret": lambda s: services.renew_webhook_secret(
+        actor=s.actor, webhook=_webhook(s)
+    ),
+    "switch_webhook": lambda s: services.switch_webhook(
+        actor=s.actor, webhook=_webhook(s), on=False
+    ),
+    "delete_webhook": lambda s: services.delete_webhook(actor=s.actor, webhook=_webhook(s)),
+    "send_webhook_test": lambda s: services.send_webhook_test(actor=s.actor, webhook=_webhook(s)),
+    "send_webhook_again": lambda s: services.send_webhook_again(
+        actor=s.actor,
+        delivery=_webhook(s).deliveries.get(),
     ),
     "delete_subaccount_group": lambda s: services.delete_subaccount_group(
         actor=s.actor, group=_group(s)
@@ -351,6 +370,10 @@ def _group(s: Scene) -> SubaccountGroup:
     return SubaccountGroup.objects.get(account=s.w.account)
 
 
+def _webhook(s: Scene) -> Webhook:
+    return Webhook.objects.get(account=s.w.account)
+
+
 def _field(s: Scene) -> CustomField:
     return CustomField.objects.get(subaccount=s.w.north)
 
@@ -464,6 +487,8 @@ def scene(permission: str, service: str) -> Scene:
     SubaccountGroup.objects.create(account=w.account).contents.create(
         account=w.account, subaccount=w.north
     )
+    hook = Webhook.objects.create(account=w.account, name="Mirror", created_by=w.owner)
+    hook.deliveries.create(account=w.account, sequence=10_000, state="failed")
     CustomFieldFactory(subaccount=w.north)
     SegmentFactory(subaccount=w.north)
     if permission == "generate_api_keys":

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from billing.management.failures import Failures
 from billing.selectors import today
 from billing.services import metering
 from billing.usage import days_due
@@ -38,19 +39,22 @@ class Command(OurCommand):
         is_text = options["format"] == "text"
         new: dict[Account, list[date]] = defaultdict(list)
         accounts = metering.accounts(account)
+        failed = Failures()
         with self.progress("Accounts", len(accounts)) as tell:
             for number, one in enumerate(accounts, start=1):
-                for each in [day] if day else days_due(one, metering.yesterday()):
-                    if metering.meter_day(one, each):
-                        new[one].append(each)
+                with failed.noted(one):
+                    for each in [day] if day else days_due(one, metering.yesterday()):
+                        if metering.meter_day(one, each):
+                            new[one].append(each)
                 if is_text and new[one]:
                     self.stdout.write(f"Metered {one.name} ({one.slug}): {_said(new[one])}.")
                 tell(number)
         if not is_text:
             self.json([{"account": one.slug, "days": days} for one, days in new.items() if days])
-            return
-        total = sum(len(days) for days in new.values())
-        self.stdout.write(f"{total} {'day is' if total == 1 else 'days are'} new.")
+        else:
+            total = sum(len(days) for days in new.values())
+            self.stdout.write(f"{total} {'day is' if total == 1 else 'days are'} new.")
+        failed.told()
 
 
 def _day(text: str | None) -> date | None:

@@ -6,10 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from billing.overdue import Due
+from billing.management.failures import Failures
+from billing.overdue import Due, accounts_late
+from billing.selectors import today
 from billing.services import dunning
 from permissions.management.base import OurCommand
 from teams.management.accounts import add_account, find_account
+from teams.models import Account
 
 
 class Command(OurCommand):
@@ -30,7 +33,11 @@ class Command(OurCommand):
         """Take the steps, one transaction an account, and print them."""
         account = find_account(options["account"])
         act = dunning.would_take if options["dry_run"] else dunning.run
-        found = list(act(account))
+        failed = Failures()
+        found: list[Due] = []
+        for one in Account.objects.filter(pk__in=accounts_late(account, today())):
+            with failed.noted(one):
+                found += act(one)
         if found or options["format"] != "text":
             columns = ("account", "invoice", "due_on", "step")
             self.table(columns, [_row(due) for due in found], options["format"])
@@ -38,6 +45,7 @@ class Command(OurCommand):
             steps = "1 step" if len(found) == 1 else f"{len(found)} steps"
             verb = "would be" if options["dry_run"] else "is" if len(found) == 1 else "are"
             self.stdout.write(f"{steps} {verb} taken.")
+        failed.told()
 
 
 def _row(due: Due) -> tuple[str, str, str, str]:

@@ -21,9 +21,9 @@ class Command(OurCommand):
 
     help = (
         "Remove roles, switches, guest access and places in teams that ended, API keys that were "
-        "revoked or expired, invitations that expired and old reminders, DAYS days or more ago, "
-        "and answers of the API that a day has passed over. It may be stopped at any moment and "
-        "begun again."
+        "revoked or expired, invitations that expired, old reminders and the log of webhooks, DAYS "
+        "days or more ago, and answers of the API that a day has passed over. It may be stopped at "
+        "any moment and begun again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
