@@ -109,7 +109,7 @@ def test_everything_that_is_given_and_taken_is_said_of_its_own_time(clock: Any) 
     assert {x.key for x in told.gained} == {
         (str(ana.pk), f"subaccount:{w.north.pk}", permission) for permission in parts
     }
-    assert told.gained[0].through == ("Switched on: Contact export",)
+    assert told.gained[0].through == ("Switched on: Export contacts",)
     assert told.lost == []
     assert history.difference(w.account, moments[2], moments[1]).lost == told.gained
 
