@@ -20,7 +20,7 @@ Handler = Callable[[State, AuditEvent, Mapping[str, Any]], None]
 HANDLED: dict[str, Handler] = {}
 
 #: begin the record: before one of them there is nothing to add to
-BEGIN = ("account.created", "account.snapshot")
+CREATED, SNAPSHOT = BEGIN = ("account.created", "account.snapshot")
 
 _ELSEWHERE: set[str] = set()
 
@@ -147,7 +147,7 @@ def _thing(event: AuditEvent) -> ThingKey:
 # the account
 
 
-@_on("account.created")
+@_on(CREATED)
 def _account_created(state: State, event: AuditEvent, data: Mapping[str, Any]) -> None:
     state.key = _subject(event)
     state.account = {
@@ -166,7 +166,7 @@ def _account_created(state: State, event: AuditEvent, data: Mapping[str, Any]) -
     }
 
 
-@_on("account.snapshot")
+@_on(SNAPSHOT)
 def _snapshot(state: State, event: AuditEvent, data: Mapping[str, Any]) -> None:
     found = State.from_json(data)
     for name in State.__slots__:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-
-from django.db.models import QuerySet
 
 from permissions.audit import ref_of
 from permissions.errors import Invalid
 from permissions.models import AuditCheckpoint, AuditEvent
 from teams.models import Account
-from teams.replay.fold import BEGIN, advance
+from teams.replay.fold import BEGIN, SNAPSHOT, advance
 from teams.replay.state import State
 
 #: so many events are held in memory at once
 BATCH = 1000
 
 
-def _events(account: Account, state: State) -> QuerySet[AuditEvent]:
-    events = AuditEvent.objects.filter(root=ref_of(account), sequence__gt=state.sequence)
-    return events.order_by("sequence")
+def _events(account: Account, state: State, **asked: Any) -> Iterator[AuditEvent]:
+    """Yield the events after ``state``, read a batch at a time: nothing stays open if whoever
+    reads them stops."""
+    rows = AuditEvent.objects.filter(root=ref_of(account), **asked).order_by("sequence")
+    last = state.sequence
+    while batch := list(rows.filter(sequence__gt=last)[:BATCH]):
+        yield from batch
+        last = batch[-1].sequence
 
 
-def _start(account: Account, **asked: Any) -> State:
-    """Return what the newest checkpoint sums up that ``asked`` lets through; nothing without."""
-    known = AuditCheckpoint.objects.filter(root=ref_of(account), **asked).order_by("-sequence")
-    summed = next((row.state for row in known if row.state), None)
-    return State() if summed is None else State.from_json(summed)
+def _start(account: Account, *, at: datetime | None = None, up_to: int | None = None) -> State:
+    """Return what to fold into, as of a moment or an event: what the newest checkpoint sums up, or
+    nothing, just before the newest snapshot if that is later. So a snapshot is a new beginning
+    also for a record that could not be read before it."""
+    root, by_number = ref_of(account), {} if up_to is None else {"sequence__lte": up_to}
+    summed = AuditCheckpoint.objects.filter(root=root, **by_number).order_by("-sequence")
+    begun = AuditEvent.objects.filter(root=root, action=SNAPSHOT, **by_number)
+    if at is not None:
+        summed, begun = summed.filter(last_event_at__lte=at), begun.filter(at__lte=at)
+    known = next((row for row in summed if row.state), None)
+    newest = begun.order_by("-sequence").values_list("sequence", flat=True).first()
+    if newest is not None and (known is None or newest > known.sequence):
+        return State(sequence=newest - 1)
+    return State() if known is None else State.from_json(known.state)
 
 
 def state_at(account: Account, moment: datetime) -> State:
@@ -37,8 +50,8 @@ def state_at(account: Account, moment: datetime) -> State:
     little tear nothing apart. Raises Invalid: NO_RECORD where the record does not reach back so
     far, RECORD where it cannot be replayed.
     """
-    state = _start(account, last_event_at__lte=moment)
-    for event in _events(account, state).iterator(BATCH):
+    state = _start(account, at=moment)
+    for event in _events(account, state):
         if event.at > moment:
             break
         advance(state, [event])
@@ -53,7 +66,7 @@ def state_now(account: Account) -> State:
     Raises Invalid (RECORD).
     """
     state = _start(account)
-    return advance(state, _events(account, state).iterator(BATCH))
+    return advance(state, _events(account, state))
 
 
 def summed_up(account: Account, up_to: int) -> dict[str, Any]:
@@ -61,8 +74,8 @@ def summed_up(account: Account, up_to: int) -> dict[str, Any]:
 
     Empty where they do not begin at a beginning. Raises Invalid (RECORD).
     """
-    state = _start(account, sequence__lte=up_to)
-    advance(state, _events(account, state).filter(sequence__lte=up_to).iterator(BATCH))
+    state = _start(account, up_to=up_to)
+    advance(state, _events(account, state, sequence__lte=up_to))
     return state.as_json() if state.began else {}
 
 
