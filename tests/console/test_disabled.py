@@ -163,7 +163,7 @@ def test_a_refused_page_says_why_one_cannot(world: Any) -> None:
 def _refusal(world: Any, persona: str) -> Any:
     """Return the page of a verb that the persona may not use, on something they see."""
     campaign = world.places["north"].campaigns.first()
-    return world.client(persona).post(f"{address(campaign)}send/")
+    return world.client(persona).post(address(campaign).replace("change/", "act/send/"))
 
 
 def test_there_is_somebody_to_look_at(world: Any) -> None:
