@@ -555,10 +555,10 @@ def _message(stage: Stage, place: Any) -> str:
     return f"{WEBHOOKS}{hook.pk}/act/again/{hook.deliveries.get(sequence=10_000).pk}/"
 
 
-def _hook_is(name: str, **fields: Any) -> Callable[[Stage, Any], bool]:
+def _hook_is(which: str, **fields: Any) -> Callable[[Stage, Any], bool]:
     """Say whether the webhook is so now."""
     return lambda stage, place: Webhook.objects.filter(
-        pk=stage.get(name, None).pk, **fields
+        pk=stage.get(which, None).pk, **fields
     ).exists()
 
 
