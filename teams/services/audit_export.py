@@ -1,5 +1,9 @@
 """The record of an account as a file: what the reader may know of what they ask for, and no more.
 
+The owner, and the platform, get every event as it is stored, to be verified; the owner gets it in
+words besides. Whoever else may know of an event gets it in words alone: what is stored names things
+and places, and numbers, that are not theirs to see.
+
 It is written while it is read, a batch at a time, from one point of the record backwards: what
 happens meanwhile is not in it. That it was taken out is recorded before the first line.
 """
@@ -7,7 +11,7 @@ happens meanwhile is not in it. That it was taken out is recorded before the fir
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +25,7 @@ from permissions.models import AuditEvent
 from teams.csv_files import written
 from teams.event_filters import EventFilters
 from teams.event_sight import Reader
+from teams.event_words import Words
 from teams.models import Account
 from teams.services.base import Entry, root_key
 from teams.services.inputs import expect, expect_user
@@ -45,10 +50,13 @@ COLUMNS = (
     "via_ref",
     "digest",
 )
+#: what whoever is not the owner gets
+TOLD = ("at", "actor", "in_words", "channel")
 #: before it, or spreadsheets take the file for something else than UTF-8
 _MARK = "\ufeff"
 
-_Knows = Callable[[list[AuditEvent]], Iterable[AuditEvent]]
+Row = Mapping[str, Any]
+_Rows = Callable[[list[AuditEvent]], Iterable[Row]]
 
 
 def export(*, actor: Any, account: Any, filters: EventFilters, fmt: str) -> Iterator[str]:
@@ -63,14 +71,23 @@ def export(*, actor: Any, account: Any, filters: EventFilters, fmt: str) -> Iter
         raise NotFound(f"There is no account {stored.slug!r}.")
     last = _record(Entry(reader, stored), filters, fmt, {})
     asked = copy_context()  # with what narrows the actor, also where the file is fetched later
+    is_owner = Reader.of(reader, stored).acts_as_owner
+    columns = (*COLUMNS, "in_words") if is_owner else TOLD
 
-    def known(events: list[AuditEvent]) -> Iterable[AuditEvent]:
+    def rows(events: list[AuditEvent]) -> list[Row]:
         """Return those that the actor may know of now: rights can end while it is written."""
-        asked.run(access.forget)
-        now = asked.run(Reader.of, reader, stored)
-        return filter(now.knows, events)
+        access.forget()
+        now = Reader.of(reader, stored)
+        if is_owner and not now.acts_as_owner:
+            return []
+        known = [event for event in events if now.knows(event)]
+        told = Words.to(now, known)
+        return [_told(event, told) | (_stored(event) if is_owner else {}) for event in known]
 
-    return _FILES[fmt](_events(stored, filters, last, known))
+    def known(events: list[AuditEvent]) -> list[Row]:
+        return asked.run(rows, events)
+
+    return _FILES[fmt](columns, _read(stored, filters, last, known))
 
 
 def export_as_platform(
@@ -83,7 +100,7 @@ def export_as_platform(
     because = because_of(reason, operator)
     stored = expect(account, Account, "The account")
     last = _record(Entry(audit.PLATFORM, stored), filters, fmt, because)
-    return _FILES[fmt](_events(stored, filters, last, lambda events: events))
+    return _FILES[fmt](COLUMNS, _read(stored, filters, last, lambda events: map(_stored, events)))
 
 
 def _record(entry: Entry, filters: EventFilters, fmt: str, because: Mapping[str, Any]) -> int:
@@ -102,21 +119,19 @@ def _record(entry: Entry, filters: EventFilters, fmt: str, because: Mapping[str,
     return own.sequence - 1
 
 
-def _events(
-    account: Account, filters: EventFilters, last: int, known: _Knows
-) -> Iterator[AuditEvent]:
+def _read(account: Account, filters: EventFilters, last: int, rows: _Rows) -> Iterator[Row]:
     """Yield the events up to ``last``, by number: no cursor stays open while a file is fetched."""
     chosen = filters.apply(AuditEvent.objects.filter(root=root_key(account), sequence__lte=last))
     done = 0
     while batch := list(chosen.filter(sequence__gt=done).order_by("sequence")[:BATCH]):
-        yield from known(batch)
+        yield from rows(batch)
         done = batch[-1].sequence
 
 
 # how it is written
 
 
-def _row(event: AuditEvent) -> dict[str, Any]:
+def _stored(event: AuditEvent) -> dict[str, Any]:
     cells = (
         event.sequence,
         event.at.isoformat(),
@@ -135,30 +150,39 @@ def _row(event: AuditEvent) -> dict[str, Any]:
     return dict(zip(COLUMNS, cells, strict=True))
 
 
+def _told(event: AuditEvent, told: Words) -> dict[str, Any]:
+    cells = (event.at.isoformat(), told.actor(event), told.sentence(event), event.channel)
+    return dict(zip(TOLD, cells, strict=True))
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False)
 
 
-def _csv(events: Iterator[AuditEvent]) -> Iterator[str]:
-    yield _MARK + written(COLUMNS)
-    for event in events:
-        yield written((_row(event) | {"data": _json(event.data)}).values())
+def _cell(value: Any) -> Any:
+    return _json(value) if isinstance(value, dict) else value
 
 
-def _lines(events: Iterator[AuditEvent]) -> Iterator[str]:
-    for event in events:
-        yield _json(_row(event)) + "\n"
+def _csv(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
+    yield _MARK + written(columns)
+    for row in rows:
+        yield written(_cell(row[name]) for name in columns)
 
 
-def _list(events: Iterator[AuditEvent]) -> Iterator[str]:
+def _lines(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
+    for row in rows:
+        yield _json({name: row[name] for name in columns}) + "\n"
+
+
+def _list(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     between = "[\n"
-    for event in events:
-        yield between + _json(_row(event))
+    for line in _lines(columns, rows):
+        yield between + line.rstrip("\n")
         between = ",\n"
     yield "[]\n" if between == "[\n" else "\n]\n"
 
 
-_FILES: Mapping[str, Callable[[Iterator[AuditEvent]], Iterator[str]]] = {
+_FILES: Mapping[str, Callable[[Sequence[str], Iterator[Row]], Iterator[str]]] = {
     "csv": _csv,
     "jsonl": _lines,
     "json": _list,

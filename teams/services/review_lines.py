@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.utils import timezone
-
-from permissions.errors import Invalid, OwnRights
+from permissions.errors import OwnRights
 from teams import logins
 from teams.catalogue import GENERATE_API_KEYS
-from teams.models import ApiKey, ReviewLine
+from teams.models import ReviewLine
 from teams.reviewed import Thing
-from teams.services.base import Change, changing, service
+from teams.services.api_keys import revoke_api_key
+from teams.services.base import Change
 from teams.services.departures import remove_member
 from teams.services.gates import gate_membership
 from teams.services.guests import gate_guest, withdraw_guest_access
-from teams.services.inputs import expect
 from teams.services.invitations import gate_invitation, withdraw_invitation
 from teams.services.sharing import (
     gate_team,
@@ -87,29 +85,11 @@ def _take_out(actor: Any, thing: Thing) -> None:
     remove_from_team(actor=actor, team=thing.row.team, user=thing.person)
 
 
-@service
-def revoke_key(*, actor: Any, key: ApiKey) -> None:
-    """Make ``key`` worth nothing, for good. Raises Refused, or Invalid (ALREADY_SO)."""
-    stored = expect(key, ApiKey, "The key")
-    act = f"revoke the API key {stored.name}"
-    with changing(actor, stored.account, act=act) as change:
-        own = expect(key, ApiKey, "The key")
-        places = frozenset({own.subaccount_id})
-        change.require(GENERATE_API_KEYS, places, act, named=False)
-        if own.revoked_at is not None:
-            raise Invalid(f"{own.name} is revoked already.", code="ALREADY_SO")
-        own.revoked_at = timezone.now()
-        own.save(update_fields=["revoked_at"])
-        change.record(
-            "key.revoked", own, name=own.name, prefix=own.prefix, subaccount=own.subaccount_id
-        )
-
-
 _WITHDRAW: Mapping[Kind, Callable[[Any, Thing], Any]] = {
     Kind.ROLE: lambda actor, thing: remove_member(actor=actor, membership=thing.row),
     Kind.TOGGLE: _take_toggle,
     Kind.GUEST: _take_guest,
     Kind.TEAM: _take_out,
     Kind.INVITATION: lambda actor, thing: withdraw_invitation(actor=actor, invitation=thing.row),
-    Kind.KEY: lambda actor, thing: revoke_key(actor=actor, key=thing.row),
+    Kind.KEY: lambda actor, thing: revoke_api_key(actor=actor, key=thing.row),
 }
