@@ -4,7 +4,8 @@ below ``/api/``."""
 
 from django.urls import include, path
 
-import teams.api_page  # noqa: F401  (both register their pages)
+import billing.admin  # noqa: F401  (it registers its pages with both sites)
+import teams.api_page  # noqa: F401  (it registers its page)
 from teams.admin import console, operator
 from teams.admin.account import theme
 

@@ -903,12 +903,6 @@ API_PAGES = (
         menu="/",
         ways=needs((USE_API_TEST, ANYWHERE)),
     ),
-    Surface(
-        name="API test in a subaccount",
-        at=PLACES,
-        url=lambda stage, place: f"/api-test/?place={place.pk}&run=1&operation=me",
-        ways=needs((USE_API_TEST, HERE)),
-    ),
 )
 
 # the account's own roles: of one that nobody holds, so that whom one may manage plays no part
