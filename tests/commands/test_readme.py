@@ -19,6 +19,8 @@ README = Path(__file__).parents[2] / "README.md"
 SECTIONS = ("Roles, teams, ownership", "Billing", "Ask it")
 #: the month that README takes for the last one
 MONTH = "2026-10"
+#: the day that README takes for today
+TODAY = "2026-11-30"
 
 
 def lines(section: str) -> list[list[str]]:
@@ -32,9 +34,12 @@ def lines(section: str) -> list[list[str]]:
 
 
 def _now(words: list[str]) -> list[str]:
-    """Return ``words`` for whoever reads them today: the demo's last invoice is of last month."""
-    last = timezone.localdate().replace(day=1) - timedelta(days=1)
-    return [f"{last:%Y-%m}" if word == MONTH else word for word in words]
+    """Return ``words`` for whoever reads them today: the demo is as old as that, and its last
+    invoice is of last month."""
+    today = timezone.localdate()
+    last = today.replace(day=1) - timedelta(days=1)
+    meant = {MONTH: f"{last:%Y-%m}", TODAY: today.isoformat()}
+    return [meant.get(word, word) for word in words]
 
 
 def test_every_line_does_what_it_is_there_for() -> None:
