@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
@@ -35,7 +35,7 @@ _PREFIX_LENGTH = 10
 class Issued:
     """A new key: ``text`` is what is shown once; the other two are kept."""
 
-    text: str
+    text: str = field(repr=False)  # which reaches no log and no report of an error
     prefix: str
     digest: str
 

@@ -10,6 +10,7 @@ from django import forms
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from permissions.admin import VerbForm, site_page
 from permissions.errors import Invalid
@@ -54,6 +55,7 @@ def closed(desk: Desk) -> dict[Any, str]:
     return closed_among(desk.edition, list(rows))
 
 
+@sensitive_variables()  # of the template too: should it fail, the key is in no report of that
 def shown(verb: ConsoleVerb, made: CreatedKey, lines: Sequence[str]) -> HttpResponse:
     """Return the page that shows a new key, which no other page ever does again.
 

@@ -63,9 +63,18 @@ class OpenView(APIView):
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse what is wrong whoever calls, before anybody is looked up."""
+        """Refuse a key in the wrong place before anybody is looked up, and what else is wrong only
+        once the call is counted: nobody tries out unseen whether a key is alive."""
         self.refuse_keys(request)
         super().initial(request, *args, **kwargs)
+        self.begin()
+        self.refuse_parameters(request)
+
+    def begin(self) -> None:
+        """Do what comes first once it is known who calls: nothing, for anybody."""
+
+    def refuse_parameters(self, request: Request) -> None:
+        """Refuse query parameters that are unknown, or given twice. Raises 400."""
         known = self.query if request.method in ("GET", "HEAD") else ()
         if unknown := sorted(set(request.query_params) - set(known)):
             raise Wrong(
@@ -109,9 +118,8 @@ class KeyView(OpenView):
     authentication_classes: ClassVar[Any] = [KeyAuthentication]
     is_acting = False
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Find the key, count the call, and act as the key from here on."""
-        super().initial(request, *args, **kwargs)
+    def begin(self) -> None:
+        """Count the call, and act as the key from here on."""
         if self.counts:
             count_call(self.key)
         self.entered.enter_context(keys.acting(self.key, request_id=self.request_id))

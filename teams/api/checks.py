@@ -79,8 +79,8 @@ class CheckView(KeyView):
     def _objects(self, texts: set[str]) -> dict[str, Model]:
         """Return what stands behind each text as far as the key may know of it.
 
-        Where the key may see nothing of a kind, the subaccount stands for each of it: the answer is
-        no, whether there is one or not.
+        Where the key may see nothing of a kind, the subaccount stands for each of it, whether there
+        is one or not: ``_answer`` never says yes of it.
         """
         found: dict[str, Model] = {}
         wanted: dict[Any, dict[int, str]] = defaultdict(dict)
@@ -114,6 +114,13 @@ class CheckView(KeyView):
             if obj is None
             else access.can(self.actor, permission, obj)
         )
+        if (
+            decision.allowed
+            and obj is self.subaccount
+            and _model(text.partition(":")[0]) is not (Subaccount)
+        ):
+            # held here, but of nothing that the key could see or do it with
+            decision, obj = Decision(False, NO_SUCH), None
         missing = []
         if permission in CATALOGUE and obj is not None and not decision.allowed:
             label, place = str(CATALOGUE[permission].label), self.subaccount.name

@@ -9,7 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from permissions.audit import label_of
+from permissions.errors import Refused
 from permissions.policy import decide
+from teams import keys
 from teams.api.base import KeyView
 from teams.api.description import operation
 from teams.api.throttling import per_minute
@@ -86,6 +88,8 @@ class MyPermissions(KeyView):
     @operation("me_permissions", "Show what the key may do now", "Key", HeldListShape)
     def get(self, request: Request) -> Response:
         """Answer each scope with yes or no, and the reason."""
+        if self.account.pk not in self.profile.tenants:  # lost since the key was looked up
+            raise Refused(keys.why_dead(self.key), code="KEY_ASLEEP")
         known = [CATALOGUE[scope] for scope in self.key.scopes if scope in CATALOGUE]
         return Response({"results": [self._line(permission) for permission in known]})
 

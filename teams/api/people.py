@@ -91,9 +91,11 @@ class PeopleRows(Rows):
         return row.role, str(spec.label) if spec else row.role
 
     def role_named(self, text: str) -> Any:
-        """Return the role that is written so. Raises NotFound for an unknown custom one."""
+        """Return the role that is written so. Raises NotFound for an unknown custom one, for keys
+        that give roles: to any other it is not told which there are."""
         if not text.startswith(_CUSTOM):
             return text
+        self.require(*sorted(get(self.account.edition).changes_subaccount), act="give a role")
         pk = key_of(text.removeprefix(_CUSTOM))
         found = Role.objects.filter(account=self.account, pk=pk).first() if pk else None
         if found is None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from django.utils.log import AdminEmailHandler
@@ -170,6 +171,51 @@ def test_no_key_stands_in_a_report_of_an_error(
     assert secret not in everything
 
 
+def test_no_part_of_a_key_stands_in_a_report_of_a_failed_look_up(
+    hq: World, settings: Any, mailoutbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:  # AK10
+    settings.ADMINS = [("Ops", "ops@example.com")]
+    handlers = logging.getLogger("django").handlers
+    (admins,) = [one for one in handlers if isinstance(one, AdminEmailHandler)]
+    monkeypatch.setattr(admins, "include_html", True)
+    mine = caller(hq.north)
+
+    def broken(execute: Any, sql: str, *rest: Any) -> Any:
+        if "teams_apikey" in sql:
+            raise OperationalError("disk on fire")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(broken):
+        answer = mine.get("lists/", raises=False)
+
+    problem(answer, 500, "INTERNAL")
+    (mail,) = mailoutbox
+    everything = mail.body + str(mail.alternatives)
+    assert "disk on fire" in everything
+    secret = mine.text.split("_", 2)[2]
+    assert secret not in everything
+
+
+def test_a_new_key_does_not_say_what_it_is() -> None:
+    issued = keys.issue()
+
+    assert issued.text not in repr(issued)
+
+
+def test_rights_lost_in_the_middle_of_a_call_are_lost(hq: World) -> None:
+    seat = hq.member("administrator")
+    mine = caller(hq.north, seat.user)
+
+    def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if sql.startswith('UPDATE "teams_apikey"'):  # the call is counted
+            seat.delete()
+        return answer
+
+    with connection.execute_wrapper(meanwhile):
+        problem(mine.get("me/permissions/"), 403, "KEY_ASLEEP")
+
+
 def test_a_key_opens_no_page_of_the_console(hq: World) -> None:  # AK7
     mine = caller(hq.north)
     for path in ("/", "/access/", "/operator/", "/teams/contact/"):
@@ -206,6 +252,17 @@ def test_a_key_makes_so_many_calls_a_minute(hq: World, settings: Any) -> None:  
     answer = mine.get("me/")
     problem(answer, 429, "TOO_MANY_CALLS")
     assert 0 < int(answer["Retry-After"]) <= 60
+
+
+def test_a_call_that_is_wrong_is_counted_and_noted_too(hq: World, settings: Any) -> None:
+    """Nobody tries out unseen, and as often as they like, whether a key is alive."""
+    settings.API_CALLS_PER_MINUTE = 2
+    mine = caller(hq.north)
+
+    codes = [mine.get(path).status_code for path in ("me/?x=1", "me/?x=\0", "me/?x=1", "me/")]
+
+    assert codes == [400, 400, 429, 429]
+    assert ApiKey.objects.get().last_used_at is not None
 
 
 def test_an_accounts_keys_make_so_many_together(hq: World, settings: Any) -> None:  # AK17

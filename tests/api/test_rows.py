@@ -396,6 +396,32 @@ def test_a_batch_is_the_map_of_its_questions(hq: World, record_property: Any) ->
     record_property("api checks compared", len(asked))
 
 
+def test_nothing_is_allowed_of_what_the_key_may_not_see(hq: World) -> None:
+    """A key that may send but look at no campaign sends none: check says so, of any number."""
+    mine = caller(hq.north, scopes=[SEND_CAMPAIGNS])
+    rows = [CampaignFactory(subaccount=place).pk for place in (hq.north, hq.south)]
+    answers = [
+        mine.post(
+            "check/", {"permission": "send_campaigns", "object": f"teams.campaign:{pk}"}
+        ).json()
+        for pk in (*rows, 99999)
+    ]
+
+    assert {(a["allowed"], a["reason"], len(a["sources"])) for a in answers} == {
+        (False, "no_such_object", 0)
+    }
+    problem(mine.post(f"campaigns/{rows[0]}/send/"), 403, "OUT_OF_SCOPE")
+    here = {"permission": "send_campaigns", "object": f"teams.subaccount:{hq.north.pk}"}
+    assert mine.post("check/", here).json()["allowed"] is True
+
+
+def test_a_key_that_gives_no_roles_does_not_learn_which_there_are(hq: World) -> None:
+    mine = caller(hq.north, scopes=[VIEW_CONTACTS])
+    for pk in (hq.custom(VIEW_CONTACTS).pk, 99999):
+        asked = {"address": "x@example.com", "role": f"custom:{pk}"}
+        problem(mine.post("invitations/", asked), 403, "OUT_OF_SCOPE")
+
+
 def test_a_batch_takes_as_many_queries_for_one_as_for_many(hq: World) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

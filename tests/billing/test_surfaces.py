@@ -15,10 +15,14 @@ from billing.factories import (
     RatePlanFactory,
     SubscriptionFactory,
 )
+from billing.sight import invoices_of
 from billing.surfaces import ASKED
+from permissions.errors import Refused
+from teams import keys
 from teams.catalogue import CATALOGUE
+from teams.factories import ApiKeyFactory
 from teams.surfaces import enforced_by
-from tests.services.world import World, refused, world
+from tests.services.world import World, refused, stored, world
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
@@ -106,6 +110,27 @@ def test_service_asks_for_it(permission: str, service: str, stripe_keys: None) -
     with refused("OUT_OF_SCOPE") as caught:
         CALLS[service](found)
     assert {m.permission for m in caught.value.missing} == {permission}  # type: ignore[attr-defined]
+
+
+def test_no_key_does_anything_of_it(stripe_keys: None) -> None:
+    """Billing is the account's: an owner's key with every scope does none of it, where the owner
+    does."""
+    w = world("constant_contact")
+    SubscriptionFactory(account=w.account)
+    bill = InvoiceFactory(account=w.account)
+    place = w.north
+    key = ApiKeyFactory(
+        subaccount=place, created_by=w.owner, scopes=[str(permission) for permission in CATALOGUE]
+    )
+    found = Scene(w, w.owner, bill, PaymentFactory(invoice=bill), RatePlanFactory())
+    before = stored()
+    for name, call in CALLS.items():
+        with keys.acting(key):
+            assert not invoices_of(w.owner).exists()
+            with pytest.raises(Refused) as caught:
+                call(found)
+        assert caught.value.code == "OUT_OF_SCOPE", name
+        assert stored() == before, name
 
 
 @pytest.fixture
