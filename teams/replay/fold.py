@@ -41,6 +41,8 @@ def not_about_access() -> frozenset[str]:
 leave_alone(
     "write.refused",
     "history.read",
+    "audit.exported",
+    "audit.pruned",
     "ownership.offered",
     "ownership.withdrawn",
     "ownership.declined",
@@ -86,6 +88,21 @@ leave_alone(
         for done in ("uploaded", "started", "undo_started", "done", "undone", "failed")
     ),
     *(f"contact_export.{done}" for done in ("started", "done", "downloaded")),
+    # a key holds nothing that its creator does not hold, and what a review withdraws is an event
+    # of its own
+    *(f"key.{done}" for done in ("created", "rotated", "revoked", "pruned")),
+    *(
+        f"review.{done}"
+        for done in (
+            "started", "refreshed", "reminded", "finished", "line_confirmed", "line_withdrawn",
+        )
+    ),
+    *(
+        f"webhook.{done}"
+        for done in (
+            "created", "changed", "switched", "tested", "secret_renewed", "resent", "deleted",
+        )
+    ),
 )  # fmt: skip
 
 
