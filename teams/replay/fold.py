@@ -119,11 +119,7 @@ def advance(state: State, events: Iterable[AuditEvent]) -> State:
     that nobody declared, and for one that does not fit what came before it.
     """
     for event in events:
-        if event.sequence != state.sequence + 1:
-            raise Unreadable(
-                f"The record of {event.root} goes from #{state.sequence} to #{event.sequence}: "
-                "what lies between is not there. Run verify_audit; what was pruned is in its file."
-            )
+        follows(state, event)
         state.sequence = event.sequence
         if (not state.began and event.action not in BEGIN) or event.action in _ELSEWHERE:
             continue
@@ -141,6 +137,15 @@ def advance(state: State, events: Iterable[AuditEvent]) -> State:
                 f"it ({type(error).__name__}: {error})."
             ) from None
     return state
+
+
+def follows(state: State, event: AuditEvent) -> None:
+    """Raise Unreadable unless ``event`` is the one after what is folded already."""
+    if event.sequence != state.sequence + 1:
+        raise Unreadable(
+            f"The record of {event.root} goes from #{state.sequence} to #{event.sequence}: "
+            "what lies between is not there. Run verify_audit; what was pruned is in its file."
+        )
 
 
 def _on(*actions: str) -> Callable[[Handler], Handler]:
