@@ -189,7 +189,10 @@ def register(
 
 def changes(names: Names, event: AuditEvent) -> list[Line]:
     """Return what ``event`` changed, line by line."""
-    told = {"toggle"} if event.action == "permission.toggled" else set()
+    # what a switch is made of is for the replay: people know it by its own name
+    told = {"toggle", "permissions"} if event.action == "permission.toggled" else set()
+    if event.action.startswith("toggle."):
+        told = {"permissions"}
     if is_seat(event.data):
         told = {"ends_at", "toggles"}
     rest = {key: value for key, value in event.data.items() if key not in told}

@@ -203,6 +203,7 @@ _SENTENCES: dict[str, Told] = {
     "contact_export.done": _rows_of("exported contacts"),
     "contact_export.downloaded": "downloaded exported contacts of {place}.",
     # keys, reviews and webhooks
+    "key.pruned": "cleared away the API key {subject} that had expired.",
     "webhook.secret_renewed": "gave the webhook {subject} a new secret.",
     "webhook.resent": "had the webhook {subject} told again.",
     "webhook.switched": _switched,

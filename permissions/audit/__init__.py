@@ -12,7 +12,7 @@ from permissions.audit.came import (
     current,
     new_request_id,
 )
-from permissions.audit.chain import canonical, sign, sign_checkpoint
+from permissions.audit.chain import canonical, is_checkpoint_signed, sign, sign_checkpoint
 from permissions.audit.events import (
     PLATFORM,
     REFUSED,
@@ -57,6 +57,7 @@ __all__ = [
     "coming",
     "current",
     "goes_before",
+    "is_checkpoint_signed",
     "label_of",
     "last_checkpoint",
     "listen",

@@ -91,6 +91,9 @@ def retain(
     if last is None:
         AuditEvent.objects.filter(root=root, sequence__lte=done).delete()
         return None
+    # before anything is written, and while others may append: what goes does not change any more
+    # through JSON once, so that what is signed is what will be read back
+    summed = json.loads(json.dumps(state(root, last.sequence), cls=DjangoJSONEncoder))
     ended, digest = _write(root, done, last, start.digest if start else "", archive)
     archive.seal()
     with transaction.atomic():
@@ -105,8 +108,7 @@ def retain(
             at=timezone.now(),
             last_event_at=last.at,
             archive_digest=digest,
-            # through JSON once, so that what is signed is what will be read back
-            state=json.loads(json.dumps(state(root, last.sequence), cls=DjangoJSONEncoder)),
+            state=summed,
         )
         checkpoint.signature = sign_checkpoint(checkpoint)
         checkpoint.save(force_insert=True)

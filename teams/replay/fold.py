@@ -41,6 +41,8 @@ def not_about_access() -> frozenset[str]:
 leave_alone(
     "write.refused",
     "history.read",
+    "audit.exported",
+    "audit.pruned",
     "ownership.offered",
     "ownership.withdrawn",
     "ownership.declined",
@@ -86,6 +88,21 @@ leave_alone(
         for done in ("uploaded", "started", "undo_started", "done", "undone", "failed")
     ),
     *(f"contact_export.{done}" for done in ("started", "done", "downloaded")),
+    # a key holds nothing that its creator does not hold, and what a review withdraws is an event
+    # of its own
+    *(f"key.{done}" for done in ("created", "rotated", "revoked", "pruned")),
+    *(
+        f"review.{done}"
+        for done in (
+            "started", "refreshed", "reminded", "finished", "line_confirmed", "line_withdrawn",
+        )
+    ),
+    *(
+        f"webhook.{done}"
+        for done in (
+            "created", "changed", "switched", "tested", "secret_renewed", "resent", "deleted",
+        )
+    ),
 )  # fmt: skip
 
 
@@ -102,11 +119,7 @@ def advance(state: State, events: Iterable[AuditEvent]) -> State:
     that nobody declared, and for one that does not fit what came before it.
     """
     for event in events:
-        if event.sequence != state.sequence + 1:
-            raise Unreadable(
-                f"The record of {event.root} goes from #{state.sequence} to #{event.sequence}: "
-                "what lies between is not there. Run verify_audit; what was pruned is in its file."
-            )
+        follows(state, event)
         state.sequence = event.sequence
         if (not state.began and event.action not in BEGIN) or event.action in _ELSEWHERE:
             continue
@@ -124,6 +137,15 @@ def advance(state: State, events: Iterable[AuditEvent]) -> State:
                 f"it ({type(error).__name__}: {error})."
             ) from None
     return state
+
+
+def follows(state: State, event: AuditEvent) -> None:
+    """Raise Unreadable unless ``event`` is the one after what is folded already."""
+    if event.sequence != state.sequence + 1:
+        raise Unreadable(
+            f"The record of {event.root} goes from #{state.sequence} to #{event.sequence}: "
+            "what lies between is not there. Run verify_audit; what was pruned is in its file."
+        )
 
 
 def _on(*actions: str) -> Callable[[Handler], Handler]:

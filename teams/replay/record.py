@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from permissions.audit import ref_of
+from permissions.audit import is_checkpoint_signed, ref_of
 from permissions.errors import Invalid
 from permissions.models import AuditCheckpoint, AuditEvent
 from teams.models import Account
-from teams.replay.fold import BEGIN, SNAPSHOT, advance
+from teams.replay.fold import BEGIN, SNAPSHOT, advance, follows
 from teams.replay.state import State
 
 #: so many events are held in memory at once
@@ -27,20 +27,40 @@ def _events(account: Account, state: State, **asked: Any) -> Iterator[AuditEvent
         last = batch[-1].sequence
 
 
+def _last_checkpoint(root: str, up_to: int | None = None) -> AuditCheckpoint | None:
+    """Return the newest checkpoint that we signed, of those up to an event; what it sums up could
+    be anybody's word otherwise. They are large, so one is read at a time."""
+    rows = AuditCheckpoint.objects.filter(root=root).order_by("-sequence")
+    if up_to is not None:
+        rows = rows.filter(sequence__lte=up_to)
+    found = (AuditCheckpoint.objects.get(pk=pk) for pk in rows.values_list("pk", flat=True))
+    return next((row for row in found if is_checkpoint_signed(row)), None)
+
+
 def _start(account: Account, *, at: datetime | None = None, up_to: int | None = None) -> State:
     """Return what to fold into, as of a moment or an event: what the newest checkpoint sums up, or
     nothing, just before the newest snapshot if that is later. So a snapshot is a new beginning
-    also for a record that could not be read before it."""
-    root, by_number = ref_of(account), {} if up_to is None else {"sequence__lte": up_to}
-    summed = AuditCheckpoint.objects.filter(root=root, **by_number).order_by("-sequence")
-    begun = AuditEvent.objects.filter(root=root, action=SNAPSHOT, **by_number)
+    also for a record that could not be read before it.
+
+    Of what lies before the newest checkpoint an older one knows a part at most, and what came
+    after that is not there to fold: nothing is said of it.
+    """
+    root = ref_of(account)
+    summed = _last_checkpoint(root, up_to)
+    begun = AuditEvent.objects.filter(root=root, action=SNAPSHOT)
+    if up_to is not None:
+        begun = begun.filter(sequence__lte=up_to)
     if at is not None:
-        summed, begun = summed.filter(last_event_at__lte=at), begun.filter(at__lte=at)
-    known = next((row for row in summed if row.state), None)
+        begun = begun.filter(at__lte=at)
     newest = begun.order_by("-sequence").values_list("sequence", flat=True).first()
-    if newest is not None and (known is None or newest > known.sequence):
+    if newest is not None and (summed is None or newest > summed.sequence):
         return State(sequence=newest - 1)
-    return State() if known is None else State.from_json(known.state)
+    if summed is None:
+        return State()
+    is_later = at is not None and summed.last_event_at > at
+    if is_later or not summed.state:
+        return State(sequence=summed.sequence)
+    return State.from_json(summed.state)
 
 
 def state_at(account: Account, moment: datetime) -> State:
@@ -53,6 +73,7 @@ def state_at(account: Account, moment: datetime) -> State:
     state = _start(account, at=moment)
     for event in _events(account, state):
         if event.at > moment:
+            follows(state, event)  # or something that was not later is missing
             break
         advance(state, [event])
     if not state.began:
@@ -93,10 +114,9 @@ def sum_up(root: str, sequence: int) -> dict[str, Any]:
 
 def beginning_of(account: Account) -> datetime | None:
     """Return since when the record says who has access; None if it does not say yet."""
-    checkpoints = AuditCheckpoint.objects.filter(root=ref_of(account)).exclude(state={})
-    first = checkpoints.order_by("sequence").first()
-    if first is not None:
-        return first.last_event_at
+    summed = _last_checkpoint(ref_of(account))
+    if summed is not None and summed.state:
+        return summed.last_event_at
     events = AuditEvent.objects.filter(root=ref_of(account), action__in=BEGIN)
     return events.order_by("sequence").values_list("at", flat=True).first()
 

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from permissions import access, audit
 from permissions.errors import Invalid
-from permissions.models import AuditCheckpoint
 from teams import history, replay, services
 from teams.factories import MailingListFactory, UserFactory
 from teams.models import Account, Membership
@@ -228,40 +227,6 @@ def test_an_account_without_a_beginning_says_so_and_gets_one() -> None:
     assert caught.value.code == "NO_RECORD"
     assert [snapshot(w.account), snapshot(w.account)] == [True, False]
     same(w.account)
-
-
-def test_a_checkpoint_takes_the_place_of_the_events_before_it(clock: Any) -> None:
-    w = world("emma_hq")
-    snapshot(w.account)
-    row = services.add_member(
-        actor=w.owner,
-        account=w.account,
-        user=UserFactory(),
-        role="full",
-        subaccount=w.north,
-        consented=True,
-    )
-    ends, summed = clock(0), replay.state_now(w.account)
-    clock()
-    services.suspend_member(actor=w.owner, membership=row)
-    root, before = root_key(w.account), replay.state_now(w.account)
-    AuditCheckpoint.objects.create(
-        root=root,
-        sequence=summed.sequence,
-        digest="",
-        at=timezone.now(),
-        last_event_at=ends,
-        archive_digest="",
-        state=replay.summed_up(w.account, summed.sequence),
-        signature="",
-    )
-    audit.unlock("default")
-    audit.AuditEvent.objects.filter(root=root, sequence__lte=summed.sequence).delete()
-    audit.lock_down("default")
-    assert replay.state_now(w.account) == before
-    assert replay.state_at(w.account, ends) == summed
-    with refused_reading("and nothing of any moment before that"):
-        replay.state_at(w.account, ends - timedelta(hours=1))
 
 
 def test_who_may_know_reads_no_more_than_that() -> None:

@@ -28,6 +28,7 @@ FILLED = {
     ("", ".", ""): (ARCHIVED, ("purged",)),
     ("contact_import.", ""): (("done", "undone", "failed"),),
     ("payment.", ""): (("failed", "cancelled"),),
+    ("review.line_", ""): (("confirmed", "withdrawn"),),
 }
 #: recorded under a name of their own
 BY_NAME = {"account.read_only", "account.writable", "mailinglist.deleted", "savedrow.deleted"}
@@ -40,23 +41,39 @@ RECORDS = ("record", "_record", "_set_status")
 def recorded() -> frozenset[str]:
     """Return every action that the source records, composed ones filled in."""
     found: set[str] = set(BY_NAME)
-    for package in (teams, billing, permissions):
-        for path in Path(package.__path__[0]).rglob("*.py"):
-            if "migrations" not in path.parts:
-                found.update(_of(ast.parse(path.read_text())))
+    trees = [
+        ast.parse(path.read_text())
+        for package in (teams, billing, permissions)
+        for path in Path(package.__path__[0]).rglob("*.py")
+        if "migrations" not in path.parts
+    ]
+    called = dict(pair for tree in trees for pair in _constants(tree))
+    for tree in trees:
+        found.update(_of(tree, called))
     return frozenset(found)
 
 
-def _of(tree: ast.Module) -> Iterator[str]:
+def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield the actions that a module gives a name, such as ``PRUNED``."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            for target in node.targets:
+                if isinstance(target, ast.Name) and ACTION.match(str(node.value.value)):
+                    yield target.id, str(node.value.value)
+
+
+def _of(tree: ast.Module, called: dict[str, str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        called = node.func
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        by = node.func
+        name = by.attr if isinstance(by, ast.Attribute) else getattr(by, "id", "")
         if name in RECORDS:
             for argument in [*node.args, *(k.value for k in node.keywords if k.arg == "action")]:
                 for part in ast.walk(argument) if isinstance(argument, ast.IfExp) else [argument]:
                     yield from _actions(part)
+                    if isinstance(part, ast.Name) and part.id in called:
+                        yield called[part.id]
 
 
 def _actions(part: ast.AST) -> Iterator[str]:
