@@ -25,7 +25,7 @@ from teams.catalogue import (
     MANAGE_TEAMS,
     MANAGE_THEME,
 )
-from teams.models import Account, Subaccount
+from teams.models import Account, ReviewLine, Subaccount, SubaccountUserGrant
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,19 @@ def _api_key(reader: Reader, event: AuditEvent) -> bool:
 
 
 def _review(reader: Reader, event: AuditEvent) -> bool:
-    """A review went on, of a subaccount or of the whole account."""
+    """A review went on, of a subaccount or of the whole account; what a line was about is told in
+    the words of who started it, to whoever may open the page where such a thing stands."""
+    table, _, key = str(event.data.get("ref")).rpartition(":")
+    match event.data.get("kind"):
+        case ReviewLine.Kind.INVITATION:
+            return key.isdecimal() and int(key) in reader.invitations
+        case ReviewLine.Kind.KEY:
+            return _api_key(reader, event)
+        case ReviewLine.Kind.TEAM:
+            return _team(reader, event) and reader.sees_people_in(event.data)
+        case ReviewLine.Kind.GUEST:  # it may name a list or a template
+            if table != SubaccountUserGrant._meta.label_lower:
+                return False
     return reader.sees_people_in(event.data)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from permissions import access
 from permissions.policy import FUTURE, TOP, Scope
@@ -22,7 +23,14 @@ from teams.catalogue import (
     MANAGE_TEAMS,
 )
 from teams.editions import get
-from teams.models import AccessReview, Account, ReviewLine, SubaccountUserGrant
+from teams.models import (
+    AccessReview,
+    Account,
+    Invitation,
+    ReviewLine,
+    Subaccount,
+    SubaccountUserGrant,
+)
 from teams.reviewed import in_scope
 
 Kind = ReviewLine.Kind
@@ -59,8 +67,11 @@ def reads_all(user: Any, review: AccessReview) -> bool:
     seen = lines_of(user, review.account).filter(review=review)
     # names of lists and templates are known to whoever sees those
     table = SubaccountUserGrant._meta.label_lower
-    hidden = review.lines.filter(kind=Kind.GUEST).exclude(ref__startswith=f"{table}:")
-    return not hidden.exists() and seen.count() == review.lines.count()
+    hidden = Q(kind=Kind.GUEST) & ~Q(ref__startswith=f"{table}:")
+    there = Subaccount.objects.filter(account=review.account_id, archived_at=None)
+    if there.exclude(pk__in=selectors.subaccounts_of(user).values("pk")).exists():
+        hidden |= Q(subaccount=None) & ~Q(kind=Kind.TEAM)  # it names the places of its reach
+    return not review.lines.filter(hidden).exists() and seen.count() == review.lines.count()
 
 
 def reads_as_written(user: Any, review: AccessReview) -> bool:
@@ -123,12 +134,22 @@ def _seen(user: Any, account: Account, profile: Profile) -> Q:
     inside = Q(subaccount__isnull=False)
     people = in_scope("subaccount_id", selectors.people_places(profile, key))
     keys = in_scope("subaccount_id", profile.scope(key, GENERATE_API_KEYS))
-    found: Q = inside & ~Q(kind=Kind.KEY) & people | inside & Q(kind=Kind.KEY) & keys
+    found: Q = inside & ~Q(kind__in=(Kind.KEY, Kind.INVITATION)) & people
+    found |= inside & Q(kind=Kind.KEY) & keys
+    # an address is shown to whoever may change what is offered to it, wherever it stands
+    offers = (
+        selectors.invitations_of(user)
+        .order_by()
+        .annotate(
+            line_ref=Concat(Value(f"{Invitation._meta.label_lower}:"), Cast("pk", CharField()))
+        )
+    )
+    found |= Q(kind=Kind.INVITATION) & Q(Exists(offers.filter(line_ref=OuterRef("ref"))))
     everybody = (
         profile.scope(key, MANAGE_MANAGERS).top or profile.scope(key, MANAGE_MEMBERS).everywhere
     )
     if everybody:
-        found |= Q(subaccount=None) & ~Q(kind=Kind.TEAM)
+        found |= Q(subaccount=None) & ~Q(kind__in=(Kind.TEAM, Kind.INVITATION))
     if profile.scope(key, MANAGE_TEAMS):
         seen = selectors.memberships_of(user).filter(account=key).order_by().values("user")
         found |= Q(kind=Kind.TEAM, person__in=seen)

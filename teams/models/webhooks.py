@@ -44,8 +44,8 @@ class Webhook(models.Model):
 class WebhookDelivery(models.Model):
     """One event on its way to one webhook; written in the transaction of the event itself.
 
-    ``sequence`` is the event's number in the account's record. ``body`` is what is sent, the same
-    at every attempt; empty until the first.
+    ``sequence`` is the event's number in the account's record. ``body`` is what was sent at
+    the last attempt, made anew for each; empty until the first.
     """
 
     class State(models.TextChoices):

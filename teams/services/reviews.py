@@ -16,7 +16,7 @@ from permissions.policy import TOP, PlaceId
 from teams.catalogue import CATALOGUE
 from teams.models import AccessReview, Account, ReviewLine, Subaccount
 from teams.review_report import digest_of
-from teams.review_sight import reads_all
+from teams.review_sight import reads_all, reads_as_written
 from teams.reviewed import Reading, Thing, rows_of
 from teams.services.base import Change, changing, service
 from teams.services.gates import clean_end, clean_flag, own_subaccount, places_of, refuse_archived
@@ -109,7 +109,11 @@ def refresh_review(*, actor: Any, review: AccessReview) -> AccessReview:
         stored = open_review(change, review, act)
         now = timezone.now()
         gone, changed = [], []
-        for line, thing in current(change.account, change.actor, open_lines(stored)):
+        # the starter reads it as written: nothing is named there that they may not know
+        starter = stored.started_by
+        has_starter = starter is not None and reads_as_written(starter, stored)
+        reader = starter if has_starter else change.actor
+        for line, thing in current(change.account, reader, open_lines(stored)):
             if thing is None:
                 gone.append(settled(line, Decision.GONE, change.actor, at=now))
             elif thing.state != line.state:

@@ -29,6 +29,7 @@ from teams import background
 from teams.background import task
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS
 from teams.event_sight import Reader
+from teams.event_words import Words
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import webhook_mail
 from teams.services.base import Entry, root_key
@@ -161,6 +162,7 @@ def _claim(key: int) -> WebhookDelivery | None:
 def _send(row: WebhookDelivery) -> bool:
     """Make one attempt; say whether the webhook is worth another one now."""
     hook = row.webhook
+    access.forget()  # a command is one unit of work, and rights end while others are called
     if reason := why_dead(hook):
         _settle(row, State.DROPPED, problem=reason)
         switch_off(hook, reason)
@@ -176,7 +178,7 @@ def _send(row: WebhookDelivery) -> bool:
             problem=f"{label_of(hook.created_by)}, whose webhook it is, may not know of it.",
         )
         return True
-    body = row.body or body_of(hook, event)
+    body = body_of(hook, event)  # anew: somebody else may answer for it since the last attempt
     call = import_module("teams.webhook_call")  # by name: its packages are an extra
     said = call.headers(hook, message_id(row), timezone.now(), body)
     answer = call.post(hook.url, body, said)
@@ -227,17 +229,25 @@ def message_id(row: WebhookDelivery) -> str:
 
 
 def body_of(hook: Webhook, event: AuditEvent) -> str:
-    """Return the message about ``event``, as JSON."""
+    """Return the message about ``event``, as JSON.
+
+    As it is stored for an owner's webhook alone: that names things and places, and numbers, which
+    whoever else may know of the event need not see. They are told it in words, as its page does.
+    """
+    reader = Reader.of(hook.created_by, hook.account)
+    words = Words.to(reader, [event])
     said = {
         "id": f"wh{hook.pk}-{event.sequence}",
         "type": event.action,
         "sequence": event.sequence,
         "at": event.at,
         "account": {"slug": hook.account.slug, "name": hook.account.name},
-        "actor": event.actor_label,
-        "subject": {"ref": event.subject_ref, "label": event.subject_label},
-        "data": event.data,
+        "actor": words.actor(event),
+        "in_words": words.sentence(event),
     }
+    if reader.acts_as_owner:
+        said["subject"] = {"ref": event.subject_ref, "label": event.subject_label}
+        said["data"] = event.data
     return json.dumps(said, cls=DjangoJSONEncoder, ensure_ascii=False)
 
 

@@ -232,7 +232,13 @@ def test_keys_reviews_and_webhooks_are_known_to_whoever_runs_them(w: World) -> N
     here, there = {"subaccount": w.north.pk}, {"subaccount": w.south.pk}
     assert reader.knows(made("review.started", **here))
     assert reader.knows(made("review.line_withdrawn", **here))
+    guest = {"kind": "guest", **here}
+    assert reader.knows(made("review.line_confirmed", ref="teams.subaccountusergrant:1", **guest))
     for hidden in (
+        made("review.line_confirmed", ref="teams.mailinglistusergrant:1", **guest),
+        made("review.line_confirmed", kind="invitation", ref="teams.invitation:0", **here),
+        made("review.line_confirmed", kind="key", **there),
+        made("review.line_confirmed", kind="team", subaccount=None),
         made("review.started", **there),
         made("review.started", subaccount=None),
         made("review.finished"),

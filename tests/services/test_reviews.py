@@ -452,6 +452,42 @@ def test_another_reach_is_a_change(w: World) -> None:
         services.confirm_line(actor=w.owner, line=line)
 
 
+def test_bringing_up_to_date_names_nothing_that_the_starter_may_not_know() -> None:
+    w = world("emma_corporate")
+    manager, other = w.manager(w.north), w.manager(w.north)
+    review = start(w, manager.user, subaccount=w.north)
+    services.set_manager_reach(
+        actor=w.owner, membership=other, subaccounts=[w.north, w.south], all_subaccounts=False
+    )
+
+    services.refresh_review(actor=w.owner, review=review)
+
+    assert line_of(review, Kind.ROLE, other.user).place == "North, 1 more"
+
+
+def test_a_report_that_names_foreign_places_is_not_theirs() -> None:
+    w = world("emma_corporate")
+    reader = w.manager(w.north, toggles=("managers",))
+    w.manager(w.north, w.south, toggles=("managers",))
+    review = start(w, permission="manage_managers")
+    assert lines_of(reader.user, w.account).count() == review.lines.count() == 2
+
+    assert not reads_all(reader.user, review)
+    assert reads_all(w.manager(toggles=("managers",)).user, review)
+
+
+def test_an_address_is_shown_to_whoever_may_change_the_invitation() -> None:
+    w = world("emma_corporate")
+    manager = w.manager(w.north)
+    mine = InvitationFactory(account=w.account, subaccount=w.north, role="administrator")
+    above = InvitationFactory(account=w.account, role="manager", all_subaccounts=True)
+    start(w)
+    seen = lines_of(manager.user, w.account).filter(kind=Kind.INVITATION)
+    assert set(seen.values_list("ref", flat=True)) == {f"teams.invitation:{mine.pk}"}
+    whole = lines_of(w.owner, w.account).filter(kind=Kind.INVITATION)
+    assert f"teams.invitation:{above.pk}" in whole.values_list("ref", flat=True)
+
+
 def test_many_are_decided_all_or_none(w: World) -> None:
     ok, changed = w.member("editor"), w.member("editor")
     review = start(w)
@@ -500,7 +536,9 @@ def test_confirming_takes_as_many_statements_for_many_people_but_for_the_record(
         lines = list(review.lines.filter(decision="open")[:count])
         with CaptureQueriesContext(connection) as found:
             services.decide_lines(actor=w.owner, lines=lines, decision="confirmed")
-        return sum("permissions_audit" not in query["sql"] for query in found)
+        # each event is one question more: who is told of it
+        recorded = ("permissions_audit", "teams_webhook")
+        return sum(not any(name in query["sql"] for name in recorded) for query in found)
 
     cost(1)  # whatever is loaded once
     assert cost(1) == cost(3)

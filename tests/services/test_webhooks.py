@@ -23,6 +23,8 @@ from permissions import access
 from permissions.errors import Invalid
 from permissions.models import AuditEvent
 from teams import services, webhook_call, webhook_wire
+from teams.event_sight import Reader
+from teams.event_words import Words
 from teams.factories import UserFactory
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import pruning, webhook_delivery, webhook_mail
@@ -70,6 +72,12 @@ def later(**by: float) -> None:
         WebhookDelivery.objects.filter(pk=row.pk).update(next_at=row.next_at - timedelta(**by))
 
 
+def read(message: Any) -> dict[str, Any]:
+    """Return what a message says."""
+    found: dict[str, Any] = json.loads(message.body)
+    return found
+
+
 def states() -> list[str]:
     """Return how the deliveries stand, in their order."""
     return list(WebhookDelivery.objects.order_by("pk").values_list("state", flat=True))
@@ -93,6 +101,7 @@ def test_a_message_says_what_happened_and_its_signature_holds(w: World, near: Re
         "at": json.loads(json.dumps(event.at.isoformat(timespec="milliseconds")))[:-6] + "Z",
         "account": {"slug": w.account.slug, "name": w.account.name},
         "actor": event.actor_label,
+        "in_words": Words.to(Reader.of(w.owner, w.account), [event]).sentence(event),
         "subject": {"ref": f"teams.membership:{membership.pk}", "label": event.subject_label},
         "data": event.data,
     }
@@ -248,7 +257,7 @@ def test_a_webhook_is_told_only_what_its_creator_may_know(near: Receiver) -> Non
     w = world("sailthru")
     creator = partner(w)
     his, hers = hook(w, near.url, by=creator), hook(w, near.url)
-    services.offer_ownership(actor=w.owner, account=w.account, heir=creator)
+    services.offer_ownership(actor=w.owner, account=w.account, heir=partner(w))
     assert [his.deliveries.count(), hers.deliveries.count()] == [1, 1]
     access.forget()
     work_off()
@@ -266,7 +275,7 @@ def test_what_was_made_for_one_is_asked_again_for_another(near: Receiver) -> Non
     creator = partner(w)
     mirror = hook(w, near.url)
     near.answer = 500
-    services.offer_ownership(actor=w.owner, account=w.account, heir=creator)
+    services.offer_ownership(actor=w.owner, account=w.account, heir=partner(w))
     work_off()
     assert mirror.deliveries.get().body
     services.edit_webhook(actor=creator, webhook=mirror, name="Mine", url=f"{near.url}/mine")
@@ -274,6 +283,31 @@ def test_what_was_made_for_one_is_asked_again_for_another(near: Receiver) -> Non
     work_off()
     assert [message.path for message in near.messages] == ["/hook"]
     assert mirror.deliveries.get().state == State.DROPPED
+
+
+def test_only_an_owners_webhook_gets_the_record_as_it_is_stored(near: Receiver) -> None:
+    w = world("sailthru")
+    his, hers = hook(w, near.url, by=partner(w)), hook(w, near.url)
+    happen_in(w)
+    access.forget()
+    work_off()
+
+    told = {said["id"].split("-")[0]: said for said in map(read, near.messages)}
+    assert told[f"wh{hers.pk}"].keys() - told[f"wh{his.pk}"].keys() == {"subject", "data"}
+    assert told[f"wh{his.pk}"]["in_words"] == "renamed North to Nord."
+
+
+def test_what_was_sent_for_an_owner_is_not_sent_for_who_comes_after(near: Receiver) -> None:
+    w = world("sailthru")
+    creator = partner(w)
+    mirror = hook(w, near.url)
+    near.answer = 500
+    happen_in(w)
+    work_off()
+    services.edit_webhook(actor=creator, webhook=mirror, name="Mine", url=f"{near.url}/mine")
+    later(minutes=2)
+    work_off()
+    assert ["data" in read(message) for message in near.messages] == [True, False]
 
 
 @pytest.mark.parametrize("end", ["role", "login", "staff", "gone"])
