@@ -83,7 +83,7 @@ def measures_everybody(run: dict[str, Any]) -> None:
     measures = run["measures"]
 
     assert set(measures) == {
-        "reading", "decisions", "changelist", "writes", "storage", "stock",
+        "reading", "decisions", "changelist", "writes", "storage", "stock", "report",
     }  # fmt: skip
     assert len({row["persona"] for row in measures["reading"]}) == 12
     assert all(row["page"]["ours_ms"] > 0 for row in measures["reading"])

@@ -16,9 +16,11 @@ from permissions.models import AuditEvent
 from teams.admin import export_verbs
 from teams.admin.account_verbs import AskSecondFactor
 from teams.admin.archive_verbs import PurgeItem
+from teams.admin.key_verbs import CreateKey, RotateKey
 from teams.admin.ownership_verbs import TransferOwnership
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.site import console
+from teams.admin.webhook_verbs import CreateWebhook, EditWebhook, SwitchOn
 from teams.factories import ContactFactory
 from teams.models import ContactExport, MailingList, Membership
 from teams.models.account import TeamMode
@@ -155,7 +157,8 @@ def test_a_bulk_verb_asks_when_it_is_opened_and_when_it_is_confirmed(
 
 
 def test_these_verbs_ask_and_no_others() -> None:
-    """A new verb that purges, takes addresses out or changes who pays what belongs here."""
+    """A new verb that purges, takes addresses out, makes keys, tells others or changes who pays
+    what belongs here."""
     kinds: set[type[Verb]] = set()
     for model_admin in console._registry.values():
         bulk: tuple[type[BulkVerb], ...] = getattr(model_admin, "bulk_verbs", ())
@@ -166,8 +169,13 @@ def test_these_verbs_ask_and_no_others() -> None:
         BillDirectly,
         BillToAccount,
         ChoosePlan,
+        CreateKey,
+        CreateWebhook,
+        EditWebhook,
         PurgeItem,
+        RotateKey,
         SingleBill,
+        SwitchOn,
         WithdrawChange,
         TransferOwnership,
         export_verbs.ExportHere,

@@ -123,8 +123,8 @@ def test_nobody_gains_anything_in_an_account_that_exists(edition: str, name: str
     fresh = {r for r in after - before if r[2] == "teams.Account" and r[3] not in known}
     assert after - before == fresh
     assert {r[0] for r in fresh} <= {ana.user_id}
-    # there was something to lose, and only one of them takes nothing
-    assert bool(before - after) == (name != "create_account")
+    # there was something to lose; a new account and a key, which is a copy, take nothing
+    assert bool(before - after) == (name not in ("create_account", "revoke_key_as_platform"))
     assert {r[0] for r in before - after} <= {ana.user_id}
     assert list(problems()) == []
 
@@ -137,11 +137,15 @@ def test_it_stands_in_the_tenants_audit(name: str) -> None:
     act = {"membership": ana, "operator": staff, "reason": "  Abuse reported  "}
     if name == "switch_off_as_platform":
         act["toggle"] = "export_contacts"
+    if name == "revoke_key_as_platform":
+        act["key"] = key_of(act.pop("membership").user, w.north, "access_audience")
 
     getattr(platform, name)(**act)
 
     events = list(AuditEvent.objects.filter(pk__gt=last))
-    assert events[0].action in {"member.suspended", "member.removed", "permission.toggled"}
+    assert events[0].action in {
+        *("key.revoked", "member.suspended", "member.removed", "permission.toggled")
+    }
     for event in events:
         assert event.root == audit.ref_of(w.account)
         assert (event.actor_ref, event.actor_label) == ("platform", "Platform")
@@ -244,6 +248,7 @@ def test_reason_is_plain_text_that_says_something(name: str, reason: Any, code: 
     asked = {
         "create_account": {"slug": "n", "name": "N", "edition": "emma_hq", "owner": ana.user},
         "switch_off_as_platform": {"membership": ana, "toggle": "export_contacts"},
+        "revoke_key_as_platform": {"key": key_of(ana.user, w.north, "access_audience")},
     }.get(name, {"membership": ana})
 
     with refused(code):
