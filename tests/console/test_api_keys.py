@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,11 @@ from django.contrib.messages import get_messages
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
+from django.utils.log import AdminEmailHandler
 
 from permissions.models import AuditEvent
 from teams import keys, services
+from teams.admin import key_verbs
 from teams.models import ApiKey, Membership
 from tests.console.conftest import World, build
 from tests.services.test_api_keys import dies
@@ -94,6 +97,31 @@ def test_a_key_is_made_after_a_recent_sign_in_and_shown_once(
         assert shown.status_code == 200
         assert secret.encode() not in shown.content
         assert key.digest.encode() not in shown.content
+
+
+def test_a_page_that_fails_to_show_a_key_reports_all_but_the_key(
+    world: World, settings: Any, mailoutbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ADMINS = [("Ops", "ops@example.com")]
+    handlers = logging.getLogger("django").handlers
+    (admins,) = [one for one in handlers if isinstance(one, AdminEmailHandler)]
+    monkeypatch.setattr(admins, "include_html", True)
+    shown: list[str] = []
+
+    def broken(_site: Any, _request: Any, _template: str, context: Any) -> Any:
+        shown.append(context["text"])
+        raise RuntimeError("disk on fire")
+
+    monkeypatch.setattr(key_verbs, "site_page", broken)
+    client = recent(world, "administrator")
+    client.raise_request_exception = False
+    answer = client.post(f"{KEYS}act/create/{world.places['north'].pk}/", posted())
+
+    assert (answer.status_code, ApiKey.objects.count()) == (500, 1)
+    everything = "".join(mail.body + str(mail.alternatives) for mail in mailoutbox)
+    assert "disk on fire" in everything
+    (text,) = shown
+    assert text.split("_", 2)[2] not in everything
 
 
 def test_what_is_wrong_is_said_on_the_form_and_a_forged_scope_is_refused(world: World) -> None:

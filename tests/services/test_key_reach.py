@@ -69,6 +69,16 @@ NEVER = IN_PERSON | {
     "suspend_in_account",
     "reactivate_in_account",
     "remove_from_account",
+    "create_webhook",
+    "edit_webhook",
+    "renew_webhook_secret",
+    "switch_webhook",
+    "delete_webhook",
+    "send_webhook_test",
+    "send_webhook_again",
+    # of a review of the whole account
+    "refresh_review",
+    "finish_review",
 }
 
 Call = tuple[Any, Callable[[], Any]]
