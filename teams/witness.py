@@ -1,7 +1,11 @@
 """An independent checker: do the recorded rows and the edition's data bear a decision out?
 
-It shares no code with what decides. Rows are read one by one, whenever they are needed: it is to be
-right, not quick.
+It shares nothing with what gathers rows and decides (``permissions.policy``, ``permissions.profile``,
+``teams.provider``, ``teams.sight``). What a right needs it takes from the same data, though, read by
+the same few functions: what roles hold (``teams.rights``), what a second factor is asked for, what
+is switched off or read-only, and where the registry says an object lies. A mistake there it repeats;
+those stand against the sources in ``tests/truth``. Rows are read one by one, whenever they are
+needed: it is to be right, not quick.
 """
 
 from collections.abc import Iterator
