@@ -1,7 +1,10 @@
 """An independent checker: do the recorded rows and the edition's data bear a decision out?
 
-It shares no code with what decides. Rows are read one by one, whenever they are needed: it is to be
-right, not quick.
+It shares nothing with what gathers rows and decides (``permissions.policy`` and ``profile``,
+``teams.provider``). What roles hold (``teams.rights``), what a second factor is asked for, what is
+switched off or read-only, and where an object lies (the registry) it reads with the same functions,
+so a mistake there it repeats: those stand against the sources in ``tests/truth``. Rows are read one
+by one, whenever they are needed: it is to be right, not quick.
 """
 
 from collections.abc import Iterator
