@@ -1,6 +1,7 @@
 """Contacts of the key's subaccount; their addresses as far as the key may take them out.
 
-Without ``export_pii`` an address is its MD5, and no name or field says one, as in exported files.
+Without ``export_pii`` an address is its MD5, and no name or field says one, as in exported files;
+where pages mask addresses, to keys without ``export_contacts`` it is nothing.
 There is no search and no order by anything personal, for nobody: a filter would tell what a mask
 hides.
 """
@@ -23,10 +24,11 @@ from teams.api.base import Rows, key_of
 from teams.api.description import ARCHIVED, operation, page_of
 from teams.api.fields import Address, Body, Nothing, Number, Text, read
 from teams.api.pagination import PARAMETERS
-from teams.catalogue import ACCESS_AUDIENCE, VIEW_CONTACTS
+from teams.catalogue import ACCESS_AUDIENCE, EXPORT_CONTACTS, VIEW_CONTACTS
 from teams.models import Contact, MailingList
 from teams.services.export_rows import hashed
 from teams.services.fields import as_text
+from teams.services.masking import masks
 
 
 class ContactShape(serializers.Serializer):
@@ -34,7 +36,13 @@ class ContactShape(serializers.Serializer):
 
     id = serializers.IntegerField()
     address = serializers.CharField(allow_null=True, help_text="Null without `export_pii`.")
-    address_md5 = serializers.CharField(help_text="Of the trimmed, lower-cased address.")
+    address_md5 = serializers.CharField(
+        allow_null=True,
+        help_text=(
+            "Of the trimmed, lower-cased address. Null where the account masks addresses and the "
+            "key has neither `export_pii` nor `export_contacts`."
+        ),
+    )
     first_name = serializers.CharField(allow_blank=True)
     last_name = serializers.CharField(allow_blank=True)
     custom = serializers.DictField(help_text="The subaccount's own fields, by short name.")
@@ -81,12 +89,21 @@ class ContactRows(Rows):
         inside = Contact.objects.filter(subaccount=self.subaccount)
         return access.visible(inside, self.actor, VIEW_CONTACTS)
 
+    @property
+    def tells_hashes(self) -> bool:
+        """Say whether this key gets the hashes of addresses: as the pages and files of its creator.
+
+        Whoever has a hash can try an address on it, and masks tell nobody whether one is there.
+        """
+        is_masked = masks(self.account, self.profile, self.subaccount.pk)
+        return not is_masked or self.holds(EXPORT_CONTACTS)
+
     def shown(self, row: Contact) -> dict[str, Any]:
         """Return a contact."""
         return {
             "id": row.pk,
             "address": None if self.is_hashed else row.email,
-            "address_md5": hashed(row.email),
+            "address_md5": hashed(row.email) if self.tells_hashes else None,
             "first_name": self._open(row, row.first_name),
             "last_name": self._open(row, row.last_name),
             "custom": {name: self._open(row, value) for name, value in row.fields.items()},

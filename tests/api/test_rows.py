@@ -17,6 +17,7 @@ from teams.catalogue import (
     ACCESS_CAMPAIGNS,
     ADD_CONTACTS,
     CREATE_CAMPAIGNS,
+    EXPORT_CONTACTS,
     EXPORT_PII,
     SEND_CAMPAIGNS,
     VIEW_CONTACTS,
@@ -394,6 +395,30 @@ def test_a_batch_is_the_map_of_its_questions(hq: World, record_property: Any) ->
             inside = seen.filter(subaccount=hq.north, pk=pk) if pk.isdigit() and len(pk) < 9 else []
             assert answer["allowed"] is bool(inside), answer
     record_property("api checks compared", len(asked))
+
+
+@pytest.mark.parametrize(
+    ("is_masking", "more", "told"),
+    [
+        (False, [], True),
+        (True, [], False),
+        (True, [EXPORT_CONTACTS], True),
+        (True, [EXPORT_PII], True),
+    ],
+)
+def test_a_mask_has_no_hash_behind_it(
+    hq: World, is_masking: bool, more: list[Any], told: bool
+) -> None:
+    """A hash says whether an address is there to whoever tries one; masked pages do not."""
+    hq.account.masks_addresses = is_masking
+    hq.account.save()
+    pk = ContactFactory(subaccount=hq.north).pk
+    mine = caller(hq.north, scopes=[VIEW_CONTACTS, *more])
+
+    rows = [mine.get(f"contacts/{pk}/").json(), *mine.get("contacts/").json()["results"]]
+
+    assert [row["address_md5"] is not None for row in rows] == [told, told]
+    assert [row["address"] is not None for row in rows] == [EXPORT_PII in more] * 2
 
 
 def test_nothing_is_allowed_of_what_the_key_may_not_see(hq: World) -> None:
