@@ -23,6 +23,7 @@ from permissions.audit import label_of
 from permissions.errors import OutOfScope
 from permissions.policy import TOP, Denial, PlaceId, Source, decide, sources_at
 from permissions.profile import Profile, Tenant
+from permissions.resources import registry
 from teams import replay, selectors
 from teams.catalogue import CATALOGUE
 from teams.models import Account, Subaccount
@@ -42,7 +43,8 @@ class Line:
 
     ``person_ref`` is the key of the login as text. ``place`` is "account", "subaccount:<key>", or
     for guest access to one thing "<app.model>:<key>"; ``inside`` is the key of the subaccount, None
-    for the account. ``given`` are the sources themselves, for whoever may not know all of them.
+    for the account. ``given`` are the sources themselves, for whoever may not know all of them;
+    with ``thing``, what a single thing is called, ``place_name`` begins.
     """
 
     person_ref: str
@@ -53,6 +55,7 @@ class Line:
     through: tuple[str, ...]
     inside: int | None = None
     given: tuple[Source, ...] = ()
+    thing: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -185,7 +188,8 @@ def _as_guest(
                     things[ref] = _called(label, key)
                 name = f"{things[ref]} in {state.places[guest.place].name}"
                 sources = (source,)
-                yield Line(*who, ref, name, permission, _words(sources), guest.place, sources)
+                line = Line(*who, ref, name, permission, _words(sources), guest.place, sources)
+                yield replace(line, thing=things[ref])
 
 
 def _called(label: str, key: str) -> str:
@@ -216,13 +220,16 @@ def reads_all(reader: Any, account: Account) -> bool:
 def known_to(reader: Any, account: Account) -> Callable[[Collection[Line]], list[Line]]:
     """Return what leaves ``reader`` the lines they may know.
 
-    Who sees everybody reads everything. Others read of people they see now, in subaccounts whose
-    people they see now, and a role that they do not see is not named. Raises OutOfScope for
-    whoever sees nobody's access but their own.
+    The owner reads everything, and who sees everybody reads of everybody. Others read of people
+    they see now, in subaccounts whose people they see now, and a role that they do not see is not
+    named; nor is a single thing, to any but the owner. Raises OutOfScope for whoever sees nobody's
+    access but their own.
     """
-    if reads_all(reader, account):
-        return list
     profile = access.profile_of(reader)
+    if reads_all(reader, account):
+        if profile.tenants[account.pk].standing.acts_as_owner:
+            return list
+        return lambda lines: _named(reader, lines)
     places = None
     if account.pk in profile.tenants:
         places = selectors.people_places(profile, account.pk)
@@ -243,13 +250,44 @@ def known_to(reader: Any, account: Account) -> Callable[[Collection[Line]], list
         return kind != "membership" or key in roles
 
     def filtered(lines: Collection[Line]) -> list[Line]:
-        return [
+        known = [
             replace(line, through=_known_words(line, knows))
             for line in lines
             if line.person_ref in people and line.inside in seen
         ]
+        return _named(reader, known)
 
     return filtered
+
+
+def _named(reader: Any, lines: Collection[Line]) -> list[Line]:
+    """Return ``lines`` with the names of those things alone that ``reader`` sees now."""
+    asked: dict[str, set[str]] = {}
+    for line in lines:
+        if line.thing:
+            label, _, key = line.place.partition(":")
+            asked.setdefault(label, set()).add(key)
+    seen = {label: _seen(reader, label, keys) for label, keys in asked.items()}
+
+    def named(line: Line) -> Line:
+        label, _, key = line.place.partition(":")
+        if not line.thing or key in seen[label]:
+            return line
+        noun = f"a {apps.get_model(label)._meta.verbose_name}"
+        rest = line.place_name.removeprefix(line.thing)
+        return replace(line, place_name=f"{noun}{rest}", thing=noun)
+
+    return [named(line) for line in lines]
+
+
+def _seen(reader: Any, label: str, keys: Collection[str]) -> set[str]:
+    """Return those keys of things of one kind that ``reader`` may look at."""
+    resource = registry.of(apps.get_model(label))
+    view = resource.actions.get("view")
+    if view is None:
+        return set()
+    rows = resource.model._default_manager.filter(pk__in=keys)
+    return {str(key) for key in access.visible(rows, reader, view).values_list("pk", flat=True)}
 
 
 def _known_words(line: Line, knows: Callable[[Source], bool]) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from permissions import access, audit
 from permissions.errors import Invalid
 from teams import history, replay, services
 from teams.factories import MailingListFactory, UserFactory
-from teams.models import Account, Membership
+from teams.models import Account, MailingList, Membership
 from teams.services.base import root_key
 from teams.services.platform import create_account
 from teams.services.pruning import kinds, prune
 from teams.services.snapshots import snapshot
+from teams.who import access_of
 from tests.services.world import World, refused, world
 
 pytestmark = pytest.mark.django_db
@@ -244,3 +245,45 @@ def test_who_may_know_reads_no_more_than_that() -> None:
     for nobody in (plain.user, UserFactory()):
         with refused("OUT_OF_SCOPE"):
             history.known_to(nobody, w.account)
+
+
+def test_of_a_single_thing_others_read_the_kind_unless_they_see_it() -> None:
+    """Who sees the people of a subaccount need not see every list in it."""
+    w = world("emma_hq")
+    guest, sees = w.member("author", w.south).user, UserFactory()
+    for place in (w.north, w.south):
+        w.member("administrator", place, user=sees)
+    listed = MailingListFactory(subaccount=w.north, name="Takeover in May")
+    snapshot(w.account)
+    services.give_guest_access(
+        actor=w.owner, user=guest, obj=listed, permissions=["access_audience"]
+    )
+    lines = history.who_had_access(w.account, timezone.now(), people=[guest])
+
+    def told(who: Any) -> list[str]:
+        found = history.known_to(who, w.account)(lines)
+        return [line.place_name for line in found if "list" in line.place]
+
+    assert told(w.owner) == told(sees) == ["Takeover in May in North"]
+    MailingList.objects.filter(pk=listed.pk).delete()  # nobody sees it now
+    assert told(w.owner) == ["Takeover in May in North"]
+    assert told(sees) == ["a mailing list in North"]
+
+
+def test_for_now_it_says_what_who_can_says() -> None:
+    w = world("emma_hq")
+    w.manager(w.south)
+    w.member("administrator")
+    w.member("full", toggles=("export_contacts",))
+    w.member("author", status="suspended")
+    snapshot(w.account)
+    said = {line.key for line in history.who_had_access(w.account, timezone.now())}
+    places = [(w.account, "account")]
+    places += [(place, f"subaccount:{place.pk}") for place in w.account.subaccounts.all()]
+    asked = {
+        (str(one.person.pk), name, permission)
+        for obj, name in places
+        for one in access_of(obj)
+        for permission in one.held
+    }
+    assert said == asked
