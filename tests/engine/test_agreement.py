@@ -1,5 +1,5 @@
 """Every way of asking gives one answer: check, list, count, shortcuts, who-can, report, console,
-export, in random states.
+export, API, in random states.
 
 A surface says of one person which objects of a model they hold a permission on. One more is one
 more entry of ``SURFACES``; where a surface asks about reading alone, of ``READING``.
@@ -21,15 +21,23 @@ from django.test import RequestFactory
 from permissions import access, shortcuts
 from permissions.errors import ServiceError
 from permissions.resources import registry
+from teams import keys, who
 from teams import services as s
-from teams import who
 from teams.admin.desk import ACCOUNT_KEY
 from teams.admin.site import console
-from teams.catalogue import CATALOGUE, EXPORT_CONTACTS
+from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ACCESS_CAMPAIGNS,
+    CATALOGUE,
+    EXPORT_CONTACTS,
+    GENERATE_API_KEYS,
+    VIEW_CONTACTS,
+)
 from teams.editions import get
 from teams.factories import ContactFactory
-from teams.models import Contact, ListMembership, MailingList, Membership, Subaccount
+from teams.models import Campaign, Contact, ListMembership, MailingList, Membership, Subaccount
 from teams.report import Line, report
+from tests.api.caller import caller
 from tests.reference.test_statemachine import WORLDS
 from tests.reference.world import PEOPLE, World, build
 
@@ -258,7 +266,34 @@ def compared(name: str, seed: int, often: int = ASKED) -> tuple[int, int]:
                     assert found == want, (seed, person.username, surface, model)
                     cases += 1
             cases += exported(state, person)
+        cases += called(person, state.world.rows["A/north"])
     return cases, done
+
+
+#: what the API lists, by what
+LISTED = {
+    "lists/": (MailingList, ACCESS_AUDIENCE),
+    "contacts/": (Contact, VIEW_CONTACTS),
+    "campaigns/": (Campaign, ACCESS_CAMPAIGNS),
+}
+
+
+def called(person: Any, place: Subaccount) -> int:
+    """A key of somebody's with all scopes lists what they may look at there, if they hold that in
+    the place and not as a guest of single things; return how many lists were asked for."""
+    mine = caller(place, person, scopes=[p for p in CATALOGUE if p != GENERATE_API_KEYS])
+    dead = keys.why_dead(mine.key)
+    for path, (model, permission) in LISTED.items():
+        status = mine.get(path).status_code
+        if dead:
+            assert status in (401, 403), (person.username, path, dead)
+        elif place.pk not in access.profile_of(person).scope(place.account_id, permission):
+            assert status == 403, (person.username, path)
+        else:
+            rows: Any = model._default_manager.filter(subaccount=place, archived_at=None)
+            want = {o.pk for o in rows if access.can(person, permission, o).allowed}
+            assert mine.ids(path) == want, (person.username, path)
+    return len(LISTED)
 
 
 def exported(state: State, person: Any) -> int:
