@@ -26,6 +26,7 @@ from teams.catalogue import (
     SEND_CAMPAIGNS,
     USE_AUDIENCE_BUILDER,
 )
+from teams.demo_access import add_access_work
 from teams.demo_campaigns import add_campaigns
 from teams.demo_contacts import add_contacts
 from teams.demo_content import rows_of
@@ -200,6 +201,8 @@ def _create_account(edition: Edition, slug: str, *, rival: bool) -> None:
         _add_people(edition, account, places)
     if edition.has_teams:
         _add_teams(edition, account)
+    if not rival:
+        add_access_work(places[NORTH])
 
 
 def _add_people(edition: Edition, account: Account, places: dict[str, Subaccount]) -> None:

@@ -92,7 +92,9 @@ class ApiKeyAdmin(ConsoleAdmin):
     menu_icon = "key"
     menu_label = "API keys"
     page_template = "teams/console/api_key.html"
-    empty_text = "There is no API key yet. Create one, and it is listed here."
+    empty_text = (
+        "There is no API key yet. Create one, and a program of yours works here within its scopes."
+    )
 
     list_filter = (StateFilter, PlaceFilter)
     show_facets = admin.ShowFacets.ALWAYS

@@ -61,7 +61,7 @@ class WebhookAdmin(ConsoleAdmin):
     menu_label = "Webhooks"
     page_template = "teams/console/webhook.html"
     empty_text = (
-        "There is no webhook yet. A webhook tells a system of yours when access changes here."
+        "There is no webhook yet. Add one, and a system of yours is told when access changes here."
     )
 
     list_display = ("name_cell", "host_cell", "areas_cell", "state_cell", "created_cell")

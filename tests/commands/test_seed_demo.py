@@ -14,10 +14,24 @@ from django.http import HttpRequest
 
 from billing.models import CreditNote, DunningStep, Invoice, Payment, Subscription
 from permissions import access, audit, locks
+from permissions.models import AuditEvent
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS
 from teams.integrity import problems
-from teams.models import Account, Campaign, Contact, MailingList, Membership, Subaccount, Team
+from teams.keys import why_dead
+from teams.models import (
+    AccessReview,
+    Account,
+    ApiKey,
+    Campaign,
+    Contact,
+    MailingList,
+    Membership,
+    ReviewLine,
+    Subaccount,
+    Team,
+    Webhook,
+)
 from tests.commands.helpers import Done, run
 from tests.services.world import stored
 
@@ -152,6 +166,26 @@ def test_second_run_leaves_what_the_user_changed(seeded: Done) -> None:
 def test_it_is_sound_and_its_history_is_complete(seeded: Done) -> None:
     assert list(problems()) == []
     assert list(audit.verify()) == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_there_is_something_to_see_of_keys_webhooks_and_reviews(seeded: Done, edition: str) -> None:
+    account = Account.objects.get(slug=edition.replace("_", "-"))
+    review = AccessReview.objects.get(account=account)
+
+    assert sorted(key.name for key in ApiKey.objects.filter(account=account) if why_dead(key)) == [
+        "Old online shop"
+    ]
+    assert [key.name for key in ApiKey.objects.filter(account=account) if not why_dead(key)] == [
+        "Online shop"
+    ]
+    assert Webhook.objects.get(account=account).disabled_at is not None  # nobody is told
+    assert review.finished_at is None
+    assert review.lines.filter(decision=ReviewLine.Decision.CONFIRMED).count() == 1
+    assert review.lines.filter(decision=ReviewLine.Decision.OPEN).exists()
+    (event,) = AuditEvent.objects.filter(channel=audit.API, root=audit.ref_of(account))
+    assert event.via_label.startswith("Online shop (")
 
 
 @pytest.mark.once
