@@ -151,6 +151,9 @@ def _claim(key: int) -> WebhookDelivery | None:
     row = due().select_related("webhook__account", "webhook__created_by").filter(pk=key).first()
     if row is None:
         return None
+    if row.attempts > len(PAUSES):  # whoever made the last one died of it, or was stopped
+        _settle(row, State.FAILED, problem="Nobody who tried came to the end of it.")
+        return None
     mine = due().filter(pk=key, attempts=row.attempts)
     row.attempts += 1
     claimed = WebhookDelivery.objects.filter(pk__in=mine.values("pk")).update(

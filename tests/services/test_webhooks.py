@@ -401,6 +401,18 @@ def test_what_a_dead_worker_had_is_taken_up_again_and_not_before(w: World, near:
     assert states() == [State.DELIVERED]
 
 
+def test_what_every_worker_dies_of_is_given_up(w: World, near: Receiver) -> None:
+    hook(w, near.url)
+    happen(w)
+    key = WebhookDelivery.objects.get().pk
+    for _attempt in range(len(PAUSES) + 1):
+        assert webhook_delivery._claim(key) is not None
+        later(seconds=STALE.total_seconds() + 1)
+
+    assert webhook_delivery._claim(key) is None
+    assert states() == [State.FAILED]
+
+
 def test_one_dead_receiver_keeps_nobody_waiting(w: World, near: Receiver) -> None:
     dead, alive = hook(w, near.url), hook(w, near.url.replace("hook", "alive"))
     near.meanwhile = lambda handler: setattr(
