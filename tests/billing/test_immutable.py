@@ -228,7 +228,11 @@ def test_tables_cannot_be_emptied(db: None) -> None:
 def before_migrating(plan: list[Any]) -> None:
     """Let happen what ``migrate`` lets happen first."""
     pre_migrate.send(
-        sender=apps.get_app_config("billing"), using="default", plan=plan, apps=apps, verbosity=0
+        sender=apps.get_app_config("permissions"),
+        using="default",
+        plan=plan,
+        apps=apps,
+        verbosity=0,
     )
 
 

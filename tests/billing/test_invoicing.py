@@ -151,8 +151,8 @@ def test_who_pays_for_themselves_gets_an_invoice_of_their_own() -> None:
     whole, south = draft_invoices(w.account, OCTOBER)
 
     assert (whole.subaccount, south.subaccount) == (None, w.south)
-    assert (whole.total, south.total) == (Decimal("148.23"), Decimal("7.50"))
-    assert (south.billed_to["name"], south.tax_rate) == ("South SL", 0)
+    assert (whole.total, south.total) == (Decimal("148.23"), Decimal("9.08"))
+    assert (south.billed_to["name"], south.tax_rate) == ("South SL", 21)
     assert set(south.lines.values_list("place", flat=True)) == {w.south.name}
     assert w.south.name not in whole.lines.values_list("place", flat=True)
     labels = [issue_invoice(invoice).number for invoice in (whole, south)]

@@ -42,7 +42,10 @@ def _now(words: list[str]) -> list[str]:
     return [meant.get(word, word) for word in words]
 
 
-def test_every_line_does_what_it_is_there_for() -> None:
+def test_every_line_does_what_it_is_there_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some write a file where they are
     assert run("seed_demo", force=True).code == 0
     typed = [words for section in SECTIONS for words in lines(section)]
     assert len(typed) > 10

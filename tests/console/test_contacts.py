@@ -321,7 +321,10 @@ def test_behind_the_mask_adding_and_changing_answer_alike(filled: Any) -> None:
             f"{CONTACTS}{keys['ana']}/act/edit/", {"email": email, "first_name": "A"}
         )
         assert {added.status_code, changed.status_code} == {403}
-        answers[email] = [TOKEN.sub("", a.content.decode()) for a in (added, changed)]
+        answers[email] = [
+            TOKEN.sub("", a.content.decode()).replace(a["X-Request-ID"], "")
+            for a in (added, changed)
+        ]
     one, other = answers.values()
     assert one == other
     assert "mango@" not in "".join(one)

@@ -241,7 +241,7 @@ def by_services(scene: Scene) -> None:
         keys = [p.name for p in wanted if p.name in offered or p.default is p.empty]
         for values in itertools.product(*(offered.get(key, [None]) for key in keys)):
             given = dict(zip(keys, values, strict=True))
-            if "key" in given:
+            if "key" in given and "content" in given:  # of a row; an API key is none of these
                 given["key"] = given["content"].rows[0]["key"]
             if "file" in given:
                 given["file"] = io.BytesIO(PEOPLE.encode())

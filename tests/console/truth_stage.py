@@ -344,10 +344,10 @@ class Stage:
             )
             peer = "full" if self.edition == "emma_enterprise" else "administrator"
             put["peer"] = self._member(place, peer)
-        if self.edition == "emma_enterprise":  # without whom nobody makes keys
-            self._member(place, "full", is_primary_contact=True)
         else:  # no switches and no peers: nobody's business there
             put |= dict.fromkeys(("on", "off", "peer"), put["low"])
+        if self.edition == "emma_enterprise":  # without whom nobody makes keys
+            self._member(place, "full", is_primary_contact=True)
         self.things |= {(name, place.pk): row for name, row in put.items()}
 
     def _staff(self) -> None:

@@ -413,6 +413,7 @@ def build(edition: str) -> Arena:
         )
     own_team = Team.objects.filter(account=account).first() or TeamFactory(account=account)
     own_role = Role.objects.filter(account=account).first() or RoleFactory(account=account)
+    own_hook = told_in(account, "own")
     foreign = _rival(edition, teams)  # last: keys go on from the highest there is
     trios = {type(own[name]): Trio(own[name], hidden[name], foreign[name]) for name in own}
     # a team has no place of its own: only the rival's are out of sight
@@ -423,7 +424,7 @@ def build(edition: str) -> Arena:
     trios[Account] = Trio(account, foreign["account"], foreign["account"])
     trios[type(north)] = Trio(north, south, foreign["subaccount"])
     # whoever sees the account's invoices sees them all
-    trios[Webhook] = Trio(told_in(account, "own"), foreign["webhook"], foreign["webhook"])
+    trios[Webhook] = Trio(own_hook, foreign["webhook"], foreign["webhook"])
     trios[Invoice] = Trio(bill["invoice"], foreign["invoice"], foreign["invoice"])
     trios[RatePlan] = Trio(bill["plan"], foreign["plan"], foreign["plan"])
     trios[BillingDetails] = Trio(bill["details"], foreign["details"], foreign["details"])
@@ -565,8 +566,9 @@ class Probe:
 
 
 def bare(answer: Any, *keys: Any) -> tuple[Any, ...]:
-    """Return what an answer says, without the keys that were asked for and without tokens."""
-    body = TOKEN.sub("", answer.content.decode())
+    """Return what an answer says, without the keys that were asked for, without tokens and without
+    the request's own id, which a refusal shows."""
+    body = TOKEN.sub("", answer.content.decode()).replace(answer.get("X-Request-ID") or "\x00", "")
     location = answer.get("Location", "")
     for key in keys:
         text = str(key)

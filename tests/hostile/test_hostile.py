@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from billing.models import BillingDetails, Invoice, RatePlan
-from teams.models import Account, Role, Team
+from teams.models import Account, Role, Team, Webhook
 from tests.hostile.arena import FAR, INSIDE, MARK, SITES, VEIL, Arena, Probe, admins
 from tests.hostile.attacks import assault, pages
 
@@ -52,14 +52,20 @@ def test_there_is_something_that_could_leak(arena: Arena) -> None:
         assert trio.own.pk < FAR < trio.foreign.pk
         assert MARK in str(vars(trio.foreign))
         # there is no second account, and what has no place is hidden from nobody inside
-        assert VEIL in str(vars(trio.hidden)) or model in (Account, Role, Team, *BILLED)
+        assert VEIL in str(vars(trio.hidden)) or model in (
+            *(Account, Role, Team, Webhook),
+            *BILLED,
+        )
 
 
 @pytest.mark.parametrize("arena", INSIDE, indirect=True)
 def test_the_checksum_sees_every_row_of_the_rival(arena: Arena) -> None:
     before = arena.digest()
     for row in arena.foreign.values():
-        words = ("address", "name", "first_name", "label", "original_name", "problem", "status")
+        words = (
+            *("address", "name", "first_name", "label", "original_name", "problem", "status"),
+            "reason",
+        )
         rows = type(row)._default_manager.filter(pk=row.pk)
         word = next(word for word in words if hasattr(row, word))
         given: Any = "suspended"

@@ -92,7 +92,8 @@ def shut(*accounts: Account, because: str = UNPAID) -> None:
     with transaction.atomic():
         for account in accounts:
             locked = Account.objects.select_for_update().get(pk=account.pk)
-            assert set_read_only(locked, because) is (account.read_only_because != because)
+            changes = locked.read_only_because != because
+            assert set_read_only(locked, because) is changes
             assert set_read_only(locked, because) is False
             account.read_only_because = because
 
