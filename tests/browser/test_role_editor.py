@@ -55,7 +55,7 @@ def test_a_role_is_changed_by_keyboard(role: Role, live_server: Any, browser: An
     page.get_by_label("Settings", exact=True).press("Space")
     expect(status).to_have_text("Taken out along: API test.")
     page.get_by_label("API test", exact=True).press("Space")
-    expect(page.locator("tr", has_text="API test")).to_contain_text("+ Added")
+    expect(page.locator("tr.is-gain", has_text="API test")).to_contain_text("+ Added")
     page.get_by_label("Audience", exact=True).press("Space")
     page.get_by_role("button", name="Save…").press("Enter")
     expect(page.get_by_role("heading", name="If you save now")).to_be_visible()

@@ -346,8 +346,9 @@ class Stage:
             put["peer"] = self._member(place, peer)
         else:  # no switches and no peers: nobody's business there
             put |= dict.fromkeys(("on", "off", "peer"), put["low"])
-        if self.edition == "emma_enterprise":  # without whom nobody makes keys
-            self._member(place, "full", is_primary_contact=True)
+        contacts = Membership.objects.filter(subaccount=place, is_primary_contact=True)
+        if self.edition == "emma_enterprise" and not contacts.exists():
+            self._member(place, "full", is_primary_contact=True)  # without whom nobody makes keys
         self.things |= {(name, place.pk): row for name, row in put.items()}
 
     def _staff(self) -> None:
