@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.conf import settings
 from django.core import mail
 from django.core.mail.backends import smtp
 from django.utils import timezone
@@ -108,6 +109,7 @@ def start(office: Office, *command: str) -> subprocess.Popen[bytes]:
         **os.environ,
         "DATABASE_URL": url_of_test_database(),
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+        "SECRET_KEY": settings.SECRET_KEY,  # or the record has an end that others signed
         "EMAIL_URL": f"smtp://127.0.0.1:{office.port}",
     }
     return subprocess.Popen(

@@ -50,6 +50,7 @@ def worker(*options: str) -> subprocess.Popen[bytes]:
         **os.environ,
         "DATABASE_URL": url_of_test_database(),
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+        "SECRET_KEY": settings.SECRET_KEY,  # or the record has an end that others signed
         "FILES_DIR": str(settings.MEDIA_ROOT),
     }
     command = [sys.executable, "manage.py", "db_worker", "--no-reload", "--no-startup-delay"]
