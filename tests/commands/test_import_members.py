@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.db import connection
 from django.utils import timezone
@@ -178,6 +179,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         **os.environ,
         "DATABASE_URL": url_of_test_database(),
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
+        "SECRET_KEY": settings.SECRET_KEY,  # or the record has an end that others signed
     }
     first = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
     for _ in range(2000):

@@ -96,7 +96,7 @@ def test_archive_restore_and_purge(lasting_world: World) -> None:
         {"teams.MailingList": 1},
     )
     home = body(world.client("owner"), "/")
-    assert "purged the mailing list Old readers." in home
+    assert "removed the archived mailing list Old readers for good." in home
 
 
 @pytest.mark.parametrize("who", ["full", "editor"])
