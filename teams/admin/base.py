@@ -9,8 +9,10 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from permissions.admin import ScopedModelAdmin, Verb, site_page
-from permissions.errors import Refused
+from permissions.errors import Missing, Refused
+from permissions.policy import TOP
 from teams.admin.desk import Desk, desk_of
+from teams.catalogue import CATALOGUE
 from teams.services.base import record_refused
 
 
@@ -58,6 +60,18 @@ class ConsoleAdmin(ScopedModelAdmin):
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Return the rows of ``queryset`` that lie in ``place``."""
         return queryset.filter(subaccount=place)
+
+    def closed(self, request: HttpRequest) -> Refused:
+        """Return the refusal of an area, with what would open it in the place one is in."""
+        desk, refusal = desk_of(request), super().closed(request)
+        if self.view_permission in CATALOGUE:
+            permission = CATALOGUE[self.view_permission]
+            names = [desk.place.name] if desk.place else list(desk.place_names.values())
+            if permission.level == TOP:
+                names = [desk.account.name]
+            if len(names) == 1:  # of several places, none is the one
+                refusal.missing = (Missing(str(permission), str(permission.label), names[0]),)
+        return refusal
 
     def on_refused(self, request: HttpRequest, refusal: Refused, act: str) -> None:
         """Record the refused write in the account of whoever tried."""

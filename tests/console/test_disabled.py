@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from permissions import access
 from teams import who
+from teams.catalogue import CATALOGUE
 from teams.models import Membership, Subaccount
 
 pytestmark = pytest.mark.once
@@ -158,6 +159,15 @@ def test_a_refused_page_says_why_one_cannot(world: Any) -> None:
     assert "Why can I not: " in text
     assert "What you have there instead The role Author" in text
     assert "Who could give it" in text
+
+
+def test_an_area_that_is_closed_says_so_too(world: Any) -> None:
+    answer = world.client("author").get("/teams/mailinglist/")
+    text = " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+    assert answer.status_code == 403
+    label, place = CATALOGUE["access_audience"].label, world.places["north"].name
+    assert f"Needed {label} in {place}" in text
+    assert f"Why can I not: {label}" in text
 
 
 def _refusal(world: Any, persona: str) -> Any:
