@@ -147,7 +147,8 @@ def test_accepted_while_the_owners_login_is_switched_off(rounds: int) -> None:
         before, transfer = owner_of(w), offer(w, heir_of(w).user)
         people = get_user_model().objects.filter(pk=before.pk)
         results = together(accepting(transfer), lambda rows=people: rows.update(is_active=False))
-        assert set(codes(results)) <= {"INACTIVE"}
+        # switched off between two looks, the owner has nothing in the account at the second
+        assert set(codes(results)) <= {"INACTIVE", "NOT_FOUND"}
         people.update(is_active=True)
         check(w, transfer, before, results[0])
         if isinstance(results[0], Exception):
