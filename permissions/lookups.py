@@ -67,7 +67,7 @@ class InCommon(_Lookup):
         """Compile for any database with common table expressions."""
         lhs, params = self.process_lhs(compiler, connection)
         table = connection.ops.quote_name(self.table)
-        return f"{lhs} IN (SELECT pk FROM {table})", list(params)  # noqa: S608  (names of ours)
+        return f"{lhs} IN (SELECT pk FROM {table})", list(params)  # noqa: S608  (the column as Django compiled it, and the quoted name of a table that our own code gave)
 
 
 def array_of(ids: Collection[Any], connection: Any) -> Any:

@@ -95,7 +95,7 @@ class CreateKeyForm(VerbForm):
             "Tick as little as it needs."
         ),
     )
-    expires = OfferedField(label="Expires", initial="90")
+    expires = OfferedField(label="Expires", initial="90", choices=EXPIRIES)
 
     def prepare(self, verb: Any) -> None:
         """Offer what the creator holds there, by area."""
@@ -106,7 +106,6 @@ class CreateKeyForm(VerbForm):
             for area in matrix.areas(verb.desk.edition.codename)
         ]  # fmt: skip
         offer(self, "scopes", [group for group in groups if group[1]])
-        self.fields["expires"].choices = EXPIRIES  # type: ignore[attr-defined]
 
 
 class CreateKey(CreateWork):
@@ -157,7 +156,7 @@ class CreateKey(CreateWork):
         """Return what the button says."""
         return "Create API key"
 
-    def run(self, data: Mapping[str, Any]) -> str | HttpResponse:  # type: ignore[override]
+    def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Create it, and show it."""
         days = number_in(EXPIRIES, data["expires"], "when it expires")
         made = services.create_api_key(
@@ -193,11 +192,7 @@ class KeyVerb(ConsoleVerb):
 class RotateForm(VerbForm):
     """For how long the old one goes on."""
 
-    overlap = OfferedField(label="The old key goes on for")
-
-    def prepare(self, verb: Any) -> None:
-        """Offer a few lengths."""
-        self.fields["overlap"].choices = OVERLAPS  # type: ignore[attr-defined]
+    overlap = OfferedField(label="The old key goes on for", choices=OVERLAPS)
 
 
 class RotateKey(KeyVerb):

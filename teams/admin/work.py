@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.http import HttpResponse
 from django.urls import reverse
 
 from permissions import access
@@ -107,7 +108,7 @@ class CreateWork(ConsoleVerb):
         """Return what the button says."""
         return f"Add {self.noun}"
 
-    def run(self, data: Mapping[str, Any]) -> str:
+    def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Make it."""
         self.made = self.make(data)
         return f"{self.made} was added to {self.part.name}."

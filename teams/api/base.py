@@ -43,7 +43,7 @@ class OpenView(APIView):
     content_negotiation_class = OnlyJSON
     versioning_class = None
     http_method_names: ClassVar[Any] = ["get", "head", "post", "patch", "delete"]
-    schema = AutoSchema()
+    schema: ClassVar[AutoSchema | None] = AutoSchema()
     #: the query parameters that a GET reads; any other is refused
     query: ClassVar[tuple[str, ...]] = ()
     #: false for a trial on a page of the console, whose key is none that is stored
@@ -93,11 +93,11 @@ class OpenView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer with what is said of the error, and of an unexpected one nothing."""
-        if hasattr(exc, "status_code") and exc.status_code == 401:
-            exc.auth_header = self.get_authenticate_header(self.request)  # type: ignore[attr-defined]
         found = problems.problem_of(exc, is_hashed=self.names_contacts and self.is_hashed)
         if found is None:
             found = problems.unexpected(self.request._request, exc)
+        if found.status == 401:
+            found.headers["WWW-Authenticate"] = self.get_authenticate_header(self.request)
         if found.status == 403:
             log.info("refused %s %s: %s", self.request.method, self.request.path, found.code)
         response = found.response(self.request_id)

@@ -43,7 +43,7 @@ class ProblemShape(serializers.Serializer):
     errors = FieldErrorShape(many=True)
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class KeyScheme(OpenApiAuthenticationExtension):
     """Tells the document how a key is sent."""
 
     target_class = "teams.api.authentication.KeyAuthentication"

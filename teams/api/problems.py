@@ -141,8 +141,6 @@ _CODES = {
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:
     found = {}
-    if auth := getattr(error, "auth_header", ""):
-        found["WWW-Authenticate"] = auth
     if (wait := getattr(error, "wait", None)) is not None:
         found["Retry-After"] = str(int(wait))
     return found
