@@ -308,7 +308,7 @@ def test_without_the_lock_numbers_collide(monkeypatch: pytest.MonkeyPatch) -> No
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has one writer, lock or no lock")
     from billing.services import invoicing
-    from tests.concurrency.racing import meet_before, without_lock
+    from tests.concurrency.racing import AMPLE, meet_before, without_lock
 
     w = october()
     drafts = [
@@ -316,6 +316,6 @@ def test_without_the_lock_numbers_collide(monkeypatch: pytest.MonkeyPatch) -> No
         for m in (1, 2)
     ]
     without_lock(monkeypatch)
-    meet_before(monkeypatch, invoicing, "move", parties=2)
+    meet_before(monkeypatch, invoicing, "move", parties=2, patience=AMPLE)
     results = together(*[lambda d=draft: issue_invoice(d) for draft in drafts])
     assert len(errors(results)) == 1

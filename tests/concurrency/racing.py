@@ -13,13 +13,15 @@ from django.db import connections
 
 from teams.models import Account
 
-#: how long somebody waits for another who may never come, because a lock keeps them out
+#: seconds somebody waits for another who may never come, because a lock keeps them out
 PATIENCE = 0.4
+#: seconds somebody waits for another whom nothing keeps out: a slow machine is not an answer
+AMPLE = 20.0
 
 
 def together(*acts: Callable[[], Any]) -> list[Any]:
     """Do all at once, each in a thread with a connection of its own; return results or errors."""
-    start = threading.Barrier(len(acts), timeout=20)
+    start = threading.Barrier(len(acts), timeout=AMPLE)
 
     def run(act: Callable[[], Any]) -> Any:
         try:
@@ -39,9 +41,19 @@ def errors(results: list[Any]) -> list[Exception]:
     return [result for result in results if isinstance(result, Exception)]
 
 
-def meet_before(monkeypatch: pytest.MonkeyPatch, target: Any, name: str, *, parties: int) -> None:
-    """Make callers of ``target.name`` wait for each other: all have checked, nobody has written."""
-    barrier = threading.Barrier(parties, timeout=PATIENCE)
+def meet_before(
+    monkeypatch: pytest.MonkeyPatch,
+    target: Any,
+    name: str,
+    *,
+    parties: int,
+    patience: float = PATIENCE,
+) -> None:
+    """Make callers of ``target.name`` wait for each other: all have checked, nobody has written.
+
+    Who has waited ``patience`` seconds in vain goes on, and so does everybody after that.
+    """
+    barrier = threading.Barrier(parties, timeout=patience)
     original = getattr(target, name)
 
     def wait_first(*args: Any, **kwargs: Any) -> Any:
@@ -53,16 +65,37 @@ def meet_before(monkeypatch: pytest.MonkeyPatch, target: Any, name: str, *, part
 
 
 def hold_before(
-    monkeypatch: pytest.MonkeyPatch, target: Any, name: str, *, until: threading.Event
-) -> None:
-    """Make callers of ``target.name`` wait until somebody else is done, or their patience ends."""
+    monkeypatch: pytest.MonkeyPatch,
+    target: Any,
+    name: str,
+    *,
+    until: threading.Event,
+    patience: float = PATIENCE,
+) -> threading.Event:
+    """Make callers of ``target.name`` wait until somebody else is done, or their patience ends.
+
+    Returned is what says that somebody is held there: with ``once`` the other comes no earlier.
+    """
     original = getattr(target, name)
+    held = threading.Event()
 
     def wait_first(*args: Any, **kwargs: Any) -> Any:
-        until.wait(PATIENCE)
+        held.set()
+        until.wait(patience)
         return original(*args, **kwargs)
 
     monkeypatch.setattr(target, name, wait_first)
+    return held
+
+
+def once(held: threading.Event, act: Callable[[], Any]) -> Callable[[], Any]:
+    """Return ``act`` as somebody does it who waits until the other is held."""
+
+    def run() -> Any:
+        assert held.wait(AMPLE), "nobody came to where they are held"
+        return act()
+
+    return run
 
 
 def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:

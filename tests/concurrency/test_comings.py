@@ -31,7 +31,7 @@ from teams.models import (
     TeamMembership,
 )
 from teams.services import invitation_mail, joining
-from tests.concurrency.racing import errors, meet_before, together, without_lock
+from tests.concurrency.racing import AMPLE, errors, meet_before, together, without_lock
 from tests.services.world import World, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -112,7 +112,7 @@ def test_of_two_acceptances_only_the_constraint_refuses_one_without_the_lock(
     user = ana(0)
     _invitation, token = offer(w, user.email)
     without_lock(monkeypatch)
-    meet_before(monkeypatch, Membership.objects, "create", parties=2)
+    meet_before(monkeypatch, Membership.objects, "create", parties=2, patience=AMPLE)
     results = together(accepting(user, token), accepting(user, token))
     assert [type(error) for error in errors(results)] == [IntegrityError]
     assert Membership.objects.filter(user=user).count() == 1
@@ -315,7 +315,7 @@ def test_of_two_administrators_who_remove_each_other_none_stays_without_the_lock
     w = world("emma_hq")
     one, other = w.member("administrator"), w.member("administrator")
     without_lock(monkeypatch)
-    meet_before(monkeypatch, audit, "record", parties=2)
+    meet_before(monkeypatch, audit, "record", parties=2, patience=AMPLE)
     results = together(
         lambda: services.remove_member(actor=one.user, membership=other),
         lambda: services.remove_member(actor=other.user, membership=one),
@@ -348,7 +348,7 @@ def test_of_two_who_are_invited_to_the_last_seat_both_are_without_the_lock(
 ) -> None:
     w = world("emma_hq", seat_limit=2)
     without_lock(monkeypatch)
-    meet_before(monkeypatch, Invitation.objects, "create", parties=2)
+    meet_before(monkeypatch, Invitation.objects, "create", parties=2, patience=AMPLE)
     results = together(inviting(w, "ana@new.example"), inviting(w, "bea@new.example"))
     assert errors(results) == []
     assert Invitation.objects.count() == 2

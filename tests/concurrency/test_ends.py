@@ -18,7 +18,14 @@ from teams import services
 from teams.factories import AccountFactory, MembershipFactory, SubaccountFactory
 from teams.models import Membership, Reminder, Subaccount
 from teams.services import pruning, reminders
-from tests.concurrency.racing import errors, hold_before, together, without_lock
+from tests.concurrency.racing import (
+    AMPLE,
+    errors,
+    hold_before,
+    once,
+    together,
+    without_lock,
+)
 
 ROUNDS = 50
 
@@ -79,13 +86,13 @@ def test_without_the_lock_it_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
     member = seat(ends_at=long_ago())
     without_lock(monkeypatch)
     done = threading.Event()
-    hold_before(monkeypatch, pruning, "described", until=done)
+    held = hold_before(monkeypatch, pruning, "described", until=done, patience=AMPLE)
 
     def extend() -> None:
         services.set_end(actor=member.account.owner, membership=member, ends_at=None)
         done.set()
 
-    together(extend, lambda: prune(member.pk))
+    assert errors(together(once(held, extend), lambda: prune(member.pk))) == []
     assert not Membership.objects.filter(pk=member.pk).exists()
     assert AuditEvent.objects.filter(action="end.changed").count() == 1
 

@@ -16,7 +16,7 @@ from teams import services
 from teams.factories import UserFactory
 from teams.models import Membership, OwnershipTransfer
 from teams.services import heirs, ownership
-from tests.concurrency.racing import errors, meet_before, together, without_lock
+from tests.concurrency.racing import AMPLE, errors, meet_before, together, without_lock
 from tests.concurrency.test_comings import codes, is_sound, postgresql, rounds
 from tests.services.world import World, world
 
@@ -166,8 +166,8 @@ def test_both_are_told_that_it_went_their_way_without_the_lock(
     transfer = offer(w, seat.user)
     before = owner_of(w)
     without_lock(monkeypatch)
-    meet_before(monkeypatch, ownership, "settle", parties=2)
-    meet_before(monkeypatch, heirs, "settle", parties=2)
+    meet_before(monkeypatch, ownership, "settle", parties=2, patience=AMPLE)
+    monkeypatch.setattr(heirs, "settle", ownership.settle)  # the two meet at one door
     results = together(
         accepting(transfer),
         lambda: services.withdraw_transfer(actor=before, transfer=transfer),

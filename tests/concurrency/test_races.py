@@ -23,7 +23,15 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import AccountUserGrant, Membership, Subaccount, SubaccountUserGrant
-from tests.concurrency.racing import errors, hold_before, meet_before, together, without_lock
+from tests.concurrency.racing import (
+    AMPLE,
+    errors,
+    hold_before,
+    meet_before,
+    once,
+    together,
+    without_lock,
+)
 
 ROUNDS = 10
 TEN = 10
@@ -77,7 +85,7 @@ def test_of_two_tenth_subaccounts_both_are_created_without_the_lock(
 ) -> None:
     account = account_with_nine()
     without_lock(monkeypatch)
-    meet_before(monkeypatch, Subaccount.objects, "create", parties=2)
+    meet_before(monkeypatch, Subaccount.objects, "create", parties=2, patience=AMPLE)
     results = together(creating(account, "one"), creating(account, "two"))
     assert errors(results) == []
     assert active(account) == TEN + 1
@@ -88,7 +96,7 @@ def test_of_two_tenth_subaccounts_one_meets_a_locked_database_without_immediate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     account = account_with_nine()
-    meet_before(monkeypatch, Subaccount.objects, "create", parties=2)
+    meet_before(monkeypatch, Subaccount.objects, "create", parties=2, patience=AMPLE)
 
     def deferred(act: Callable[[], Any]) -> Callable[[], Any]:
         def run() -> Any:
@@ -145,7 +153,7 @@ def test_of_two_primary_contacts_only_the_constraint_refuses_one_without_the_loc
 ) -> None:
     account, subaccount, people = enterprise()
     without_lock(monkeypatch)
-    meet_before(monkeypatch, Membership, "save", parties=2)
+    meet_before(monkeypatch, Membership, "save", parties=2, patience=AMPLE)
     results = together(*(naming(account, subaccount, person) for person in people))
     assert [type(error) for error in errors(results)] == [IntegrityError]
     assert "membership_one_primary_contact" in str(errors(results)[0])
@@ -185,9 +193,10 @@ def test_a_toggle_never_outlives_the_membership_that_is_removed_meanwhile(
         account, membership = manager()
         done = threading.Event()
         with monkeypatch.context() as patch:
+            remove = removing(account, membership, done)
             if number % 2:
-                hold_before(patch, grants, "give", until=done)
-            results = together(toggling(account, membership), removing(account, membership, done))
+                remove = once(hold_before(patch, grants, "give", until=done), remove)
+            results = together(toggling(account, membership), remove)
         # removed in any case; the toggle came first, or found nobody
         assert {type(error) for error in errors(results)} <= {NotFound}
         assert not Membership.objects.filter(pk=membership.pk).exists()
@@ -203,8 +212,10 @@ def test_a_toggle_is_kept_from_outliving_its_membership_only_by_its_key_without_
     account, membership = manager()
     done = threading.Event()
     without_lock(monkeypatch)
-    hold_before(monkeypatch, grants, "give", until=done)
-    results = together(toggling(account, membership), removing(account, membership, done))
+    held = hold_before(monkeypatch, grants, "give", until=done, patience=AMPLE)
+    results = together(
+        toggling(account, membership), once(held, removing(account, membership, done))
+    )
     assert [type(error) for error in errors(results)] == [IntegrityError]
     assert not AccountUserGrant.objects.exists()
 
@@ -232,11 +243,10 @@ def test_guest_access_never_outlives_the_membership_that_is_removed_meanwhile(
         account, membership, south = member_and_foreign_place()
         done = threading.Event()
         with monkeypatch.context() as patch:
+            remove = removing(account, membership, done)
             if number % 2:
-                hold_before(patch, grants, "give", until=done)
-            results = together(
-                inviting(account, membership, south), removing(account, membership, done)
-            )
+                remove = once(hold_before(patch, grants, "give", until=done), remove)
+            results = together(inviting(account, membership, south), remove)
         assert {getattr(error, "code", error) for error in errors(results)} <= {"NOT_A_MEMBER"}
         assert not SubaccountUserGrant.objects.exists()
     assert list(audit.verify()) == []
@@ -250,9 +260,9 @@ def test_guest_access_outlives_its_membership_and_revives_without_the_lock(
     done = threading.Event()
     with monkeypatch.context() as patch:
         without_lock(patch)
-        hold_before(patch, grants, "give", until=done)
+        held = hold_before(patch, grants, "give", until=done, patience=AMPLE)
         results = together(
-            inviting(account, membership, south), removing(account, membership, done)
+            inviting(account, membership, south), once(held, removing(account, membership, done))
         )
     assert errors(results) == []
     user = membership.user
