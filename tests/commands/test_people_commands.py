@@ -38,7 +38,7 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
 
 def effects(callbacks: list[Any]) -> list[Any]:
     """Return what waits for the end of the transaction, but for forgetting what was known."""
-    return [callback for callback in callbacks if callback.__module__ != access.__name__]
+    return [callback for callback in callbacks if callback.__module__ != access.unit.__name__]
 
 
 @dataclass

@@ -10,6 +10,7 @@ from django.db import connection
 from permissions import access
 from permissions.errors import ServiceError
 from permissions.policy import decide
+from permissions.resources import registry
 from teams import preconditions, services
 from teams.factories import MembershipFactory, UserFactory
 from teams.models import Account, Campaign, Membership, Subaccount
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def answers(user: Any, permission: str, obj: Any) -> dict[str, bool]:
     """Return what every way of asking says."""
     profile = access.profile_of(user)
-    root, place = access.registry.of(obj).locate(obj)
+    root, place = registry.of(obj).locate(obj)
     tenant = profile.tenants.get(root)
     outcome = decide(tenant.standing, tenant.root, permission, place) if tenant else None
     return {
