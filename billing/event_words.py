@@ -24,16 +24,10 @@ AREA = (
     ),
 )
 
-SENTENCES: Mapping[str, Told] = {
+#: what is recorded in a tenant's audit and changes nobody's access
+HARMLESS: Mapping[str, Told] = {
     "billing_details.changed": "changed the billing details of {subject}.",
     "billing_details.taxed": "set the tax of {subject}.",
-    "account.single_bill_set": "changed whether {subject} is on single bill.",
-    "subaccount.direct_billing_set": "changed who pays for {subject}.",
-    "rate_plan.created": "wrote the rate plan {subject}.",
-    "rate_plan.edited": "changed the terms of the rate plan {subject}.",
-    "rate_plan.renamed": "renamed the rate plan {before} to {after}.",
-    "rate_plan.offered": "offered the rate plan {subject} to accounts.",
-    "rate_plan.withdrawn": "no longer offers the rate plan {subject} to accounts.",
     "rate_plan.changed": "changed the rate plan of {subject}.",
     "rate_plan.change_withdrawn": "withdrew a change of the rate plan of {subject}.",
     "invoice.issued": "issued the invoice {subject}.",
@@ -48,6 +42,17 @@ SENTENCES: Mapping[str, Told] = {
     "payment.surplus": "received a payment that nobody owed any more. {subject}.",
     "payment.returned": "sent a payment back. {subject}.",
     "payment.refunded": "sent back what had been credited. {subject}.",
+}
+SENTENCES: Mapping[str, Told] = {
+    **HARMLESS,
+    "account.single_bill_set": "changed whether {subject} is on single bill.",
+    "subaccount.direct_billing_set": "changed who pays for {subject}.",
+    # about the plans on offer: no tenant's
+    "rate_plan.created": "wrote the rate plan {subject}.",
+    "rate_plan.edited": "changed the terms of the rate plan {subject}.",
+    "rate_plan.renamed": "renamed the rate plan {before} to {after}.",
+    "rate_plan.offered": "offered the rate plan {subject} to accounts.",
+    "rate_plan.withdrawn": "no longer offers the rate plan {subject} to accounts.",
 }
 
 

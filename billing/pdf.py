@@ -20,7 +20,7 @@ from reportlab.platypus import Flowable, Spacer
 from billing import conf, selectors
 from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.money import shown
-from billing.services.details import payer_of
+from billing.payers import payer_of
 from billing.statement import Entry
 from teams.models import Account, Subaccount
 from teams.paper import (

@@ -26,8 +26,9 @@ from billing.admin.desks import pdf as pdf_response
 from billing.admin.invoices import day
 from billing.models import CreditNote, Invoice, MeteredDay
 from billing.money import shown
+from billing.report_text import csv_of
 from billing.reports import month_of, report_of
-from billing.spreadsheet import XLSX, csv_of, file_name, write_xlsx
+from billing.spreadsheet import XLSX, file_name, write_xlsx
 from billing.statement import statement_of
 from permissions.admin import row_of, site_page
 from permissions.errors import Invalid

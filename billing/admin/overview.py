@@ -40,8 +40,8 @@ from billing.figures import (
 from billing.models import Invoice, Meter, QuotaWarning, RatePlan, UsageDay
 from billing.overdue import Standing, standing
 from billing.overdue import State as Standings
+from billing.payers import payer_of
 from billing.selectors import plan_of, today
-from billing.services.details import payer_of
 from billing.usage import used as used_now
 from permissions.errors import Refused
 from teams.admin.desk import Desk, desk_of

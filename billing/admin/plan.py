@@ -19,15 +19,9 @@ from billing import selectors, services
 from billing.admin.desks import holds, lacking, no_lookups
 from billing.models import Meter, RatePlan, Subscription
 from billing.money import shown
-from billing.services.subscriptions import (
-    NOW,
-    RENEWAL,
-    PlanPreview,
-    agreed_change,
-    offered_to,
-    preview_plan,
-    renewal_of,
-)
+from billing.services.plan_previews import PlanPreview, preview_plan
+from billing.services.plan_rules import NOW, RENEWAL
+from billing.services.subscriptions import agreed_change, offered_to, renewal_of
 from permissions.admin import VerbForm, site_page
 from permissions.errors import Refused
 from teams import effects

@@ -1,22 +1,14 @@
 """Every write of billing: verbs with an explicit actor, or of the platform with a reason."""
 
+from billing.services.banking import record_payment, record_refund
 from billing.services.credit import credit_invoice
-from billing.services.details import (
-    change_details,
-    set_direct_billing,
-    set_single_bill,
-    set_tax_as_platform,
-)
+from billing.services.details import change_details
+from billing.services.direct_billing import set_direct_billing, set_single_bill
 from billing.services.invoicing import draft_invoices, issue_invoice
-from billing.services.payments import (
-    cancel_payment,
-    look_after_payment,
-    pay_invoice,
-    record_payment,
-    record_refund,
-)
+from billing.services.payments import cancel_payment, look_after_payment, pay_invoice
 from billing.services.plans import copy_plan, create_plan, edit_plan, offer_plan, rename_plan
 from billing.services.subscriptions import change_plan, set_plan_as_platform, withdraw_plan_change
+from billing.services.taxes import set_tax_as_platform
 
 __all__ = [
     "cancel_payment",

@@ -20,9 +20,9 @@ from django.utils import timezone
 from billing import conf, selectors, usage
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.money import rounded
+from billing.payers import direct_places, payer_of
 from billing.rating import Charge, next_month
 from billing.services import notices
-from billing.services.details import direct_places, payer_of
 from billing.states import move
 from permissions import access
 from permissions.errors import Invalid

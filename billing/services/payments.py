@@ -1,6 +1,6 @@
-"""Paying invoices: through a gateway's pages, or to the bank, which the platform writes down.
+"""Paying invoices through a gateway's pages.
 
-A payment through a gateway takes three steps, each of which may be the last one if the process
+A payment takes three steps, each of which may be the last one if the process
 dies: it is written down with its key; the gateway hears of it, outside any transaction; what the
 gateway calls it is written down. Whoever pays again carries on where it stopped, with the same key,
 so that the gateway begins nothing twice; ``reconcile`` ends what nobody carries on.
@@ -8,37 +8,26 @@ so that the gateway begins nothing twice; ``reconcile`` ends what nobody carries
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db import transaction
 from django.utils import timezone
 
-from billing import gateways, money, sight
-from billing.gateways.base import (
-    Begun,
-    Gateway,
-    GatewayError,
-    Rejected,
-    Seen,
-    State,
-    Unreachable,
-)
-from billing.models import Invoice, Payment, Refund
-from billing.services.operating import by_platform
-from billing.services.settling import asked, count, described, returned, settle, withdrawn
+from billing import gateways, sight
+from billing.gateways.base import Begun, Gateway, GatewayError, Rejected, Seen, State, Unreachable
+from billing.models import Invoice, Payment
+from billing.services.settling import asked, described, settle, withdrawn
 from permissions.errors import Invalid, NotFound
 from permissions.policy import TOP
 from teams.catalogue import PAY_INVOICES, VIEW_INVOICES
 from teams.models import Account
 from teams.services.base import Change, changing, service
-from teams.services.inputs import clean_text, expect
+from teams.services.inputs import expect
 
 Status = Payment.Status
 #: a gateway keeps a key for at least a day, and its pages are open for a while after this: a
@@ -46,12 +35,6 @@ Status = Payment.Status
 CARRY_ON = timedelta(hours=1)
 #: so often somebody else may be quicker
 TRIES = 3
-REFERENCE_LIMIT = 200
-#: beyond what any column of money holds
-MOST = Decimal(10) ** 11
-
-
-# through a gateway
 
 
 def pay_invoice(*, actor: Any, invoice: Invoice, gateway: str, return_url: str) -> Payment:
@@ -222,154 +205,3 @@ def _owned(*, actor: Any, payment: Payment, act: str) -> Payment:
             return Payment.objects.get(pk=found.pk)
     except NotFound:
         raise unseen from None
-
-
-# to the bank, and back
-
-
-@transaction.atomic
-def record_payment(
-    *, reason: str, invoice: Invoice, amount: Any, reference: str, operator: Any = None
-) -> Payment:
-    """Write down that ``amount`` came to the bank for ``invoice``, of which it may be a part.
-
-    ``reference`` is what the bank calls it; the same one for the same invoice and amount is the
-    same payment, and is returned. By the platform. Raises Invalid (NOTHING_OWED, TOO_MUCH,
-    NO_AMOUNT, REFERENCE_USED, …) or NotFound.
-    """
-    found = expect(invoice, Invoice, "The invoice")
-    text = clean_text(reference, "The bank's reference", limit=REFERENCE_LIMIT)
-    entry = by_platform(found.account, reason, operator)
-    found = Invoice.objects.get(pk=found.pk)
-    amount = _clean_amount(amount, found.currency)
-    used = Invalid(
-        f"The payment {text} is written down already, with another amount or for another invoice.",
-        code="REFERENCE_USED",
-    )
-    same = Payment.objects.filter(gateway=gateways.bank.codename, reference=text).first()
-    if same is not None:
-        if (same.invoice_id, same.amount) == (found.pk, amount):
-            return same
-        raise used
-    if found.status != Invoice.Status.OPEN or not found.owed:
-        raise Invalid(f"Nothing is owed of {found}. Send the money back.", code="NOTHING_OWED")
-    if amount > found.owed:
-        owed = money.shown(found.owed, found.currency)
-        raise Invalid(
-            f"Only {owed} is owed of {found}. Write that down, and send back what came beyond.",
-            code="TOO_MUCH",
-        )
-    try:
-        with transaction.atomic():  # somebody else may have been quicker, in another account
-            payment = Payment.objects.create(
-                account=found.account,
-                invoice=found,
-                gateway=gateways.bank.codename,
-                status=Status.SUCCEEDED,
-                amount=amount,
-                currency=found.currency,
-                reference=text,
-                settled_at=timezone.now(),
-            )
-    except IntegrityError:
-        raise used from None
-    count(entry, payment, found)
-    return payment
-
-
-@transaction.atomic
-def record_refund(
-    *, reason: str, payment: Payment, amount: Any, reference: str, operator: Any = None
-) -> Refund:
-    """Write down that ``amount`` of ``payment`` was sent back, as its invoice was credited.
-
-    ``reference`` is what the bank or the gateway calls that; the same one with the same amount is
-    the same refund, and is returned. By the platform. Raises Invalid (NOT_PAID, TOO_MUCH,
-    NO_AMOUNT, REFERENCE_USED, …) or NotFound.
-    """
-    found = expect(payment, Payment, "The payment")
-    text = clean_text(reference, "The reference of the refund", limit=REFERENCE_LIMIT)
-    entry = by_platform(found.account, reason, operator)
-    found = Payment.objects.select_related("invoice").get(pk=found.pk)
-    amount = _clean_amount(amount, found.currency)
-    same = found.refunds.filter(reference=text).first()
-    if same is not None:
-        if same.amount == amount:
-            return same
-        raise Invalid(
-            f"The refund {text} is written down already, with another amount.",
-            code="REFERENCE_USED",
-        )
-    if found.status != Status.SUCCEEDED:
-        raise Invalid(
-            "Only what counts as paid is sent back like this, and this payment does not.",
-            code="NOT_PAID",
-        )
-    rest = min(
-        found.amount - _sum(found.refunds.all()),
-        found.invoice.surplus - _sum(Refund.objects.filter(payment__invoice=found.invoice_id)),
-    )
-    if amount > rest:
-        left = money.shown(max(rest, Decimal(0)), found.currency)
-        raise Invalid(
-            f"At most {left} of this payment is to be sent back: what was credited after it was "
-            "paid, less what was sent back already.",
-            code="TOO_MUCH",
-        )
-    refund = Refund.objects.create(
-        account=found.account, payment=found, amount=amount, reference=text
-    )
-    entry.record("payment.refunded", found, **described(found), refunded=str(amount), refund=text)
-    return refund
-
-
-def _sum(refunds: Iterable[Refund]) -> Decimal:
-    return sum((refund.amount for refund in refunds), Decimal(0))
-
-
-def _clean_amount(value: Any, currency: str) -> Decimal:
-    """Return an amount above nothing in whole smallest units. Raises Invalid (NO_AMOUNT)."""
-    wrong = Invalid(
-        f"{value!r} is no amount in {currency}. Write it like "
-        f"{money.rounded(Decimal('12.5'), currency)}.",
-        code="NO_AMOUNT",
-    )
-    if isinstance(value, bool | float) or not isinstance(value, Decimal | int | str):
-        raise wrong
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        raise wrong from None
-    if not amount.is_finite() or not 0 < amount < MOST:
-        raise wrong
-    # first by itself: as a fraction, 1e-999999999 would take hours
-    if amount != round(amount, money.MOST_DECIMALS) or amount != money.rounded(amount, currency):
-        raise wrong
-    return money.rounded(amount, currency)
-
-
-# what nobody carries on
-
-
-def unsettled(older_than: timedelta) -> QuerySet[Payment]:
-    """Return the payments of all accounts about which something is left to do at a gateway."""
-    since = timezone.now() - older_than
-    open_or_surplus = Q(status=Status.PENDING, started_at__lte=since) | Q(status=Status.SURPLUS)
-    rows = Payment.objects.filter(open_or_surplus).select_related("invoice")
-    return rows.order_by("pk")
-
-
-def reconcile(payment: Payment) -> Payment:
-    """Find out at the gateway what became of ``payment``, and write it down; return it.
-
-    What never reached the gateway is cancelled, what asks for more than is owed now is withdrawn,
-    what is to be sent back is sent back. Raises GatewayError or Invalid (UNKNOWN_GATEWAY); doing it
-    again is safe.
-    """
-    if payment.status == Status.SURPLUS:
-        return returned(payment)
-    if payment.status != Status.PENDING:
-        return payment
-    if not payment.reference or payment.amount > payment.invoice.owed:
-        return withdrawn(payment)
-    return settle(payment, gateways.get(payment.gateway).look(payment))

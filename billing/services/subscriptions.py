@@ -8,68 +8,52 @@ limits are ceilings on adding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from django.db import transaction
 
-from billing import estimates, selectors, terms
-from billing.models import Invoice, RatePlan, Subscription
+from billing import selectors, terms
+from billing.models import RatePlan, Subscription
 from billing.services.operating import by_platform
+from billing.services.plan_rules import (
+    NOW,
+    When,
+    clean_start,
+    clean_when,
+    first_day,
+    refuse_what_is_too_much,
+    refuse_within_year,
+)
 from billing.terms import Span
 from permissions import access
-from permissions.errors import Invalid, LimitReached, NotFound
+from permissions.errors import Invalid, NotFound
 from permissions.policy import TOP
 from teams.catalogue import CHANGE_RATE_PLAN
-from teams.limits import Countable
 from teams.models import Account
 from teams.services.base import Entry, changing, service
 from teams.services.inputs import expect
-from teams.services.places import active_subaccounts
-from teams.services.seating import seats_taken
-
-__all__ = [
-    "NOW",
-    "RENEWAL",
-    "PlanPreview",
-    "agreed_change",
-    "change_plan",
-    "must_shrink",
-    "offered_to",
-    "preview_for",
-    "preview_plan",
-    "renewal_of",
-    "set_plan_as_platform",
-    "withdraw_plan_change",
-]
-
-NOW: Literal["now"] = "now"
-RENEWAL: Literal["renewal"] = "renewal"
-When = Literal["now", "renewal"]
-
-#: how far back a first plan may begin, and how far ahead one may be agreed on
-A_YEAR = timedelta(days=366)
-
 
 # what there is
 
 
-def _history(account: Account) -> list[Subscription]:
+def history_of(account: Account) -> list[Subscription]:
+    """Return what ``account`` has had, has and will have, the oldest first; with the plans."""
     rows = Subscription.objects.filter(account=account).order_by("starts_on")
     return list(rows.select_related("plan"))
 
 
-def _spans(rows: Sequence[Subscription]) -> list[Span]:
+def spans_of(rows: Sequence[Subscription]) -> list[Span]:
+    """Return the periods that are stored in ``rows``."""
     return [Span(row.plan, row.starts_on, row.ends_on) for row in rows]
 
 
 def renewal_of(subscription: Subscription) -> date:
     """Return the first day after today on which ``subscription`` begins a new month or, if its
     price is for a year, a new contract year."""
-    spans = _spans(_history(subscription.account))
+    spans = spans_of(history_of(subscription.account))
     span = Span(subscription.plan, subscription.starts_on, subscription.ends_on)
     return terms.renewal(spans, span, selectors.today())
 
@@ -96,37 +80,6 @@ def _a_year(plan: RatePlan) -> Decimal:
     return plan.price if terms.is_yearly(plan) else plan.price * 12
 
 
-# what must shrink
-
-
-def must_shrink(account: Account, plan: RatePlan) -> list[str]:
-    """Return a sentence about everything of which ``account`` has more than ``plan`` allows."""
-    found = []
-    places, most_places = active_subaccounts(account), plan.most_subaccounts
-    if most_places is not None and places > most_places:
-        found.append(
-            f"{plan.name} allows {_counted(most_places, 'active subaccount')} and there "
-            f"{'is' if places == 1 else 'are'} {places}: archive {places - most_places}."
-        )
-    seats, most_seats = sum(seats_taken(account)), plan.most_seats
-    if most_seats is not None and seats > most_seats:
-        found.append(
-            f"{'It' if found else plan.name} allows {_counted(most_seats, 'seat')} and {seats} "
-            f"{'is' if seats == 1 else 'are'} taken, pending invitations counted: remove people or "
-            f"withdraw invitations, {seats - most_seats} in all."
-        )
-    return found
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _refuse_what_is_too_much(account: Account, plan: RatePlan) -> None:
-    if lines := must_shrink(account, plan):
-        raise LimitReached(" ".join(lines))
-
-
 # changes
 
 
@@ -145,16 +98,16 @@ def change_plan(*, actor: Any, account: Account, plan: RatePlan, when: When) -> 
     act = "change the rate plan"
     with changing(actor, account, act=act, while_read_only=True) as change:
         change.require(CHANGE_RATE_PLAN, frozenset({TOP}), act)
-        asked = _clean_when(when)
+        asked = clean_when(when)
         wanted = _locked(plan)
         if not wanted.is_offered:
             raise NotFound("There is no such rate plan on offer.")
         today = selectors.today()
-        rows = _history(change.account)
-        spans = _spans(rows)
-        starts_on = _starts_on(change.account, spans, asked, today)
+        rows = history_of(change.account)
+        spans = spans_of(rows)
+        starts_on = first_day(change.account, spans, asked, today)
         if asked == NOW:
-            _refuse_within_year(spans, wanted, today)
+            refuse_within_year(spans, wanted, today)
         return _carry_out(change, rows, wanted, starts_on, today=today)
 
 
@@ -168,8 +121,8 @@ def withdraw_plan_change(*, actor: Any, account: Account) -> Subscription:
     with changing(actor, account, act=act, while_read_only=True) as change:
         change.require(CHANGE_RATE_PLAN, frozenset({TOP}), act)
         today = selectors.today()
-        rows = _history(change.account)
-        spans = _spans(rows)
+        rows = history_of(change.account)
+        spans = spans_of(rows)
         current, later = terms.running(spans, today), terms.agreed(spans, today)
         if current is None or later is None:
             raise Invalid("No change of the rate plan has been agreed on.", code="NOTHING_AGREED")
@@ -203,8 +156,8 @@ def set_plan_as_platform(
         with transaction.atomic():
             entry = by_platform(account, reason, operator)
             wanted, today = _locked(plan), selectors.today()
-            rows = _history(entry.account)
-            first = _clean_start(entry.account, rows, starts_on, today)
+            rows = history_of(entry.account)
+            first = clean_start(entry.account, rows, starts_on, today)
             return _carry_out(entry, rows, wanted, first, today=today)
     finally:
         access.forget()
@@ -214,7 +167,7 @@ def _carry_out(
     entry: Entry, rows: Sequence[Subscription], plan: RatePlan, starts_on: date, *, today: date
 ) -> Subscription:
     """Store the periods with ``plan`` from ``starts_on`` on, and record it."""
-    account, spans = entry.account, _spans(rows)
+    account, spans = entry.account, spans_of(rows)
     later = terms.agreed(spans, today)
     after = (
         terms.replanned(spans, plan, starts_on, today)
@@ -233,7 +186,7 @@ def _carry_out(
         )
     before = terms.running(spans, today)
     if before is None or before.plan != plan:  # to stay is no change that anything must shrink for
-        _refuse_what_is_too_much(account, plan)
+        refuse_what_is_too_much(account, plan)
     stored = _store(entry, rows, after)
     entry.record(
         "rate_plan.changed",
@@ -290,129 +243,3 @@ def _locked(plan: Any) -> RatePlan:
     if found is None:
         raise NotFound("There is no such rate plan on offer.")
     return found
-
-
-def _clean_when(when: Any) -> str:
-    if not isinstance(when, str) or when not in (NOW, RENEWAL):
-        raise Invalid("Say when: now, or at renewal.", code="WHEN")
-    return when
-
-
-def _starts_on(account: Account, spans: Sequence[Span], when: str, today: date) -> date:
-    if when == NOW:
-        return today
-    current = terms.running(spans, today)
-    if current is None:
-        raise Invalid(
-            f"{account.name} has no rate plan yet that could be renewed. Choose one now.",
-            code="NO_PLAN",
-        )
-    return terms.renewal(spans, current, today)
-
-
-def _refuse_within_year(spans: Sequence[Span], plan: RatePlan, today: date) -> None:
-    found = terms.bound(spans, today)
-    if found is None:
-        return
-    span, until = found
-    if not terms.is_yearly(plan) or plan.price < span.plan.price:
-        what = "costs less" if terms.is_yearly(plan) else "is paid by the month"
-        raise Invalid(
-            f"{span.plan.name} is paid by the year, until {until:%d %B %Y}, and {plan.name} {what}."
-            " Choose it at renewal.",
-            code="YEARLY_TERM",
-        )
-
-
-def _clean_start(
-    account: Account, rows: Sequence[Subscription], starts_on: Any, today: date
-) -> date:
-    if starts_on is None:
-        return today
-    if not isinstance(starts_on, date) or hasattr(starts_on, "hour"):
-        raise Invalid("The first day must be a date.", code="WRONG_TYPE")
-    if starts_on > today + A_YEAR:
-        raise Invalid(
-            "The first day is more than a year ahead. Choose an earlier one.", code="STARTS"
-        )
-    if starts_on >= today:
-        return starts_on
-    if any(row.starts_on <= today for row in rows):
-        raise Invalid(
-            f"{account.name} has a rate plan already: the next begins today or later.",
-            code="STARTS",
-        )
-    if starts_on < today - A_YEAR or Invoice.objects.filter(account=account).exists():
-        raise Invalid(
-            "A first rate plan begins at most a year ago, and only where nothing has been "
-            "invoiced yet.",
-            code="STARTS",
-        )
-    return starts_on
-
-
-# what it would cost
-
-
-@dataclass(frozen=True, slots=True)
-class PlanPreview:
-    """What a change of plan would come to, before tax, at the use there has been so far.
-
-    ``this_month`` are the amounts of the month that runs, as things stand and with the change;
-    ``whole_month`` those of ``month``, the first whole month with the new plan. ``falls`` is the
-    change agreed on before, which would fall; ``must_shrink`` says why it would be refused now.
-    """
-
-    plan: RatePlan
-    current: RatePlan | None
-    starts_on: date
-    month: date
-    this_month: tuple[Decimal, Decimal]
-    whole_month: tuple[Decimal, Decimal]
-    falls: RatePlan | None
-    must_shrink: tuple[str, ...]
-    used: Mapping[Countable, int]
-
-    @property
-    def currency(self) -> str:
-        """Return the currency of all its amounts."""
-        return self.plan.currency
-
-
-def preview_plan(account: Account, plan: RatePlan, when: When) -> PlanPreview:
-    """Return what ``change_plan`` would come to. Asks no right; writes nothing.
-
-    Raises Invalid for what makes no sense: WHEN, NO_PLAN, CURRENCY.
-    """
-    return preview_for(account, plan, when)
-
-
-def preview_for(
-    account: Account, plan: RatePlan, when: str, starts_on: date | None = None
-) -> PlanPreview:
-    """Return the same of a change on the day ``starts_on``, today or later, if one is named."""
-    today = selectors.today()
-    spans = _spans(_history(account))
-    asked = _clean_when(when)
-    if starts_on is None:
-        starts_on = _starts_on(account, spans, asked, today)
-    after = terms.replanned(spans, plan, starts_on, today)
-    if len({span.plan.currency for span in after}) > 1:
-        raise Invalid(f"{account.name} does not pay in {plan.currency}.", code="CURRENCY")
-    this, whole = today.replace(day=1), estimates.whole_month_from(starts_on)
-    running, later = terms.running(spans, today), terms.agreed(spans, today)
-    known = estimates.Estimates(account, today)
-    return PlanPreview(
-        plan=plan,
-        current=None if running is None else running.plan,
-        starts_on=starts_on,
-        month=whole,
-        this_month=(known.total(this, spans), known.total(this, after)),
-        whole_month=(known.total(whole, spans), known.total(whole, after)),
-        falls=None if later is None else later.plan,
-        must_shrink=tuple(must_shrink(account, plan)),
-        used={
-            Countable.SUBACCOUNTS: active_subaccounts(account),
-            Countable.SEATS: sum(seats_taken(account)),
-        },
-    )

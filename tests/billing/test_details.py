@@ -8,22 +8,17 @@ from typing import Any
 
 import pytest
 
+from billing.countries import countries
 from billing.factories import BillingDetailsFactory
 from billing.models import BillingDetails
+from billing.payers import details_of, direct_places, is_direct, payer_of
 from billing.services import (
     change_details,
     set_direct_billing,
     set_single_bill,
     set_tax_as_platform,
 )
-from billing.services.details import (
-    countries,
-    details_of,
-    direct_places,
-    has_single_bill,
-    is_direct,
-    payer_of,
-)
+from billing.single_bill import has_single_bill
 from permissions.errors import ServiceError
 from permissions.models import AuditEvent
 from teams.catalogue import VIEW_INVOICES, VIEW_SUBACCOUNT_BILLING

@@ -33,7 +33,7 @@ from billing import services
 from billing.factories import InvoiceFactory
 from billing.gateways.base import Event, Seen, State
 from billing.models import GatewayEvent, Invoice, Payment, Refund
-from billing.services import payments, settling
+from billing.services import reconciling, settling
 from billing.states import MOVES
 from permissions import access, audit
 from permissions.errors import Invalid
@@ -252,8 +252,8 @@ class Paying(RuleBasedStateMachine):
     def work_off(self) -> None:
         """Do what is left to do at the gateway."""
         for _ in range(2):  # what the first round finds to be a surplus, the second sends back
-            for payment in payments.unsettled(timedelta(0)):
-                payments.reconcile(payment)
+            for payment in reconciling.unsettled(timedelta(0)):
+                reconciling.reconcile(payment)
         assert not Payment.objects.filter(status="surplus").exists()
         self.count("reconciled")
 

@@ -14,7 +14,7 @@ from billing import gateways, services
 from billing.factories import InvoiceFactory
 from billing.gateways import stripe as card
 from billing.models import GatewayEvent, Invoice, Payment
-from billing.services import payments, settling
+from billing.services import banking, reconciling, settling
 from permissions import audit
 from permissions.errors import Invalid
 from tests.billing.dying import dies_before
@@ -108,7 +108,7 @@ def test_at_the_same_moment_money_counts_once(  # noqa: PLR0915  (one world, six
     given = {"reason": "Seen", "invoice": four, "amount": 121, "reference": "B-1"}
     with monkeypatch.context() as patch:
         meet_before(patch, settling, "count", parties=2)
-        meet_before(patch, payments, "count", parties=2)
+        meet_before(patch, banking, "count", parties=2)
         card, transfer = together(lambda: deliver(told), lambda: services.record_payment(**given))
     four.refresh_from_db()
     assert (card, four.paid, four.status) == (200, 121, "paid")
@@ -188,8 +188,8 @@ def test_what_was_begun_and_never_carried_on_is_ended_by_reconciling(stripe: Str
     here = world("emma_hq")
     payment = pay(here, next(invoices(here)))
     Payment.objects.update(reference="", redirect_url="", started_at=timezone.now() - timedelta(1))
-    found = payments.unsettled(timedelta(minutes=10)).get()
-    assert payments.reconcile(found).status == "cancelled"
+    found = reconciling.unsettled(timedelta(minutes=10)).get()
+    assert reconciling.reconcile(found).status == "cancelled"
     # Stripe's page was open all the same, and somebody found it
     stripe.complete(payment.reference)
     [told] = stripe.webhooks()

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from billing.factories import InvoiceFactory, UsageDayFactory
 from billing.models import Invoice, InvoiceLine, Meter, MeteredDay
 from billing.money import rounded
+from billing.report_text import csv_of, json_of
 from billing.reports import Report, month_of, report_of
-from billing.spreadsheet import csv_of, json_of, write_xlsx
+from billing.spreadsheet import write_xlsx
 from permissions.errors import Invalid, NotFound, OutOfScope
 from teams.factories import SubaccountFactory, UserFactory
 from tests.services.world import World, world

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from billing.models import Meter
+from billing.report_text import csv_of
 from billing.reports import report_of
-from billing.spreadsheet import LONGEST_NAME, SUMMARY, SheetNames, csv_of, text_of, write_xlsx
+from billing.sheets import LONGEST_NAME, SheetNames, text_of
+from billing.spreadsheet import SUMMARY, write_xlsx
 from teams.factories import SubaccountFactory
 from tests.billing.test_reports import OCTOBER, invoiced, workbook
 from tests.services.world import world

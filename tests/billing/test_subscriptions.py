@@ -29,13 +29,9 @@ from billing.services import (
     set_plan_as_platform,
     withdraw_plan_change,
 )
-from billing.services.subscriptions import (
-    agreed_change,
-    must_shrink,
-    offered_to,
-    preview_plan,
-    renewal_of,
-)
+from billing.services.plan_previews import preview_plan
+from billing.services.plan_rules import must_shrink
+from billing.services.subscriptions import agreed_change, offered_to, renewal_of
 from billing.terms import Span
 from permissions.models import AuditEvent
 from teams.factories import InvitationFactory, UserFactory

@@ -15,7 +15,7 @@ from stripe import WebhookSignature
 from billing import services
 from billing.factories import InvoiceFactory
 from billing.models import GatewayEvent, Payment
-from billing.services import payments, settling
+from billing.services import payments, reconciling, settling
 from permissions.audit import label_of
 from tests.billing.paying import HOOK, deliver, pay, said, stands
 from tests.billing.stripe_server import SECRET, Stripe, Webhook
@@ -209,10 +209,10 @@ def test_money_that_comes_twice_is_sent_back(here: World, stripe: Stripe) -> Non
     [told] = stripe.webhooks()
     assert (deliver(told), stands(payment)) == (200, ("surplus", "paid", 121))
     assert stripe.refunds() == []
-    assert payments.unsettled(timedelta(0)).get() == payment
+    assert reconciling.unsettled(timedelta(0)).get() == payment
     stripe.trouble(500, times=3, after=True)
     with pytest.raises(payments.GatewayError, match="does not answer"):
-        payments.reconcile(payments.unsettled(timedelta(0)).get())
+        reconciling.reconcile(reconciling.unsettled(timedelta(0)).get())
     assert settling.send_back.call(payment.pk) == "returned"
     assert settling.send_back.call(payment.pk) == "returned"
     assert [refund["amount"] for refund in stripe.refunds()] == [12100]

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.admin.details import BillDirectly, BillToAccount, SingleBill
+from billing.admin.direct_verbs import BillDirectly, BillToAccount, SingleBill
 from billing.admin.plan import ChoosePlan, WithdrawChange
 from permissions.admin import BulkVerb, Verb
 from permissions.models import AuditEvent

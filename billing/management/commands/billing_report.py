@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
+from billing.report_text import csv_of, json_of
 from billing.reports import Report, month_of, report_of
-from billing.spreadsheet import csv_of, json_of, write_xlsx
+from billing.spreadsheet import write_xlsx
 from permissions.errors import NotFound
 from permissions.management.base import OurCommand, UsageError
 from teams import selectors

@@ -11,7 +11,8 @@ from django.core.management.base import CommandParser
 from billing import selectors, services
 from billing.models import RatePlan
 from billing.money import shown
-from billing.services.subscriptions import A_YEAR, NOW, RENEWAL, PlanPreview, When, preview_for
+from billing.services.plan_previews import PlanPreview, preview_for
+from billing.services.plan_rules import A_YEAR, NOW, RENEWAL, When
 from permissions import access
 from permissions.errors import Invalid, NotFound
 from permissions.management.base import UsageError

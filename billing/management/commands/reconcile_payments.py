@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from billing.gateways.base import GatewayError
 from billing.models import Payment
-from billing.services.payments import reconcile, unsettled
+from billing.services.reconciling import reconcile, unsettled
 from permissions.errors import Invalid
 from permissions.management.base import PROBLEM, OurCommand, UsageError
 
