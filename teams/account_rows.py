@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from permissions import grants
 from permissions.resources import registry
-from teams.facts import DETAILS, Row, factor_flag, login_fields
+from teams.fact_branches import factor_flag
+from teams.fact_columns import DETAILS, Row, login_fields
 from teams.models import (
     Account,
     AccountUserGrant,

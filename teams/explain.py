@@ -20,10 +20,10 @@ from permissions.resources import registry
 from teams import preconditions
 from teams.catalogue import CATALOGUE
 from teams.editions import EDITIONS
+from teams.effective import denial_text, source_text
 from teams.givers import Giver, givers
 from teams.known import known_at
 from teams.models import Account, Membership, Subaccount
-from teams.selectors import denial_text, source_text
 from teams.who import in_order, who_can
 from teams.why import Step, lead, own_steps
 

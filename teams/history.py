@@ -24,7 +24,7 @@ from permissions.errors import OutOfScope
 from permissions.policy import TOP, Denial, PlaceId, Source, decide, sources_at
 from permissions.profile import Profile, Tenant
 from permissions.resources import registry
-from teams import replay, selectors
+from teams import effective, replay, selectors
 from teams.catalogue import CATALOGUE
 from teams.models import Account, Subaccount
 
@@ -165,7 +165,7 @@ def _line(
 
 
 def _words(sources: Collection[Source]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(selectors.source_text(source) for source in sources))
+    return tuple(dict.fromkeys(effective.source_text(source) for source in sources))
 
 
 def _as_guest(

@@ -1,6 +1,6 @@
 """What is left of everybody's rights while an account is read-only: looking, and paying.
 
-It is a ceiling like teams that are switched off (``teams.provider``), so that decisions, lists,
+It is a ceiling like teams that are switched off (``teams.standings``), so that decisions, lists,
 explanations and host projects agree; and every service refuses to begin (``refuse``), also where a
 permission that opens a page would let it.
 """

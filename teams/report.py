@@ -20,9 +20,9 @@ from permissions.profile import Profile, Tenant
 from teams import provider
 from teams.account_rows import AccountRows, Gift, read
 from teams.catalogue import CATALOGUE
-from teams.facts import Row
+from teams.effective import source_text
+from teams.fact_columns import Row
 from teams.models import Account, Subaccount
-from teams.selectors import source_text
 
 COLUMNS = (
     "person", "login", "place", "permission", "through", "given_by", "given_at", "ends_at",

@@ -17,8 +17,8 @@ from django.utils import timezone
 from permissions import grants
 from permissions.policy import Root, Standing
 from teams import provider
+from teams.fact_branches import factor_flag
 from teams.factors import CLASSES, has_factors, put_to_sleep
-from teams.facts import factor_flag
 from teams.models import Account, Membership
 
 

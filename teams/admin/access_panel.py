@@ -22,7 +22,7 @@ from permissions.audit import label_of
 from permissions.catalogue import Area, Permission
 from permissions.policy import TOP
 from permissions.resources import registry
-from teams import selectors, who
+from teams import effective, selectors, who
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, desk_of
 from teams.admin.guest_verbs import Visitor, visitors
@@ -155,7 +155,7 @@ def _rows(model_admin: Any, request: Any, people: list[Access], about: _About) -
                 url=reverse(page, args=[key]) if key in named else "",
                 holds=_holds(desk, one, about.sees.seats, guests),
                 counts=_counts(desk, one, about.asked),
-                whys=list(dict.fromkeys(selectors.source_text(s) for s in one.sources)),
+                whys=list(dict.fromkeys(effective.source_text(s) for s in one.sources)),
                 sight=_sight(one, teams),
                 verbs=verbs,
             )

@@ -18,7 +18,7 @@ from permissions.audit import label_of
 from permissions.errors import ServiceError
 from permissions.policy import TOP, Standing
 from permissions.profile import Tenant
-from teams import selectors
+from teams import effective, selectors
 from teams.admin import invitation_verbs, words
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
@@ -324,7 +324,7 @@ def given(desk: Desk, obj: Invitation, wanted: str) -> dict[str, Any]:
     if not keys:
         return {}
     chosen = wanted if wanted in keys else keys[0]
-    groups = selectors.held_by(tenant, desk.edition, TOP if chosen == TOP else int(chosen))
+    groups = effective.held_by(tenant, desk.edition, TOP if chosen == TOP else int(chosen))
     return {
         "tabs": tabs,
         "use_select": len(tabs) > TABS,

@@ -14,19 +14,13 @@ from django.utils import timezone
 from permissions import access, grants
 from permissions.lookups import any_of
 from permissions.policy import TOP, Scope
-from teams import selectors
+from teams import effective, selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, role_spec
 from teams.admin.known import known_of
 from teams.admin.switchers import why_locked
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
-from teams.models import (
-    REACH,
-    AccountUserGrant,
-    Membership,
-    SubaccountUserGrant,
-    TeamMembership,
-)
+from teams.models import REACH, AccountUserGrant, Membership, SubaccountUserGrant, TeamMembership
 
 TABS = 8
 
@@ -347,7 +341,7 @@ def effective_context(
         return {"tabs": [], "groups": [], "held": 0, "asked": 0}
     place: Any = TOP if chosen == TOP else int(chosen)
     sees = known_of(desk, person, memberships, place)
-    groups = selectors.effective(person, desk.account, place, knows=sees.knows)
+    groups = effective.effective(person, desk.account, place, knows=sees.knows)
     return {
         "tabs": choices,
         "use_select": len(choices) > TABS,

@@ -12,7 +12,7 @@ from permissions.audit import label_of
 from permissions.catalogue import Permission
 from permissions.errors import Missing
 from permissions.policy import TOP
-from teams import selectors
+from teams import effective, selectors
 from teams.admin import words
 from teams.admin.desk import Chip, Desk, chip_of
 from teams.admin.known import known_of
@@ -86,7 +86,7 @@ def why_context(
     return context
 
 
-def _area_of(line: str, groups: list[selectors.Group]) -> str:
+def _area_of(line: str, groups: list[effective.Group]) -> str:
     """Return the label of the area to unfold: the one of the line asked about, or the first."""
     holding = (g.label for g in groups if line in {str(item.permission) for item in g.lines})
     return next(holding, groups[0].label if groups else "")
@@ -166,14 +166,14 @@ def _say_allowed(desk: Desk, person: Any, found: Why, aside: Aside) -> None:
         return
     aside.until = "" if found.ends_at is None else words.when(found.ends_at)
     aside.links = _links(desk, found.steps, aside.permission, person)
-    aside.also = list(dict.fromkeys(selectors.source_text(s) for s in found.sources[1:]))
+    aside.also = list(dict.fromkeys(effective.source_text(s) for s in found.sources[1:]))
     aside.stops = [
         (stop.text, "" if stop.at is None else words.when(stop.at)) for stop in found.stops
     ]
 
 
 def _say_denied(desk: Desk, person: Any, found: Why, aside: Aside) -> None:
-    aside.needs.append(selectors.denial_text(desk.edition, found.outcome, aside.permission))
+    aside.needs.append(effective.denial_text(desk.edition, found.outcome, aside.permission))
     if found.switched_off:
         aside.needs.append(
             f"The role {found.switched_off} may be given this here, but it is switched off"

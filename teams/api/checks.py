@@ -21,8 +21,8 @@ from teams.api.description import MissingShape, operation
 from teams.api.fields import Body, Text, read
 from teams.catalogue import CATALOGUE
 from teams.editions import get
+from teams.effective import denial_text, source_text
 from teams.models import Account, Subaccount
-from teams.selectors import denial_text, source_text
 
 MOST = 100
 #: the one answer about what is foreign, missing, malformed, or not the key's to see

@@ -17,7 +17,7 @@ from teams.api.description import operation
 from teams.api.throttling import per_minute
 from teams.catalogue import CATALOGUE
 from teams.editions import get
-from teams.selectors import denial_text, source_text
+from teams.effective import denial_text, source_text
 
 
 class PlaceShape(serializers.Serializer):

@@ -1,6 +1,6 @@
 """The shape of an edition: roles, toggles, conditions and limits as data.
 
-Nothing here decides; ``teams.provider`` turns a role into what the pure policy understands.
+Nothing here decides; ``teams.standings`` turns a role into what the pure policy understands.
 """
 
 from __future__ import annotations

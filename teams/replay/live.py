@@ -10,7 +10,7 @@ from permissions import grants
 from permissions.audit import ref_of
 from permissions.models import AuditHead
 from permissions.resources import Resource, registry
-from teams.facts import DETAILS
+from teams.fact_columns import DETAILS
 from teams.models import (
     Account,
     AccountUserGrant,

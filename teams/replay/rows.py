@@ -15,7 +15,7 @@ from permissions.resources import Resource
 from teams import provider
 from teams.editions import EDITIONS
 from teams.editions.spec import ALL_SUBACCOUNTS
-from teams.facts import Row
+from teams.fact_columns import Row
 from teams.models import Subaccount
 from teams.replay.state import Crew, End, Place, Seat, State
 

@@ -10,13 +10,8 @@ from typing import Any
 from permissions.errors import Invalid
 from permissions.policy import FUTURE, TOP, Atoms, Holding, PlaceId, Reach, Source, atoms
 from permissions.policy.terms import ORDINARY
-from teams import provider
-from teams.catalogue import (
-    ASSIGN_TEAM_RESOURCES,
-    CATALOGUE,
-    MANAGE_ACCOUNT_SETTINGS,
-    MANAGE_TEAMS,
-)
+from teams import standings
+from teams.catalogue import ASSIGN_TEAM_RESOURCES, CATALOGUE, MANAGE_ACCOUNT_SETTINGS, MANAGE_TEAMS
 from teams.editions.spec import Edition
 from teams.models import (
     Account,
@@ -59,7 +54,7 @@ def set_team_mode(*, actor: Any, account: Account, mode: str) -> Account:
             return change.account
         if mode == TeamMode.OFF:
             refuse_while_needed(change.account, change.edition)
-        if provider.LIMITS[before] - provider.LIMITS[mode]:
+        if standings.LIMITS[before] - standings.LIMITS[mode]:
             change.judge_atoms(_held_by_limited(change), act)
         change.account.team_mode = mode
         change.account.save(update_fields=["team_mode"])

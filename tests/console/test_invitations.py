@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from permissions.audit import label_of
-from teams import selectors, services
+from teams import effective, services
 from teams.editions import get
 from teams.factories import InvitationFactory, TeamFactory, UserFactory
 from teams.models import Account, Invitation
@@ -178,7 +178,7 @@ def test_the_page_says_all_it_offers_and_what_it_would_give(world: World) -> Non
     services.set_toggles(
         actor=world.people["owner"], membership=accepted, switches={"export_contacts": True}
     )
-    held = selectors.effective(accepted.user, world.account, world.places["north"].pk)
+    held = effective.effective(accepted.user, world.account, world.places["north"].pk)
     assert lines == {line.permission: line.allowed for group in held for line in group.lines}
     assert lines["export_contacts"]
     assert not lines["manage_members"]

@@ -53,9 +53,10 @@ def code_of(module: Any) -> tuple[int, set[str]]:
 @pytest.mark.once
 def test_the_checker_is_short_and_shares_no_code_with_what_decides() -> None:
     lines, imports = code_of(witness)
-    deciding = ("permissions.policy", "permissions.profile", "teams.provider", "teams.facts")
+    deciding = ("permissions.policy", "permissions.profile", "teams.provider", "teams.standings")
+    facts = ("teams.facts", "teams.fact_columns", "teams.fact_branches", "teams.sight")
     assert lines <= MOST_LINES
-    assert [name for name in imports if name.startswith((*deciding, "teams.sight"))] == []
+    assert [name for name in imports if name.startswith((*deciding, *facts))] == []
 
 
 def judged(cases: list[tuple[Any, str, Any]]) -> list[Any]:

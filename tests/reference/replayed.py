@@ -11,7 +11,7 @@ from typing import Any
 from permissions.models import AuditEvent
 from permissions.resources import registry
 from teams import facts, provider, replay
-from teams.facts import Row
+from teams.fact_columns import Row
 from teams.models import Account
 from teams.services.base import root_key
 

@@ -87,7 +87,7 @@ def _bundle(edition: Edition, permissions: Iterable[str]) -> dict[str, dict[str,
 def post_holdings(  # noqa: PLR0917 - cached by what it is given
     edition: Edition, ticked: frozenset[str] | None, person: int, seat: Any, role: str, on: Any
 ) -> tuple[Holding, ...]:
-    """Return what a membership amounts to, as ``provider._membership_holdings``."""
+    """Return what a membership amounts to, as ``standings._membership_holdings``."""
     spec = edition.roles.get(role)
     rights = _bundle(edition, spec.holds if spec else ticked or ())
     reach, rank = reach_of(seat), spec.rank if spec else None

@@ -12,7 +12,7 @@ from django.utils import timezone
 from permissions import access
 from permissions.errors import NotFound
 from permissions.shortcuts import get_objects_for_user, get_users_with_perms
-from teams import preconditions, selectors, services
+from teams import effective, preconditions, selectors, services
 from teams.admin import words
 from teams.editions.spec import HAS_ADMINISTRATOR
 from teams.endings import endings
@@ -134,7 +134,7 @@ def test_at_its_end_a_role_takes_no_seat_meets_nothing_and_leads_nobody(clock: C
         assert (seat.user_id in seated(w.account)) is counts
         assert (w.north.pk in preconditions.met_in(HAS_ADMINISTRATOR, [w.north.pk])) is counts
         assert (words.state(seat.user, [seat], w.account) == "active") is counts
-        groups = selectors.effective(seat.user, w.account, w.north.pk)
+        groups = effective.effective(seat.user, w.account, w.north.pk)
         assert bool(sum(group.held for group in groups)) is counts
         assert selectors.subaccounts_of(seat.user).filter(pk=w.north.pk).exists() is counts
 
