@@ -13,7 +13,7 @@ from permissions.audit import label_of
 from permissions.resources import registry
 from teams import selectors, services
 from teams.admin.forms import EndField, OfferedField, OfferedSet, chosen_from, offer
-from teams.admin.persons import Guest, guest_rows, team_rows
+from teams.admin.person_access import Guest, guest_rows, team_rows
 from teams.admin.previews import AboutPerson
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.models import Subaccount, TeamMembership

@@ -20,7 +20,8 @@ from teams.admin.base import ConsoleVerb
 from teams.admin.forms import EndField
 from teams.admin.guest_verbs import Visitor, WithdrawHere
 from teams.admin.member_verbs import MembershipVerb
-from teams.admin.persons import SwitchRow, seen_memberships, switch_rows, with_toggles
+from teams.admin.person_seats import SwitchRow, switch_rows, with_toggles
+from teams.admin.persons import seen_memberships
 from teams.models import TeamMembership
 
 

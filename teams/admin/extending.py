@@ -17,7 +17,8 @@ from teams import services
 from teams.admin import words
 from teams.admin.forms import EndField
 from teams.admin.people_verbs import EVERY, PeopleVerb, PlacesForm, Plan, place_key
-from teams.admin.persons import guest_rows, switch_rows, team_rows
+from teams.admin.person_access import guest_rows, team_rows
+from teams.admin.person_seats import switch_rows
 from teams.endings import Ending
 from teams.models import Membership
 from teams.services.gates import clean_end

@@ -24,12 +24,13 @@ from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
 from teams.admin.inviting import Invite
 from teams.admin.people_filters import CUSTOM
-from teams.admin.persons import TABS, changes_people, people_in
+from teams.admin.person_access import TABS
+from teams.admin.persons import changes_people, people_in
 from teams.admin.site import console
 from teams.editions.spec import ALL_SUBACCOUNTS
 from teams.models import Invitation, Role
+from teams.services.invitation_gates import offered, seat_of
 from teams.services.invitation_mail import link_of
-from teams.services.invitations import offered, seat_of
 
 PENDING, EXPIRED = Invitation.Status.PENDING.value, "expired"
 #: state -> the shape of its dot, and the word

@@ -13,7 +13,8 @@ from permissions.errors import NotFound, OwnerRequired
 from teams import services
 from teams.admin import words
 from teams.admin.desk import Desk, desk_of
-from teams.admin.persons import seen_memberships, toggles_on, with_toggles
+from teams.admin.person_seats import toggles_on, with_toggles
+from teams.admin.persons import seen_memberships
 from teams.admin.site import console, is_tenant
 from teams.models import Membership
 

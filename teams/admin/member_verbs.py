@@ -15,7 +15,8 @@ from teams import services
 from teams.admin import words
 from teams.admin.forms import EndField, OfferedField, OfferedSet, offer, role_of
 from teams.admin.key_verbs import lost_keys
-from teams.admin.persons import seen_memberships, switch_rows
+from teams.admin.person_seats import switch_rows
+from teams.admin.persons import seen_memberships
 from teams.admin.previews import AboutPerson
 from teams.models import Membership
 

@@ -27,8 +27,9 @@ from teams.csv_files import MEGABYTE, written
 from teams.editions.spec import ALL, SOME
 from teams.models import Role, Subaccount
 from teams.services import newcomers
+from teams.services.newcomer_giving import Kind
 from teams.services.newcomer_rows import COLUMNS, Row, read
-from teams.services.newcomers import Kind, Result, mark_of
+from teams.services.newcomers import Result, mark_of
 
 #: more is for the command: nobody reads a longer page, and the account waits while it is made
 ROWS = 300

@@ -30,21 +30,9 @@ from teams.admin.newcomer_verbs import NEWCOMER_VERBS
 from teams.admin.orphaned import Mark, WithdrawOrphan, WithdrawOrphans, marks, orphans_note
 from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
-from teams.admin.persons import (
-    Guest,
-    Seat,
-    effective_context,
-    guest_rows,
-    people_in,
-    seats,
-    seen_memberships,
-    sees_people,
-    sleeps_here,
-    team_rows,
-    toggles_on,
-    with_places,
-    with_toggles,
-)
+from teams.admin.person_access import Guest, effective_context, guest_rows, sleeps_here, team_rows
+from teams.admin.person_seats import Seat, seats, toggles_on, with_toggles
+from teams.admin.persons import people_in, seen_memberships, sees_people, with_places
 from teams.admin.place_verbs import PLACE_VERBS
 from teams.admin.site import console
 from teams.admin.why import why_context

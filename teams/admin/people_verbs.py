@@ -18,7 +18,7 @@ from teams.admin import words
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedField, offer
 from teams.admin.group_filters import offered_groups
-from teams.admin.persons import toggles_on
+from teams.admin.person_seats import toggles_on
 from teams.admin.previews import PreviewedBulk
 from teams.catalogue import CATALOGUE
 from teams.models import Membership, Subaccount

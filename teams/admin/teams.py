@@ -22,8 +22,10 @@ from teams.admin.persons import open_people
 from teams.admin.previews import person_url
 from teams.admin.resources import ArchiveFilter
 from teams.admin.site import console
+from teams.admin.team_people_verbs import AddPeople, ChangeTeamEnd, TakeOut
+from teams.admin.team_sharing_verbs import GiveThings, TakeThing
 from teams.admin.team_things import Thing, given, limited, may_assign, visible
-from teams.admin.team_verbs import TEAM_VERBS
+from teams.admin.team_verbs import ArchiveTeam, CreateTeam, RenameTeam
 from teams.catalogue import MANAGE_TEAMS
 from teams.models import Team
 from teams.models.account import TeamMode
@@ -59,7 +61,16 @@ class TeamAdmin(ConsoleAdmin):
     search_help_text = "Name"
     ordering: ClassVar[Any] = ("name", "pk")
     sortable_by = ("name_cell",)
-    verbs: tuple[type[Verb], ...] = TEAM_VERBS
+    verbs: tuple[type[Verb], ...] = (
+        CreateTeam,
+        AddPeople,
+        GiveThings,
+        RenameTeam,
+        ArchiveTeam,
+        TakeOut,
+        ChangeTeamEnd,
+        TakeThing,
+    )
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether teams are the reader's business: they manage them, or share with them."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
@@ -23,15 +22,13 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from permissions import access, audit
-from permissions.resources import registry
 from teams import flow
 from teams.background import came, task
-from teams.catalogue import SEND_CAMPAIGNS
-from teams.models import Account, Campaign, Contact, Delivery
+from teams.models import Campaign, Delivery
 from teams.services import content, letters
-from teams.services.base import root_key
-from teams.services.posting import Fate, mailer, post
+from teams.services.delivery_gate import Round, begin, locked, record, still_may
+from teams.services.delivery_post import send_one
+from teams.services.posting import mailer
 
 Status = Delivery.Status
 log = logging.getLogger("teams.delivery")
@@ -40,30 +37,11 @@ log = logging.getLogger("teams.delivery")
 BATCH = 100
 #: a claim as old as this belongs to a worker that died: no message takes so long
 STALE = timedelta(minutes=15)
-#: how often a message is tried that the server puts off, and how long to wait in between
-TRIES = 4
+#: how long to wait before a message is tried again, after the first time, the second, …
 PAUSES = tuple(timedelta(minutes=m) for m in (2, 15, 60))
 #: how often a server is called that does not answer, and when nobody looks after it any more
 CALLS = 10
 GIVE_UP = timedelta(days=3)
-#: what is later than this is not sent any more: nobody expects it
-LATEST = timedelta(days=1)
-#: clocks of two machines differ by less
-DRIFT = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one round of work came to: ``state`` says how the campaign stands.
-
-    "nothing" (nothing to do, or not yet), "paused" (until the account is not read-only any more:
-    see ``read_only``), "given back" (a draft again), "sent", "waiting" (some are tried again, or
-    another worker has them), "no server". ``again_at`` is when to carry on.
-    """
-
-    state: str
-    done: int = 0
-    again_at: datetime | None = None
 
 
 @task()
@@ -125,7 +103,7 @@ def work_off(
     anybody and any number of times: what may be sent was settled when it was scheduled.
     """
     letters.unsubscribe_url(letters.NOBODYS_TOKEN)  # a project without one sends nothing
-    idle = _begin(campaign)
+    idle = begin(campaign)
     if idle is not None:
         return idle
     _give_up_stale(campaign)
@@ -133,7 +111,7 @@ def work_off(
     last = done = 0
     try:
         while keys := _next(campaign, last):
-            found = _still_may(campaign)
+            found = still_may(campaign)
             if isinstance(found, str):
                 return Round(found, done)
             # made once from the rows, and not for every contact
@@ -143,7 +121,7 @@ def work_off(
                     connection.open()
                 except (OSError, SMTPException) as error:
                     return _no_server(campaign, error, attempt, done)
-                _send_one(found, key, connection)
+                send_one(found, key, connection)
                 done += 1
                 progress(done)
             last = keys[-1]
@@ -151,116 +129,6 @@ def work_off(
         with suppress(OSError, SMTPException):
             connection.close()
     return _conclude(campaign, done)
-
-
-# before
-
-
-def _locked(campaign: int) -> Campaign | None:
-    """Return the campaign as stored, its account locked."""
-    root = Campaign.objects.filter(pk=campaign).values_list("account", flat=True).first()
-    if root is None:
-        return None
-    Account.objects.select_for_update(no_key=True).filter(pk=root).first()
-    rows = Campaign.objects.select_related("account", "subaccount", "scheduled_by")
-    return rows.filter(pk=campaign).first()
-
-
-def _begin(campaign: int) -> Round | None:
-    """Move a campaign whose time has come to sending; None says that there is work to do."""
-    with transaction.atomic():
-        found = _locked(campaign)
-        if found is None or found.is_archived or found.status not in Campaign.ON_ITS_WAY:
-            return Round("nothing")
-        at, now = found.scheduled_at, timezone.now()
-        if at is None or at > now:
-            # the clock of whoever put the task there may be ahead of this one
-            is_near = at is not None and at - now < DRIFT
-            return Round("nothing", again_at=at if is_near else None)
-        if found.account.read_only_because:
-            return Round("paused")
-        if reason := _too_late(found):
-            _give_back(found, reason)
-            return Round("given back")
-        if found.status == Campaign.Status.SCHEDULED:
-            if reason := _why_not(found):
-                _give_back(found, reason)
-                return Round("given back")
-            flow.take(found, "begin")
-            found.problem = ""
-            found.save(update_fields=["status", "problem"])
-            _record(found, "campaign.began_sending")
-    return None
-
-
-def _still_may(campaign: int) -> Campaign | str:
-    """Return the campaign if it may still go out; otherwise make it a draft, and return how it
-    stands: "given back", "paused", or "nothing" if another worker has concluded it."""
-    with transaction.atomic():
-        found = _locked(campaign)
-        if found is not None and found.status == Campaign.Status.SENDING:
-            if found.account.read_only_because:
-                return "paused"
-            reason = _why_not(found)
-            if not reason:
-                return found
-            _give_back(found, reason)
-        is_back = found is not None and found.status == Campaign.Status.DRAFT
-        return "given back" if is_back else "nothing"
-
-
-def _too_late(campaign: Campaign) -> str:
-    """Return why it is too late to send it; empty if it is not, or something went out lately."""
-    at, latest = campaign.scheduled_at, timezone.now() - LATEST
-    if at is None or at > latest:
-        return ""
-    rows = campaign.deliveries.exclude(status=Status.WAITING)
-    if campaign.status == Campaign.Status.SENDING and rows.filter(at__gt=latest).exists():
-        return ""
-    return f"It was due on {at:%d %b %Y %H:%M} UTC, and nothing was sent for more than a day."
-
-
-def _why_not(campaign: Campaign) -> str:
-    """Return why it may not go out now; empty if whoever scheduled it may still send it."""
-    if campaign.subaccount.is_archived:
-        return f"{campaign.subaccount} was archived before it was sent."
-    sender = campaign.scheduled_by
-    if sender is None:
-        return "The login of whoever scheduled it is gone."
-    profile = access.profile_of(sender, fresh=True)
-    resource = registry.of(campaign)
-    if sender.is_staff or sender.is_superuser:
-        return f"{audit.label_of(sender)}, who scheduled it, has no place in the account any more."
-    if not profile.allows(SEND_CAMPAIGNS, resource, campaign):
-        return f"{audit.label_of(sender)}, who scheduled it, may no longer send it."
-    return ""
-
-
-def _give_back(campaign: Campaign, reason: str) -> None:
-    flow.take(campaign, "give back")
-    campaign.problem = f"{reason} Whoever may send can schedule it again."[:300]
-    campaign.scheduled_at = campaign.scheduled_by = None
-    campaign.save(update_fields=["status", "problem", "scheduled_at", "scheduled_by"])
-    forget_waiting(campaign)
-    _record(campaign, "campaign.returned", reason=reason)
-
-
-def forget_waiting(campaign: Campaign) -> None:
-    """Drop the recipients that were settled and have not been sent anything."""
-    Delivery.objects.filter(campaign=campaign, status=Status.WAITING).delete()
-
-
-def _record(campaign: Campaign, action: str, **data: Any) -> None:
-    audit.record(
-        root=root_key(campaign.account),
-        actor=None,
-        action=action,
-        subject=campaign,
-        data={"subaccount": campaign.subaccount_id, **data},
-    )
-
-
-# one message
 
 
 def _next(campaign: int, last: int) -> list[int]:
@@ -271,60 +139,6 @@ def _next(campaign: int, last: int) -> list[int]:
     for tries, pause in enumerate(PAUSES, start=1):
         ready |= Q(tries=tries, at__lte=now - pause)
     return list(rows.filter(ready).order_by("pk").values_list("pk", flat=True)[:BATCH])
-
-
-def _send_one(campaign: Campaign, key: int, connection: Any) -> None:
-    claim = Delivery.objects.filter(pk=key, status=Status.WAITING)
-    if not claim.update(status=Status.SENDING, at=timezone.now()):
-        return  # another worker has it
-    row = Delivery.objects.select_related("contact").filter(pk=key).first()
-    if row is None:
-        return  # the contact was purged this very moment
-    if reason := _left_out(row):
-        _settle(row, Status.SKIPPED, reason)
-        return
-    try:
-        message = letters.letter(
-            campaign,
-            to=row.email,
-            values=row.values,
-            token=letters.unsubscribe_token(row),
-            key=f"{campaign.pk}.{row.pk}",
-        )
-    except Exception:  # whatever it is, it must not keep the others from getting theirs
-        log.exception("delivery %s cannot be made", row.pk)
-        _settle(row, Status.FAILED, "The message could not be made.")
-        return
-    fate, note = post(connection, message)
-    match fate:
-        case Fate.SENT:
-            _settle(row, Status.SENT, "")
-        case Fate.UNKNOWN:
-            _settle(row, Status.UNCONFIRMED, note)
-        case Fate.LATER if row.tries + 1 < TRIES:
-            # only while it is still claimed: what was given up as unconfirmed stays so
-            Delivery.objects.filter(pk=row.pk, status=Status.SENDING).update(
-                status=Status.WAITING, note=note, at=timezone.now(), tries=row.tries + 1
-            )
-        case _:
-            _settle(row, Status.FAILED, note)
-
-
-def _settle(row: Delivery, status: str, note: str) -> None:
-    mine = Delivery.objects.filter(pk=row.pk, status__in=(Status.SENDING, Status.UNCONFIRMED))
-    mine.update(status=status, note=note, at=timezone.now(), tries=row.tries + 1)
-
-
-def _left_out(row: Delivery) -> str:
-    """Return why nothing is sent to this contact after all; empty if it is."""
-    contact = row.contact
-    if contact.status != Contact.Status.SUBSCRIBED:
-        return "Unsubscribed before it was sent."
-    if contact.is_archived:
-        return "Archived before it was sent."
-    if contact.email.lower() != row.email.lower():
-        return "The address was changed after the campaign was scheduled."
-    return ""
 
 
 # afterwards
@@ -346,7 +160,7 @@ def _give_up_stale(campaign: int) -> None:
 def _conclude(campaign: int, done: int) -> Round:
     """Close the campaign if everything is settled, or say when to carry on."""
     with transaction.atomic():
-        found = _locked(campaign)
+        found = locked(campaign)
         if found is None or found.status != Campaign.Status.SENDING:
             return Round("nothing", done)
         open_rows = found.deliveries.filter(status__in=(Status.WAITING, Status.SENDING))
@@ -359,7 +173,7 @@ def _conclude(campaign: int, done: int) -> Round:
         found.sent_at, found.problem = timezone.now(), ""
         found.save(update_fields=["status", "sent_at", "problem"])
         sent = found.deliveries.filter(status=Status.SENT).count()
-        _record(found, "campaign.sent", sent=sent, of=found.deliveries.count())
+        record(found, "campaign.sent", sent=sent, of=found.deliveries.count())
         return Round("sent", done)
 
 

@@ -15,13 +15,9 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from permissions import audit
 from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound
-from permissions.policy import TOP, Holding, Reach, Source, atoms
-from permissions.policy.delegate import Code, Refusal
 from teams import logins, selectors
-from teams.catalogue import MANAGE_TEAMS
 from teams.models import (
     Account,
     Invitation,
@@ -32,23 +28,15 @@ from teams.models import (
     Team,
 )
 from teams.models.invitation import new_nonce
-from teams.rights import toggle_bundle
 from teams.services import invitation_mail
-from teams.services.base import Change, Entry, changing, root_key, service
-from teams.services.gates import RoleLike, clean_end, clean_list, gate, places_of
+from teams.services.base import Change, Entry, changing, service
+from teams.services.gates import RoleLike, clean_end, clean_list
 from teams.services.inputs import expect
+from teams.services.invitation_gates import gate_invitation, gate_seat, judge_offer, seat_of
+from teams.services.invitation_limits import space_out, throttle
 from teams.services.seating import Seat, check_seats, find_seat
 from teams.services.senders import clean_address
-from teams.services.sharing import refuse_archived_team, require_teams, shown_to_team
-from teams.services.toggles import admitted, require_named
-
-#: how many mails with invitations an account sends within an hour, how many of them to one
-#: address, and how long until one is sent again
-PER_HOUR = 200
-PER_ADDRESS = 10
-PAUSE = timedelta(minutes=2)
-#: the events that come with a mail
-MAILED = ("invitation.sent", "invitation.resent", "invitation.mailed")
+from teams.services.sharing import refuse_archived_team
 
 
 def valid_for() -> timedelta:
@@ -129,9 +117,9 @@ def offer(
     )
     switched, into = _clean_toggles(toggles), _own_teams(change, teams)
     ends_at = clean_end(ends_at)
-    _gate_seat(change, seat, act)
+    gate_seat(change, seat, act)
     _refuse_known(change, address, seat)
-    _judge_offer(change, seat, switched, into, act)
+    judge_offer(change, seat, switched, into, act)
     _make_room(change, address, seat)
     check_seats(change.account, address=address)
     throttle(change.account, address)
@@ -182,8 +170,8 @@ def resend_invitation(*, actor: Any, invitation: Invitation) -> Invitation:
 def check_resend(change: Change, invitation: Invitation, act: str) -> None:
     """Refuse unless the actor could offer all of it anew, now."""
     seat = seat_of(change, invitation)
-    _gate_seat(change, seat, act)
-    _judge_offer(change, seat, list(invitation.toggles), list(invitation.teams.all()), act)
+    gate_seat(change, seat, act)
+    judge_offer(change, seat, list(invitation.toggles), list(invitation.teams.all()), act)
     clean_end(invitation.ends_at)
     check_seats(change.account, address=invitation.address)
     space_out(invitation)
@@ -200,19 +188,6 @@ def withdraw_invitation(*, actor: Any, invitation: Invitation) -> None:
         gate_invitation(change, stored, act)
         settle(stored, Invitation.Status.WITHDRAWN)
         change.record("invitation.withdrawn", stored, **described(stored))
-
-
-def gate_invitation(change: Change, invitation: Invitation, act: str) -> None:
-    """Refuse unless the actor may change who has the role that is offered there."""
-    reach = [invitation.subaccount_id] if invitation.subaccount_id else invitation.reach_keys
-    level = invitation.is_account_level
-    places = places_of(level, change, reach, invitation.all_subaccounts)
-    needed = change.edition.changes_account if level else change.edition.changes_subaccount
-    for permission in sorted(needed):
-        change.require(permission, places, act)
-    spec = change.edition.find_role(invitation.role)
-    rank = (spec.rank or 0) if spec else 0
-    change.require_managing(None, places | {TOP} if level else places, act, rank=rank)
 
 
 def withdraw_from(change: Entry, person: Any) -> None:
@@ -254,95 +229,6 @@ def described(invitation: Invitation) -> dict[str, Any]:
     }
 
 
-def seat_of(change: Change, invitation: Invitation) -> Seat:
-    """Return the seat that is offered, if the account still has it.
-
-    Its places were named by whoever offered it: a refusal does not name them to others.
-    """
-    asked, reach = change.asked, list(invitation.managed.all())
-    if any(place.is_archived for place in reach):
-        raise Invalid("A subaccount it reaches is archived. Restore it first.", code="ARCHIVED")
-    seat = find_seat(
-        change,
-        role=invitation.custom_role or invitation.role,
-        subaccount=invitation.subaccount,
-        managed=reach,
-        all_subaccounts=invitation.all_subaccounts,
-    )
-    change.asked = asked
-    return seat
-
-
-def offered(change: Change, seat: Seat, toggles: Iterable[str]) -> list[Holding]:
-    """Return what whoever accepts would hold by the role and the switches, as far as the role
-    still admits them."""
-    spec = seat.chosen.spec
-    labels = {t.codename: str(t.label) for t in change.edition.toggles}
-    switched = [
-        Holding(Source("toggle", toggle, labels[toggle]), toggle_bundle(permission), seat.extent())
-        for toggle in toggles
-        for permission in (spec.optional.get(toggle, ()) if spec else ())
-    ]
-    return [seat.holding(change), *switched]
-
-
-def _gate_seat(change: Change, seat: Seat, act: str) -> None:
-    places = seat.places(change)
-    level = seat.is_account_level
-    gate(change, None, account_level=level, places=places, act=act, chosen=seat.chosen)
-
-
-def _judge_offer(
-    change: Change, seat: Seat, toggles: list[str], into: list[Team], act: str
-) -> None:
-    """Refuse unless the actor could give all of it to somebody who has nothing here yet."""
-    for toggle in toggles:
-        spec, label = admitted(change, seat.chosen.codename, seat.chosen.custom, toggle)
-        at = TOP if seat.subaccount is None else seat.subaccount.pk
-        require_named(change, at, spec, f"switch on {label}")
-    _judge_holdings(change, seat, toggles, act)
-    if into:
-        reach = seat.extent()
-        gate_offered_teams(change, reach, act)
-        for team in into:
-            judge_offered_team(change, reach, team, act)
-
-
-def _judge_holdings(change: Change, seat: Seat, toggles: Iterable[str], act: str) -> None:
-    holdings = offered(change, seat, toggles)
-    change.judge_atoms(atoms(holdings, change.root, change.universe), act)
-
-
-def check_offered_team(change: Change, invitation: Invitation, team: Team, act: str) -> None:
-    """Refuse unless the actor could offer ``team`` along with all that ``invitation`` offers."""
-    seat = seat_of(change, invitation)
-    _judge_holdings(change, seat, invitation.toggles, act)
-    reach = seat.extent()
-    gate_offered_teams(change, reach, act)
-    judge_offered_team(change, reach, team, act)
-
-
-def gate_offered_teams(change: Change, reach: Reach, act: str) -> None:
-    """Refuse unless the actor may put people into teams wherever ``reach`` is."""
-    require_teams(change)
-    change.require(MANAGE_TEAMS, _team_places(change, reach), act)
-
-
-def _team_places(change: Change, reach: Reach) -> frozenset[Any]:
-    return frozenset(change.universe if reach.places is None else reach.places)
-
-
-def judge_offered_team(change: Change, reach: Reach, team: Team, act: str) -> None:
-    """Refuse if the team sees what is hidden from the actor, where the seat is."""
-    places = _team_places(change, reach)
-    for resource, obj in shown_to_team(team):
-        _root, place = resource.locate(obj)
-        hidden = obj.pk not in change.profile.shared(resource)
-        if place in places and hidden and change.is_limited(resource, place):
-            view = (str(resource.actions["view"]), "")
-            change.refuse(Refusal(Code.OUT_OF_SCOPE, {view: frozenset({place})}), act)
-
-
 def _refuse_known(change: Change, address: str, seat: Seat) -> None:
     """Refuse, to an actor who sees them, somebody who has a role there already.
 
@@ -379,50 +265,6 @@ def _make_room(change: Change, address: str, seat: Seat) -> None:
             )
         settle(row, Invitation.Status.WITHDRAWN)
         change.record("invitation.withdrawn", row, **described(row), because="it had expired")
-
-
-def left_this_hour(account: Account) -> int:
-    """Return how many invitations ``account`` may still send within this hour."""
-    return max(0, _per_hour() - len(_mailed_this_hour(account)))
-
-
-def _per_hour() -> int:
-    return int(getattr(settings, "INVITATIONS_PER_HOUR", PER_HOUR))
-
-
-def throttle(account: Account, address: str) -> None:
-    """Refuse more mail than people send by hand, from an account or to one address.
-
-    Mails are counted in the audit, which nobody empties: an invitation says only when it was sent
-    last. Raises Invalid (TOO_MANY).
-    """
-    sent = _mailed_this_hour(account)
-    if len(sent) >= _per_hour():
-        raise Invalid(
-            f"{account.name} has sent {_per_hour()} invitations within an hour. Go on in an hour.",
-            code="TOO_MANY",
-        )
-    if sent.count(address) >= PER_ADDRESS:
-        raise Invalid(
-            f"{address} has had {PER_ADDRESS} invitations within an hour. Go on in an hour.",
-            code="TOO_MANY",
-        )
-
-
-def _mailed_this_hour(account: Account) -> list[str]:
-    """Return the addresses ``account`` has invited within an hour, once for each mail."""
-    since = timezone.now() - timedelta(hours=1)
-    events = audit.timeline(root_key(account)).filter(at__gt=since, action__in=MAILED)
-    return list(events.values_list("data__address", flat=True))
-
-
-def space_out(invitation: Invitation) -> None:
-    """Refuse another mail to an address that has just had this one. Raises Invalid (TOO_MANY)."""
-    if invitation.sent_at is not None and invitation.sent_at > timezone.now() - PAUSE:
-        raise Invalid(
-            "This invitation was sent a moment ago. Wait two minutes, then send it again.",
-            code="TOO_MANY",
-        )
 
 
 def _clean_toggles(toggles: Any) -> list[str]:

@@ -31,7 +31,8 @@ from teams.models import Account, Invitation, Membership
 from teams.services import invitation_mail
 from teams.services.base import in_person, root_key, service
 from teams.services.inputs import clean_text, expect_user
-from teams.services.invitations import described, settle, space_out, throttle
+from teams.services.invitation_limits import space_out, throttle
+from teams.services.invitations import described, settle
 from teams.services.people import add_member
 from teams.services.sharing import add_to_team, set_team_end
 from teams.services.toggles import toggle_permission

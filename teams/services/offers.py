@@ -46,10 +46,12 @@ from teams.services.gates import (
 from teams.services.groups import reaching_group, require_group
 from teams.services.guests import gate_guest, given_to
 from teams.services.holders import Holders
-from teams.services.invitations import check_resend, gate_offered_teams, judge_offered_team
+from teams.services.invitation_gates import gate_offered_teams, judge_offered_team
+from teams.services.invitations import check_resend
 from teams.services.people import atoms_of as recorded_atoms
 from teams.services.places import active_subaccounts, fullness, require_archiving
-from teams.services.roles import beyond, custom_roles_in, gate_composing, gate_naming, ticked
+from teams.services.role_gates import beyond, custom_roles_in, gate_composing, gate_naming
+from teams.services.roles import ticked
 from teams.services.sharing import gate_team, require_teams
 from teams.services.toggles import place_of, reach_of, require_named, toggle_atoms
 

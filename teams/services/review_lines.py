@@ -19,12 +19,9 @@ from teams.services.base import Change
 from teams.services.departures import remove_member
 from teams.services.gates import gate_membership
 from teams.services.guests import gate_guest, withdraw_guest_access
-from teams.services.invitations import gate_invitation, withdraw_invitation
-from teams.services.sharing import (
-    gate_team,
-    remove_from_team,
-    require_teams,
-)
+from teams.services.invitation_gates import gate_invitation
+from teams.services.invitations import withdraw_invitation
+from teams.services.sharing import gate_team, remove_from_team, require_teams
 from teams.services.toggles import toggle_permission
 
 Kind = ReviewLine.Kind

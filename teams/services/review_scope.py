@@ -21,7 +21,7 @@ from teams.editions.spec import ALL_SUBACCOUNTS
 from teams.models import Membership, ReviewLine, Subaccount
 from teams.reviewed import Reading, Rows, Thing, all_rows, in_scope
 from teams.services.base import Change
-from teams.services.invitations import offered, seat_of
+from teams.services.invitation_gates import offered, seat_of
 
 #: whoever has not signed in for so long comes first
 STALE = timedelta(days=90)

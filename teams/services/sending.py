@@ -21,7 +21,7 @@ from permissions.errors import Invalid
 from teams import flow
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Campaign, Contact, Delivery, ListMembership
-from teams.services import content, delivery, letters
+from teams.services import content, delivery, delivery_gate, letters
 from teams.services.base import service
 from teams.services.campaigns import refuse_other_list, refuse_telling
 from teams.services.inputs import expect
@@ -149,7 +149,7 @@ def stop_campaign(*, actor: Any, campaign: Any) -> Campaign:
 def _take_back(work: Work[Campaign], step: str, done: str) -> Campaign:
     found = work.obj
     flow.take(found, step)
-    delivery.forget_waiting(found)
+    delivery_gate.forget_waiting(found)
     found.scheduled_at, found.scheduled_by, found.problem = None, None, ""
     found.save(update_fields=["status", "scheduled_at", "scheduled_by", "problem"])
     work.record(f"campaign.{done}", found)
@@ -193,7 +193,7 @@ def newcomers(campaign: Campaign) -> QuerySet[Contact]:
 
 def _settle_recipients(campaign: Campaign) -> None:
     """Write down everybody who gets it, once; whoever got it already does not get it again."""
-    delivery.forget_waiting(campaign)
+    delivery_gate.forget_waiting(campaign)
     names = letters.fields_used(campaign)
     contacts = newcomers(campaign).order_by("pk")
     rows = (

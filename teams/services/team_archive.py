@@ -16,7 +16,8 @@ from teams import logins
 from teams.catalogue import ASSIGN_TEAM_RESOURCES
 from teams.models import Invitation, InvitedTeam, Team, TeamMembership
 from teams.services.base import Change, changing, service
-from teams.services.invitations import check_offered_team, described
+from teams.services.invitation_gates import check_offered_team
+from teams.services.invitations import described
 from teams.services.sharing import (
     gate_team,
     refuse_archived_team,

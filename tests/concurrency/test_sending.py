@@ -25,7 +25,7 @@ from django.utils import timezone
 from permissions import audit
 from teams import services
 from teams.models import Campaign, Delivery
-from teams.services import delivery
+from teams.services import delivery, delivery_post
 from tests.concurrency.racing import errors, together
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.services.mailing import now, ready, states, subscriber
@@ -245,7 +245,7 @@ def test_what_the_server_refuses_is_failed_and_what_it_puts_off_is_tried_again(
 def test_what_is_always_put_off_fails_in_the_end(by_smtp: Office) -> None:
     by_smtp.answers = lambda address: "421 Busy, bye"
     campaign = released(count=2)
-    for _ in range(delivery.TRIES):
+    for _ in range(delivery_post.TRIES):
         delivery.work_off(campaign.pk)
         Delivery.objects.update(at=timezone.now() - timedelta(hours=2))
     assert states(campaign) == {"failed": 2}

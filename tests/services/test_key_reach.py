@@ -20,7 +20,7 @@ from teams import keys, services
 from teams.catalogue import CATALOGUE
 from teams.factories import SubaccountFactory
 from teams.models import ApiKey, Subaccount
-from teams.services import newcomers
+from teams.services import newcomer_giving
 from tests.services.test_bad_input import GOOD, Cast
 from tests.services.test_read_only import BESIDES
 from tests.services.world import World, stored
@@ -141,7 +141,7 @@ def answers(
             try:
                 with transaction.atomic(), keys.acting(key):
                     result = call()
-                said = getattr(result, "kind", None) == newcomers.Kind.REFUSED
+                said = getattr(result, "kind", None) == newcomer_giving.Kind.REFUSED
                 found[name] = result.code if said else "done"
             except ServiceError as refusal:
                 found[name] = refusal.code

@@ -23,7 +23,7 @@ from teams.explain import explain
 from teams.factories import ContactFactory, MailingListFactory
 from teams.models import Account, Campaign, Contact, ContactImport, Invitation, Membership
 from teams.read_only import READING
-from teams.services import delivery, departures, exports, imports, leaving, newcomers
+from teams.services import delivery, delivery_gate, departures, exports, imports, leaving, newcomers
 from teams.services.base import changing
 from teams.services.invitation_mail import token_of
 from teams.services.letters import unsubscribe_token
@@ -267,9 +267,9 @@ def test_a_campaign_that_is_being_sent_stops_between_two_batches() -> None:
     campaign = ready(w.north, status="sending", scheduled_at=timezone.now())
     campaign.scheduled_by = w.owner
     campaign.save()
-    assert isinstance(delivery._still_may(campaign.pk), Campaign)
+    assert isinstance(delivery_gate.still_may(campaign.pk), Campaign)
     shut(w.account)
-    assert delivery._still_may(campaign.pk) == "paused"
+    assert delivery_gate.still_may(campaign.pk) == "paused"
     assert now(campaign).status == Campaign.Status.SENDING
 
 

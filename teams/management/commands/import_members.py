@@ -13,8 +13,9 @@ from teams.csv_files import ENCODINGS, ROWS_LIMIT, guarded
 from teams.explain import find_object, find_user
 from teams.management.moving import opened_file
 from teams.services import newcomers
+from teams.services.newcomer_giving import Kind
 from teams.services.newcomer_rows import COLUMNS, Row, read
-from teams.services.newcomers import Kind, Result
+from teams.services.newcomers import Result
 
 HEADINGS = ("line", "address", "kind", "code", "sentence")
 GO_ON = (
