@@ -33,7 +33,7 @@ from teams.models import (
     Subaccount,
     SubaccountUserGrant,
 )
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 #: people who could give what is missing; the reader may not know all of them
 CONSIDERED = 50

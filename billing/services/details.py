@@ -17,7 +17,8 @@ from permissions.errors import Invalid
 from permissions.policy import TOP
 from teams.catalogue import CHANGE_BILLING_DETAILS, VIEW_SUBACCOUNT_BILLING
 from teams.models import Account, Subaccount
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import own_subaccount
 from teams.services.senders import clean_address, clean_line
 

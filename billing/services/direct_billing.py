@@ -10,7 +10,8 @@ from permissions.policy import FUTURE, TOP, Atoms, PlaceId
 from teams.catalogue import CATALOGUE, CHANGE_BILLING_DETAILS, VIEW_SUBACCOUNT_BILLING
 from teams.editions.spec import SINGLE_BILL
 from teams.models import Account, Subaccount
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import clean_flag, own_subaccount
 from teams.services.inputs import expect
 

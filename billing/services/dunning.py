@@ -20,7 +20,7 @@ from billing.services import notices
 from billing.single_bill import answered_for
 from permissions import access
 from teams.models import Account
-from teams.services.base import Entry
+from teams.services.change import Entry
 from teams.services.read_only import set_read_only
 
 __all__ = ["Due", "Standing", "State", "refresh", "run", "standing", "would_take"]

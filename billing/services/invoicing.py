@@ -27,7 +27,7 @@ from billing.states import move
 from permissions import access
 from permissions.errors import Invalid
 from teams.models import Account, Subaccount
-from teams.services.base import Entry
+from teams.services.change import Entry
 from teams.services.inputs import expect
 
 __all__ = ["draft_invoices", "issue_invoice", "tax_of"]

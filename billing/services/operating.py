@@ -9,7 +9,7 @@ from typing import Any
 from permissions import audit
 from permissions.errors import NotFound
 from teams.models import Account
-from teams.services.base import Entry
+from teams.services.change import Entry
 from teams.services.inputs import expect
 from teams.services.reasons import because_of
 

@@ -26,7 +26,8 @@ from permissions.errors import Invalid, NotFound
 from permissions.policy import TOP
 from teams.catalogue import PAY_INVOICES, VIEW_INVOICES
 from teams.models import Account
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.inputs import expect
 
 Status = Payment.Status

@@ -20,7 +20,7 @@ from billing.services import dunning
 from billing.states import may_become, move
 from teams.background import enqueue, task
 from teams.models import Account
-from teams.services.base import Entry
+from teams.services.change import Entry
 
 log = logging.getLogger("billing.payments")
 Status = Payment.Status

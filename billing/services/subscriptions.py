@@ -33,7 +33,8 @@ from permissions.errors import Invalid, NotFound
 from permissions.policy import TOP
 from teams.catalogue import CHANGE_RATE_PLAN
 from teams.models import Account
-from teams.services.base import Entry, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Entry
 from teams.services.inputs import expect
 
 # what there is

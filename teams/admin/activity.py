@@ -12,7 +12,7 @@ from teams.admin.desk import Desk
 from teams.admin.feed import Entry, entries, reader_of
 from teams.admin.persons import sees_people
 from teams.models import Membership
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 SHOWN = 10
 #: so many events are looked at to find those the reader may know

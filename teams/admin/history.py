@@ -32,7 +32,7 @@ from teams.admin.site import console
 from teams.event_sight import Reader
 from teams.event_words import Line, Words
 from teams.services.audit_export import export
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 #: what an export may be written as, and the type of such a file
 FORMATS = {"csv": ("CSV", "text/csv"), "jsonl": ("JSON lines", "application/jsonl")}

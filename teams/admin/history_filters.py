@@ -25,7 +25,7 @@ from teams.admin.persons import people_in
 from teams.event_areas import HistoryFilters, areas
 from teams.event_filters import EventFilters
 from teams.event_words import CHANNELS as WAYS
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 #: so many people are offered before one goes to their own pages
 OFFERED = 200

@@ -23,7 +23,7 @@ from teams.admin.webhook_verbs import WEBHOOK_VERBS
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS
 from teams.event_sight import Reader
 from teams.models import Webhook, WebhookDelivery
-from teams.services.base import root_key
+from teams.services.change import root_key
 from teams.services.webhook_delivery import TESTED, when_next
 from teams.webhook_areas import AREAS
 

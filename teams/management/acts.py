@@ -41,7 +41,8 @@ from teams.management.doers import (
 )
 from teams.management.on_behalf import DoerCommand
 from teams.models import Account
-from teams.services.base import record_refused, root_key
+from teams.services.base import record_refused
+from teams.services.change import root_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from teams.editions import get
 from teams.editions.spec import Edition
 from teams.features import off_in
 from teams.models import ApiKey, Subaccount
-from teams.services.base import Change, Entry, changing, in_person, service
+from teams.services.base import changing, in_person, service
+from teams.services.change import Change, Entry
 from teams.services.gates import clean_end, clean_list, own_subaccount, refuse_archived
 from teams.services.inputs import clean_text, expect
 

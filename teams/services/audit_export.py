@@ -27,7 +27,7 @@ from teams.event_filters import EventFilters
 from teams.event_sight import Reader
 from teams.event_words import Words
 from teams.models import Account
-from teams.services.base import Entry, root_key
+from teams.services.change import Entry, root_key
 from teams.services.inputs import expect, expect_user
 from teams.services.reasons import because_of
 

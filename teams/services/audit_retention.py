@@ -15,7 +15,7 @@ from permissions import audit
 from permissions.audit import Archive, Flawed, Retained
 from permissions.errors import Invalid
 from teams.models import Account
-from teams.services.base import Entry, root_key
+from teams.services.change import Entry, root_key
 from teams.services.inputs import expect
 from teams.services.reasons import because_of
 

@@ -14,7 +14,7 @@ from permissions.resources import registry
 from teams import flow
 from teams.catalogue import SEND_CAMPAIGNS
 from teams.models import Account, Campaign, Delivery
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 Status = Delivery.Status
 #: what is later than this is not sent any more: nobody expects it

@@ -15,7 +15,8 @@ from permissions.policy import FUTURE
 from teams import logins
 from teams.models import Account, Membership
 from teams.services import heirs
-from teams.services.base import Change, Entry, changing, in_person, service
+from teams.services.base import changing, in_person, service
+from teams.services.change import Change, Entry
 from teams.services.gates import about, choose_role, gate_membership, stored_membership
 from teams.services.inputs import expect
 from teams.services.invitations import withdraw_from, withdraw_to

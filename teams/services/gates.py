@@ -19,7 +19,7 @@ from teams.catalogue import CATALOGUE
 from teams.editions.spec import ALL, AT_HOME, SOME, RoleSpec
 from teams.models import Membership, Role, Subaccount, SubaccountGroup
 from teams.models.account import TeamMode
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.inputs import expect
 
 RoleLike = str | Role

@@ -10,7 +10,7 @@ from permissions.errors import ServiceError
 from permissions.policy import PlaceId, Standing
 from permissions.profile import Profile
 from teams import provider
-from teams.services.base import Change
+from teams.services.change import Change
 
 
 @dataclass

@@ -15,15 +15,9 @@ from permissions.errors import AlreadyUsed, Invalid, NotFound
 from permissions.policy import TOP
 from teams import selectors
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS, MANAGE_SUBACCOUNT_SETTINGS
-from teams.models import (
-    REACH,
-    Account,
-    GroupedSubaccount,
-    Membership,
-    Subaccount,
-    SubaccountGroup,
-)
-from teams.services.base import Change, changing, service
+from teams.models import REACH, Account, GroupedSubaccount, Membership, Subaccount, SubaccountGroup
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import gate_membership, own_subaccounts
 from teams.services.inputs import clean_text, expect, same_name
 from teams.services.seating import end_guest_access

@@ -15,7 +15,8 @@ from permissions.policy import TOP, PlaceId
 from permissions.policy.delegate import Code, Refusal
 from permissions.resources import registry
 from teams.models import Account, Membership, Subaccount
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import clean_end, new_end
 from teams.services.inputs import expect, expect_user
 

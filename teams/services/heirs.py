@@ -17,7 +17,7 @@ from permissions.errors import Invalid
 from teams import logins
 from teams.factors import demand
 from teams.models import Account, Membership, OwnershipTransfer
-from teams.services.base import Entry
+from teams.services.change import Entry
 
 
 def seats_of_heirs(account: Account) -> QuerySet[Membership]:

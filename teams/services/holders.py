@@ -38,7 +38,7 @@ from teams.models import (
     TeamMembership,
 )
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.gates import places_of
 
 

@@ -11,7 +11,7 @@ from permissions.policy.delegate import Code, Refusal
 from teams.catalogue import MANAGE_TEAMS
 from teams.models import Invitation, Team
 from teams.rights import toggle_bundle
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.gates import gate, places_of
 from teams.services.seating import Seat, find_seat
 from teams.services.sharing import require_teams, shown_to_team

@@ -10,7 +10,7 @@ from django.utils import timezone
 from permissions import audit
 from permissions.errors import Invalid
 from teams.models import Account, Invitation
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 #: how many mails with invitations an account sends within an hour, how many of them to one
 #: address, and how long until one is sent again

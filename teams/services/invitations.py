@@ -29,7 +29,8 @@ from teams.models import (
 )
 from teams.models.invitation import new_nonce
 from teams.services import invitation_mail
-from teams.services.base import Change, Entry, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change, Entry
 from teams.services.gates import RoleLike, clean_end, clean_list
 from teams.services.inputs import expect
 from teams.services.invitation_gates import gate_invitation, gate_seat, judge_offer, seat_of

@@ -23,13 +23,9 @@ from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams import read_only
 from teams.catalogue import CATALOGUE
-from teams.models import (
-    Account,
-    Archivable,
-    Subaccount,
-    Team,
-)
-from teams.services.base import acts_for_another, root_key
+from teams.models import Account, Archivable, Subaccount, Team
+from teams.services.base import acts_for_another
+from teams.services.change import root_key
 from teams.services.inputs import clean_text, expect, expect_user, same_name
 
 M = TypeVar("M", bound=models.Model)

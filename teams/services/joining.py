@@ -29,7 +29,8 @@ from permissions.errors import (
 from teams import logins
 from teams.models import Account, Invitation, Membership
 from teams.services import invitation_mail
-from teams.services.base import in_person, root_key, service
+from teams.services.base import in_person, service
+from teams.services.change import root_key
 from teams.services.inputs import clean_text, expect_user
 from teams.services.invitation_limits import space_out, throttle
 from teams.services.invitations import described, settle

@@ -26,7 +26,8 @@ from teams import logins, selectors
 from teams.catalogue import CATALOGUE, MANAGE_TEAMS
 from teams.csv_files import Record, opened, unguarded
 from teams.models import Account, Membership, Role, Subaccount, Team
-from teams.services.base import Change, changing
+from teams.services.base import changing
+from teams.services.change import Change
 from teams.services.gates import RoleLike
 from teams.services.inputs import same_name
 from teams.services.senders import clean_address

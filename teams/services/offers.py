@@ -33,7 +33,7 @@ from teams.endings import Ending
 from teams.limits import Countable, Limit, limit_of
 from teams.models import Invitation, Membership, Role, Subaccount, SubaccountGroup, Team
 from teams.rights import custom_bundle, role_bundle, toggle_bundle
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.gates import (
     ChosenRole,
     choose_role,

@@ -16,7 +16,8 @@ from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid, NotFound, OwnerRequired
 from teams.models import Account, Membership, OwnershipTransfer
 from teams.services import departures, ownership_mail
-from teams.services.base import Change, Entry, changing, in_person, service
+from teams.services.base import changing, in_person, service
+from teams.services.change import Change, Entry
 from teams.services.gates import clean_flag
 from teams.services.heirs import check_heir, described, pending_in, settle, withdraw
 from teams.services.inputs import expect, expect_user

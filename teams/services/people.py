@@ -12,7 +12,8 @@ from permissions.audit import label_of
 from permissions.errors import AlreadyUsed, Invalid
 from permissions.policy import Atoms, atoms
 from teams.models import Account, Membership, Subaccount, SubaccountGroup
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import (
     ChosenRole,
     RoleLike,

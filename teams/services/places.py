@@ -14,7 +14,8 @@ from permissions.policy import TOP
 from teams.catalogue import ARCHIVE_SUBACCOUNTS, CREATE_SUBACCOUNTS, MANAGE_SUBACCOUNT_SETTINGS
 from teams.limits import Countable, Limit, limit_of
 from teams.models import Account, ManagedSubaccount, Membership, Subaccount
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import own_subaccount, refuse_archived
 from teams.services.inputs import clean_text, expect, same_name
 

@@ -26,7 +26,7 @@ from teams.editions import EDITIONS
 from teams.factors import starting_classes
 from teams.models import Account, ApiKey, Membership, Subaccount
 from teams.services import api_keys, departures
-from teams.services.base import Change, root_key
+from teams.services.change import Change, root_key
 from teams.services.gates import stored_membership
 from teams.services.inputs import clean_text, expect_user
 from teams.services.joining import NAME_LIMIT as PERSON_LIMIT

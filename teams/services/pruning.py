@@ -30,7 +30,7 @@ from teams.models import (
     WebhookDelivery,
 )
 from teams.services.api_keys import described as described_key
-from teams.services.base import Entry
+from teams.services.change import Entry
 from teams.services.departures import take_away
 from teams.services.gates import about
 from teams.services.guests import given_to

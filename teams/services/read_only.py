@@ -8,7 +8,7 @@ from django.utils import timezone
 from permissions.errors import Invalid
 from teams.models import Account
 from teams.services import delivery
-from teams.services.base import Entry
+from teams.services.change import Entry
 
 
 def set_read_only(account: Account, because: str) -> bool:

@@ -15,7 +15,8 @@ from permissions.errors import Invalid, NotFound, OwnRights, ServiceError
 from teams.models import AccessReview, ReviewLine
 from teams.review_sight import lines_of
 from teams.reviewed import Thing
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import clean_list
 from teams.services.glance import Glance
 from teams.services.inputs import clean_text, expect

@@ -15,7 +15,7 @@ from teams.catalogue import GENERATE_API_KEYS
 from teams.models import ReviewLine
 from teams.reviewed import Thing
 from teams.services.api_keys import revoke_api_key
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.departures import remove_member
 from teams.services.gates import gate_membership
 from teams.services.guests import gate_guest, withdraw_guest_access

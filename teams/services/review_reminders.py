@@ -25,7 +25,7 @@ from teams import logins, provider
 from teams.background import task
 from teams.models import AccessReview, Account, Membership, Reminder, ReviewLine
 from teams.review_sight import lines_of, runs_somewhere
-from teams.services.base import Entry
+from teams.services.change import Entry
 from teams.services.glance import Glance
 from teams.services.invitation_mail import console_origin, plain_name
 from teams.services.posting import Fate, post_one

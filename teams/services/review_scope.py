@@ -20,7 +20,7 @@ from teams.catalogue import CATALOGUE, GENERATE_API_KEYS, MANAGE_TEAMS
 from teams.editions.spec import ALL_SUBACCOUNTS
 from teams.models import Membership, ReviewLine, Subaccount
 from teams.reviewed import Reading, Rows, Thing, all_rows, in_scope
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.invitation_gates import offered, seat_of
 
 #: whoever has not signed in for so long comes first

@@ -9,7 +9,7 @@ from permissions.policy import FUTURE, TOP, Atoms, PlaceId, sources_at
 from permissions.policy.delegate import Code, Refusal
 from teams.catalogue import CATALOGUE
 from teams.editions.spec import CustomRoles
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.holders import Holders
 
 

@@ -9,7 +9,7 @@ from permissions.errors import AlreadyUsed, Invalid
 from teams.editions.spec import CustomRoles
 from teams.models import Role
 from teams.roles import in_order, lacking
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.gates import clean_list
 from teams.services.inputs import clean_text, same_name
 

@@ -33,7 +33,7 @@ from teams.models import (
     SubaccountGroup,
 )
 from teams.rights import custom_bundle, role_bundle
-from teams.services.base import Change, Entry
+from teams.services.change import Change, Entry
 from teams.services.gates import (
     ChosenRole,
     RoleLike,

@@ -20,7 +20,8 @@ from teams import selectors
 from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Account, Subaccount, Team, TeamMembership
 from teams.models.account import TeamMode
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import clean_end, new_end, refuse_archived
 from teams.services.inputs import clean_text, expect, expect_user, same_name
 from teams.services.team_sight import creators_of, judge_sight, seen_by, seen_without

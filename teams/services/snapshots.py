@@ -15,7 +15,7 @@ from permissions.audit import PLATFORM
 from permissions.errors import Invalid, NotFound
 from teams import replay
 from teams.models import Account
-from teams.services.base import Entry
+from teams.services.change import Entry
 from teams.services.inputs import expect
 from teams.services.reasons import because_of
 

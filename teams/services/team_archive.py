@@ -15,7 +15,8 @@ from permissions.resources import Resource, registry
 from teams import logins
 from teams.catalogue import ASSIGN_TEAM_RESOURCES
 from teams.models import Invitation, InvitedTeam, Team, TeamMembership
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.invitation_gates import check_offered_team
 from teams.services.invitations import described
 from teams.services.sharing import (

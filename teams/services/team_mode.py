@@ -23,7 +23,8 @@ from teams.models import (
 )
 from teams.models.account import TeamMode
 from teams.rights import custom_bundle, role_bundle
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 
 
 @service

@@ -13,7 +13,7 @@ from permissions.profile import Profile
 from permissions.resources import Resource, registry
 from teams import provider
 from teams.models import TeamMembership
-from teams.services.base import Change
+from teams.services.change import Change
 
 
 def seen_by(people: Iterable[Any]) -> Mapping[Any, Profile]:

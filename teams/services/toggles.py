@@ -13,7 +13,8 @@ from permissions.policy import TOP, Atoms, Holding, PlaceId, Reach, Source, atom
 from teams.editions.spec import RoleSpec
 from teams.models import AccountUserGrant, Membership, Role, SubaccountUserGrant
 from teams.rights import toggle_bundle
-from teams.services.base import Change, changing, service
+from teams.services.base import changing, service
+from teams.services.change import Change
 from teams.services.gates import (
     about,
     clean_end,

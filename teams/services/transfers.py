@@ -22,15 +22,8 @@ from permissions import audit
 from permissions.errors import Invalid, NotFound
 from teams import read_only
 from teams.background import came, task
-from teams.models import (
-    Account,
-    ContactExport,
-    ContactImport,
-    MailingList,
-    Segment,
-    Subaccount,
-)
-from teams.services.base import root_key
+from teams.models import Account, ContactExport, ContactImport, MailingList, Segment, Subaccount
+from teams.services.change import root_key
 from teams.services.inputs import expect, expect_user
 from teams.services.items import refuse_put_away
 

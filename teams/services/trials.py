@@ -21,7 +21,8 @@ from teams import flow
 from teams.catalogue import TEST_CAMPAIGNS
 from teams.models import Campaign
 from teams.services import letters
-from teams.services.base import root_key, service
+from teams.services.base import service
+from teams.services.change import root_key
 from teams.services.inputs import expect
 from teams.services.items import Work, at_work
 from teams.services.posting import Fate, mailer, post

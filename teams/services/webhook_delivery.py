@@ -32,7 +32,7 @@ from teams.event_sight import Reader
 from teams.event_words import Words
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import webhook_mail
-from teams.services.base import Entry, root_key
+from teams.services.change import Entry, root_key
 from teams.webhook_areas import area_of
 
 State = WebhookDelivery.State

@@ -18,7 +18,8 @@ from teams import webhook_wire
 from teams.catalogue import MANAGE_ACCOUNT_SETTINGS
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import webhook_delivery
-from teams.services.base import Change, changing, root_key, service
+from teams.services.base import changing, service
+from teams.services.change import Change, root_key
 from teams.services.inputs import clean_text, expect
 from teams.services.webhook_delivery import SWITCHED, TESTED
 from teams.webhook_areas import AREAS

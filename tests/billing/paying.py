@@ -11,7 +11,7 @@ from billing import services
 from billing.models import Invoice, Payment
 from permissions import audit
 from permissions.errors import ServiceError
-from teams.services.base import root_key
+from teams.services.change import root_key
 from tests.billing.stripe_server import Webhook
 from tests.services.world import World, is_sentence
 

@@ -19,7 +19,7 @@ from teams import services
 from teams.admin import history
 from teams.event_sight import Reader
 from teams.factories import UserFactory
-from teams.services.base import root_key
+from teams.services.change import root_key
 from tests.console.conftest import MARKER, World
 
 URL = "/history/"

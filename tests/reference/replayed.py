@@ -13,7 +13,7 @@ from permissions.resources import registry
 from teams import facts, provider, replay
 from teams.fact_columns import Row
 from teams.models import Account
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 Plain = Counter[tuple[Any, ...]]
 

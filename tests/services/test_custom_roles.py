@@ -44,7 +44,8 @@ from teams.models import (
     SubaccountUserGrant,
 )
 from teams.roles import holders_of, in_order, roles_of, ticks_of, uses_of, with_needed
-from teams.services.base import Change, changing
+from teams.services.base import changing
+from teams.services.change import Change
 from teams.services.gates import places_of
 from teams.services.glance import Glance
 from teams.services.holders import Holders

@@ -23,7 +23,7 @@ from teams.event_sentences import is_told
 from teams.event_sight import Reader
 from teams.event_words import Words
 from teams.models import Archivable, ContactImport
-from teams.services.base import root_key
+from teams.services.change import root_key
 from tests.services.world import World, world
 
 #: what the actions are whose name is put together, by the text of it in the source

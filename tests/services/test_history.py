@@ -14,7 +14,7 @@ from permissions.errors import Invalid
 from teams import history, replay, services
 from teams.factories import MailingListFactory, UserFactory
 from teams.models import Account, MailingList, Membership
-from teams.services.base import root_key
+from teams.services.change import root_key
 from teams.services.platform import create_account
 from teams.services.pruning import kinds, prune
 from teams.services.snapshots import snapshot

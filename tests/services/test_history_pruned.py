@@ -18,7 +18,7 @@ from teams import replay, services
 from teams.factories import UserFactory
 from teams.models import Account, Membership, Subaccount
 from teams.services.audit_retention import prune_audit
-from teams.services.base import root_key
+from teams.services.change import root_key
 from teams.services.snapshots import snapshot
 from tests.commands.helpers import run
 from tests.permissions.auditing import unlocked

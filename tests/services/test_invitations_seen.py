@@ -13,7 +13,7 @@ from teams import selectors
 from teams.editions.spec import ALL, AT_HOME, SOME
 from teams.factories import InvitationFactory, RoleFactory, UserFactory
 from teams.models import Invitation
-from teams.services.base import Change
+from teams.services.change import Change
 from teams.services.invitation_gates import gate_invitation
 from tests.services.world import EDITIONS, World, world
 

@@ -12,7 +12,7 @@ from teams.management.acts import moment
 from teams.management.new_file import NewFile
 from teams.management.on_behalf import DoerCommand
 from teams.services.audit_retention import check_before, prune_audit
-from teams.services.base import root_key
+from teams.services.change import root_key
 
 
 class Command(DoerCommand):
