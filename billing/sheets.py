@@ -192,6 +192,6 @@ class Tables:
         elif isinstance(value, date):
             sheet.write_datetime(row, at, value, self.styles[style])
         elif isinstance(value, int | Decimal):
-            sheet.writenumber_of(row, at, number_of(value), self.styles[style])
+            sheet.write_number(row, at, number_of(value), self.styles[style])
         else:
             sheet.write_string(row, at, text_of(value), self.styles[style])

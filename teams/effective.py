@@ -159,6 +159,3 @@ def _needs(edition: Edition, permission: str) -> str:
 
 def _or(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-__all__ = ["Group", "Line", "denial_text", "effective", "source_text"]

@@ -1,9 +1,9 @@
 """Paying invoices through a gateway's pages.
 
-A payment takes three steps, each of which may be the last one if the process
-dies: it is written down with its key; the gateway hears of it, outside any transaction; what the
-gateway calls it is written down. Whoever pays again carries on where it stopped, with the same key,
-so that the gateway begins nothing twice; ``reconcile`` ends what nobody carries on.
+A payment takes three steps, each of which may be the last one if the process dies: it is written
+down with its key; the gateway hears of it, outside any transaction; what the gateway calls it is
+written down. Whoever pays again carries on where it stopped, with the same key, so that the gateway
+begins nothing twice; ``reconciling`` ends what nobody carries on.
 """
 
 from __future__ import annotations

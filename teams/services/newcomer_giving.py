@@ -187,6 +187,3 @@ def _words(intake: Intake, asked: Asked) -> str:
         local = timezone.localtime(asked.ends_at, timezone.get_default_timezone())
         words.append(f"until {date_format(local, 'j F Y, H:i')}")
     return ", ".join(words)
-
-
-__all__ = ["Kind"]
