@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -337,6 +338,46 @@ def test_it_goes_off_when_its_creator_may_no_longer(end: str, near: Receiver) ->
     assert (event.actor_ref, event.data["because"]) == ("system", mirror.disabled_because)
 
 
+def test_rights_that_end_between_two_deliveries_count_in_the_next(near: Receiver) -> None:
+    w = world("sailthru")
+    seat = w.manager(role="account_admin")
+    mirror = hook(w, near.url, by=seat.user)
+    happen_in(w)
+    services.rename_subaccount(actor=w.owner, subaccount=w.south, name="Sud")
+
+    with access.unit_of_work():  # a command is one
+
+        def lose(done: int) -> None:
+            if done == 1:
+                type(seat).objects.filter(pk=seat.pk).delete()
+
+        work_off(progress=lose)
+
+    assert [read(message)["in_words"] for message in near.messages] == ["renamed North to Nord."]
+    assert states() == [State.DELIVERED, State.DROPPED]
+    mirror.refresh_from_db()
+    assert "may not change the account's settings" in mirror.disabled_because
+
+
+def test_who_is_the_owner_no_longer_gets_no_records_in_the_next(near: Receiver) -> None:
+    w = world("sailthru")
+    before = w.owner
+    hook(w, near.url)
+    happen_in(w)
+    services.rename_subaccount(actor=w.owner, subaccount=w.south, name="Sud")
+
+    with access.unit_of_work():
+
+        def give_away(done: int) -> None:
+            if done == 1:
+                Account.objects.filter(pk=w.account.pk).update(owner=UserFactory())
+                w.manager(role="account_admin", user=before)
+
+        work_off(progress=give_away)
+
+    assert ["data" in read(message) for message in near.messages] == [True, False]
+
+
 def happen_in(w: World) -> None:
     """Let something of anybody's business happen in any edition."""
     services.rename_subaccount(actor=w.owner, subaccount=w.north, name="Nord")
@@ -620,6 +661,42 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_called(
     assert webhook_call.post(url, "{}", {}).status == 200
     assert asked == ["rebinding.example.com"]
     assert near.messages[0].headers["Host"].startswith("rebinding.example.com:")
+
+
+@pytest.mark.once
+def test_a_name_that_nobody_answers_for_is_given_up(
+    near: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_call, "LOOK_UP", 0.2)
+    over = threading.Event()
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *rest: Any, **named: Any) -> Any:
+        if host == "slow.example.com":
+            over.wait(20)
+            host = "127.0.0.1"
+        return real(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    begun = time.monotonic()
+    answer = webhook_call.post(near.url.replace("127.0.0.1", "slow.example.com"), "{}", {})
+    took = time.monotonic() - begun
+    over.set()
+    assert answer == webhook_call.Answer(
+        None, "Its name could not be looked up within 0.2 seconds."
+    )
+    assert took < 10
+    assert near.messages == [], "what comes too late is not called after all"
+
+
+@pytest.mark.once
+def test_a_name_that_is_none_is_said_to_be_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_given: Any, **_named: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    answer = webhook_call.post("https://nobody.example.com/", "{}", {})
+    assert answer.problem == "It could not be reached, or hung up before it had answered."
 
 
 @pytest.mark.once
