@@ -53,6 +53,7 @@ from teams.catalogue import CATALOGUE
 from teams.editions import get
 from teams.editions.spec import Edition
 from teams.models import Account, Subaccount
+from teams.services import kept
 from teams.services.inputs import expect, expect_user
 
 P = ParamSpec("P")
@@ -393,5 +394,6 @@ def changing(
     if not while_read_only:
         read_only.refuse(change.account, act)
     change.watch(*people)
-    yield change
+    with kept.keeping(change.account.pk):
+        yield change
     change.judge(act)

@@ -31,7 +31,7 @@ from teams.catalogue import MANAGE_ACCOUNT_SETTINGS
 from teams.event_sight import Reader
 from teams.event_words import Words
 from teams.models import Account, Webhook, WebhookDelivery
-from teams.services import webhook_mail
+from teams.services import kept, webhook_mail
 from teams.services.base import Entry, root_key
 from teams.webhook_areas import area_of
 
@@ -59,8 +59,12 @@ def listener(event: AuditEvent) -> None:
     area = area_of(event.action)
     if not area or kind != Account._meta.label_lower or not key.isdecimal():
         return
-    hooks = Webhook.objects.filter(account=int(key), disabled_at=None)
+    hooks = kept.once(int(key), "webhooks", lambda: _on(int(key)))
     put([hook for hook in hooks if not hook.areas or area in hook.areas], event)
+
+
+def _on(account: int) -> list[Webhook]:
+    return list(Webhook.objects.filter(account=account, disabled_at=None))
 
 
 def put(hooks: list[Webhook], event: AuditEvent) -> None:

@@ -17,9 +17,14 @@ from django.utils.log import AdminEmailHandler
 from permissions.models import AuditEvent
 from teams import keys, services
 from teams.api import throttling
-from teams.catalogue import ACCESS_AUDIENCE, GENERATE_API_KEYS, VIEW_CONTACTS
+from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ADD_CONTACTS,
+    GENERATE_API_KEYS,
+    VIEW_CONTACTS,
+)
 from teams.factories import ApiKeyFactory, ContactFactory, MailingListFactory
-from teams.models import ApiKey, MailingList
+from teams.models import ApiKey, Contact, MailingList
 from tests.api.caller import ROOT, Caller, caller, problem
 from tests.services.world import World, stored, world
 
@@ -519,6 +524,37 @@ def test_foreign_missing_and_malformed_are_one_answer(hq: World) -> None:
     for said in answers:
         said.pop("request_id")
     assert all(said == answers[0] for said in answers)
+
+
+def test_who_may_not_look_learns_from_no_refusal_what_is_there(hq: World) -> None:
+    """Nor tries addresses that are refused one way if they are known and another if not."""
+    mine = caller(hq.north, scopes=[ADD_CONTACTS])
+    ContactFactory(subaccount=hq.north, email="known@example.com")
+
+    answers = [
+        mine.post("contacts/", {"address": f"{name}@example.com"}) for name in ("known", "unknown")
+    ]
+
+    told = [problem(answer, 403, "OUT_OF_SCOPE") for answer in answers]
+    assert told[0]["detail"] == told[1]["detail"]
+    assert [m["permission"] for m in told[0]["missing"]] == [str(VIEW_CONTACTS)]
+    assert Contact.objects.count() == 1
+
+
+def test_a_refusal_names_no_place_that_the_keys_creator_does_not_work_in(hq: World) -> None:
+    """Somebody's rights elsewhere stop the key, and are not told where they are."""
+    seat = hq.manager(hq.north)
+    target = hq.manager(hq.south, hq.north)
+    hq.member("author", user=target.user)
+    mine = caller(hq.north, seat.user)
+    for row in (hq.member("administrator"), target):
+        for answer in (
+            mine.delete(f"members/{row.pk}/"),
+            mine.patch(f"members/{row.pk}/", {"role": "author"}),
+            mine.post("invitations/", {"address": "a@example.com", "role": "manager"}),
+        ):
+            assert hq.south.name not in answer.content.decode()
+            assert hq.west.name not in answer.content.decode()
 
 
 # that it leaves a trace

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
@@ -29,6 +30,7 @@ from teams.event_words import Words
 from teams.factories import UserFactory
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import pruning, webhook_delivery, webhook_mail
+from teams.services.base import changing
 from teams.services.webhook_delivery import PAUSES, STALE, work_off
 from teams.webhook_areas import AREAS, area_of
 from tests.services.receiver import Receiver, receiving
@@ -218,6 +220,48 @@ def test_an_event_of_an_account_without_webhooks_costs_one_question(
     event.action = "campaign.sent"
     with django_assert_num_queries(0):
         webhook_delivery.listener(event)
+
+
+def asked_for(asked: CaptureQueriesContext) -> int:
+    """Return how often it was asked which webhooks there are."""
+    return sum(q["sql"].startswith("SELECT") and 'FROM "teams_webhook"' in q["sql"] for q in asked)
+
+
+def test_which_webhooks_there_are_is_asked_once_in_a_change_of_many_events(w: World) -> None:
+    mirror = hook(w)
+    with (
+        CaptureQueriesContext(connection) as asked,
+        transaction.atomic(),
+        changing(w.owner, w.account, act="rename much") as change,
+    ):
+        for place in (w.north, w.south, w.north):
+            change.record("subaccount.renamed", place)
+    assert asked_for(asked) == 1
+    assert mirror.deliveries.count() == 3
+
+
+def test_what_a_change_within_a_change_did_to_webhooks_counts_at_once(w: World) -> None:
+    old = hook(w)
+    with transaction.atomic(), changing(w.owner, w.account, act="rename much") as change:
+        change.record("subaccount.renamed", w.north)
+        services.delete_webhook(actor=w.owner, webhook=old)
+        new = services.create_webhook(actor=w.owner, account=w.account, name="New", url=URL)
+        change.record("subaccount.renamed", w.south)
+        with transaction.atomic():
+            services.create_webhook(actor=w.owner, account=w.account, name="Never", url=URL)
+            services.rename_subaccount(actor=w.owner, subaccount=w.south, name="Sud")
+            transaction.set_rollback(True)
+        change.record("subaccount.renamed", w.north)
+    assert [row.webhook for row in WebhookDelivery.objects.all()] == [new, new]
+
+
+def test_another_accounts_webhooks_are_asked_for_each_time(w: World) -> None:
+    rival = world("emma_hq")
+    theirs = hook(rival)
+    with transaction.atomic(), changing(w.owner, w.account, act="rename") as change:
+        change.record("subaccount.renamed", w.north)
+        services.rename_subaccount(actor=rival.owner, subaccount=rival.north, name="Nord")
+    assert [row.webhook for row in WebhookDelivery.objects.all()] == [theirs]
 
 
 @pytest.mark.once
