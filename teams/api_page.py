@@ -119,7 +119,7 @@ def _fields(operation: Operation, values: dict[str, str]) -> list[dict[str, Any]
             "name": f"{OF_CALL}{one.name}",
             "label": one.name,
             "value": values[one.name],
-            "help": one.help,
+            "help": one.help.replace("`", ""),  # which the document writes names in
             "choices": one.choices,
             "required": one.required,
         }

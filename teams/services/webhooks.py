@@ -20,7 +20,8 @@ from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import webhook_delivery
 from teams.services.base import Change, changing, root_key, service
 from teams.services.inputs import clean_text, expect
-from teams.services.webhook_delivery import SWITCHED, TESTED
+from teams.services.webhook_delivery import SWITCHED
+from teams.services.webhook_message import TESTED
 from teams.webhook_areas import AREAS
 
 NAME_LIMIT = 80

@@ -104,7 +104,7 @@ def test_the_page_says_what_to_type_what_it_costs_and_what_an_answer_means(
     assert "missing names what it would need" in refused
     nothing = text_of(client.get(PAGE, {"place": hq.north.pk, "operation": "me"}))
     assert "There is nothing to fill in for this call." in nothing
-    assert "The `id` that its list shows." in text_of(client.get(PAGE, {"operation": "lists_get"}))
+    assert "The id that its list shows." in text_of(client.get(PAGE, {"operation": "lists_get"}))
 
 
 def test_only_who_may_make_keys_is_sent_to_where_they_are_made(client: Any) -> None:

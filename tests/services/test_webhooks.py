@@ -18,6 +18,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -511,6 +512,27 @@ def test_one_dead_receiver_keeps_nobody_waiting(w: World, near: Receiver) -> Non
     assert work_off() == 0
     later(minutes=2)
     assert work_off() == 1
+
+
+def test_a_slow_receiver_lets_others_go_first(
+    w: World, near: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_delivery, "ROUND", 0.3)
+    near.meanwhile = lambda handler: time.sleep(0.4)
+    hook(w, near.url)
+    for _one in range(3):
+        happen(w)
+    queued = DBTaskResult.objects.filter(task_path__endswith=".deliver_webhooks")
+    assert not queued.exists()
+
+    done = webhook_delivery.deliver_webhooks.func(w.account.pk)
+
+    assert (done, states()) == (1, [State.DELIVERED, State.WAITING, State.WAITING])
+    again = queued.get()
+    assert again.args_kwargs["args"] == [w.account.pk]
+    assert again.priority == webhook_delivery.PRIORITY
+    assert [webhook_delivery.deliver_webhooks.func(w.account.pk) for _ in range(3)] == [1, 1, 0]
+    assert queued.count() == 2, "after the last nothing is left to go on with"
 
 
 def test_gone_switches_it_off_and_drops_what_waits(w: World, near: Receiver) -> None:
