@@ -60,7 +60,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
 
 
 _ALWAYS = {
-    400: "The call is malformed, or a key stands in its address or body.",
+    400: "The call is malformed, or a key stands where it is written into logs or kept.",
     401: "No key, or none that opens anything.",
     403: "The key sleeps, or does not hold what is needed; `missing` says what.",
     405: "There is no such method here.",
