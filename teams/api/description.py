@@ -82,7 +82,10 @@ PAGING = [
     ),
 ]
 ARCHIVED = OpenApiParameter(
-    "archived", str, enum=["true", "false"], description="What was put away only, or what was not."
+    "archived",
+    str,
+    enum=["true", "false"],
+    description="`true`: only what was put away; `false`: only what was not. Both without it.",
 )
 _IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
