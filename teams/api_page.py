@@ -16,8 +16,9 @@ from teams import keys
 from teams.admin.desk import Desk, Place, desk_of
 from teams.admin.menu import MenuEntry
 from teams.admin.site import console
+from teams.api.throttling import per_minute
 from teams.api.trial import Operation, operations, try_call
-from teams.catalogue import CATALOGUE, USE_API_TEST
+from teams.catalogue import CATALOGUE, GENERATE_API_KEYS, USE_API_TEST
 from teams.models import Subaccount
 
 #: how the names of fields begin that are parameters of the call, so that they meet no other
@@ -47,18 +48,37 @@ def api_test(request: HttpRequest) -> HttpResponse:
     is_run = "run" in request.GET
     ticked = [s for s in scopes if not is_run or s in request.GET.getlist("scope")]
     values = {one.name: _typed(request, one.name) for one in operation.parameters}
+    answer = try_call(request, subaccount, ticked, operation, values) if is_run else None
     context = {
         "title": "API test",
-        "subtitle": "What a key of yours would be answered. Nothing is changed, and no key made.",
+        "subtitle": "See what a key of yours would be answered, before you make one.",
         "places": offered,
         "place": place,
         "operations": known.values(),
         "operation": operation,
         "fields": _fields(operation, values),
         "scopes": [(s, str(CATALOGUE[s].label), s in ticked) for s in scopes],
-        "answer": try_call(request, subaccount, ticked, operation, values) if is_run else None,
+        "per_minute": per_minute(),
+        "answer": answer,
+        "means": means(answer.status) if answer else "",
+        "makes_keys": desk.holds(GENERATE_API_KEYS, place.pk),
     }
     return site_page(console, request, "teams/console/api_test.html", context)
+
+
+def means(status: int) -> str:
+    """Return what an answer with ``status`` says to whoever writes the program, as a sentence."""
+    return _MEANS.get(status, "The call was not carried out; detail says why.")
+
+
+_MEANS = {
+    200: "A key of yours with these scopes would get exactly this.",
+    400: "The call is not written as it should be; detail says what is wrong.",
+    403: "A key with these scopes may not do this; missing names what it would need. If it is in "
+    "the list above, tick it; if not, you do not hold it yourself.",
+    404: "There is no such thing here, or none that a key of yours may see: both get this answer.",
+    422: "A field is missing or wrong; errors names it.",
+}
 
 
 def _chosen(desk: Desk, offered: list[Place]) -> Place:
@@ -99,7 +119,7 @@ def _fields(operation: Operation, values: dict[str, str]) -> list[dict[str, Any]
             "name": f"{OF_CALL}{one.name}",
             "label": one.name,
             "value": values[one.name],
-            "help": one.help,
+            "help": one.help.replace("`", ""),  # which the document writes names in
             "choices": one.choices,
             "required": one.required,
         }

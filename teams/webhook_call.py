@@ -4,14 +4,16 @@ Needs the packages of the extra ``webhooks``, so it is loaded when there is some
 
 An address is somebody's word, and the server that calls it stands inside. So what a name resolves
 to is looked at when the connection is made, and that very address is called (requests-hardened);
-redirects are not followed, proxies and passwords of the machine are not used, and a receiver that
-drips is cut off. Signatures are those of Standard Webhooks.
+redirects are not followed, proxies and passwords of the machine are not used, and neither a name
+nor a receiver that takes its time holds the worker. Signatures are those of Standard Webhooks.
 """
 
 from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +22,7 @@ from typing import Any
 import requests
 from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress
+from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from standardwebhooks import Webhook as Signer
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -28,6 +31,8 @@ from permissions.errors import Invalid
 from teams.models import Webhook
 from teams.webhook_wire import allows_loopback, clean_url, secrets_of
 
+#: seconds for a name to be looked up
+LOOK_UP = 5.0
 #: seconds to connect, and to wait for each next byte
 TIMEOUT = 5.0
 #: seconds after which a receiver that is still talking is cut off
@@ -67,8 +72,9 @@ def headers(webhook: Webhook, message: str, at: datetime, body: str) -> dict[str
 def post(url: str, body: str, said: dict[str, str]) -> Answer:
     """Post ``body`` to ``url`` with the headers ``said``; return what became of it.
 
-    Never raises for what a receiver, a name or a network does. Takes at most ``LONGEST`` seconds
-    from the connection on, and reads nothing of the answer but its head.
+    Never raises for what a receiver, a name or a network does. Takes at most ``LOOK_UP`` seconds
+    for the name, ``TIMEOUT`` to connect and ``LONGEST`` from then on, and reads nothing of the
+    answer but its head.
     """
     try:
         clean_url(url)
@@ -94,6 +100,8 @@ def _said(error: Exception) -> str:
         return "Its name leads to an address that is not on the public internet."
     if isinstance(error, requests.exceptions.SSLError):
         return "Its certificate could not be verified."
+    if isinstance(error, NameTooSlow):
+        return f"Its name could not be looked up within {LOOK_UP:g} seconds."
     if isinstance(error, requests.exceptions.Timeout):
         return f"It did not answer within {TIMEOUT:.0f} seconds."
     if isinstance(error, requests.exceptions.RequestException):
@@ -113,9 +121,44 @@ def _session() -> Any:
     )
     # neither a proxy, which would resolve the name again, nor passwords of this machine
     session.trust_env = False
-    for adapter in session.adapters.values():
+    for scheme in POOLS:
+        adapter = _PromptNames(scheme == "https", allow_loopback=allows_loopback())
         adapter.poolmanager.pool_classes_by_scheme = POOLS
+        session.mount(f"{scheme}://", adapter)
     return session
+
+
+class NameTooSlow(requests.exceptions.ConnectTimeout):
+    """Whoever answers for a name took too long."""
+
+
+class _PromptNames(IPFilterAdapter):  # type: ignore[misc]
+    """Looks a name up, as its base does, within ``LOOK_UP`` seconds: the system's own look-up takes
+    no limit, and whoever has a name decides how long the answer takes."""
+
+    def build_connection_pool_key_attributes(self, *given: Any, **named: Any) -> Any:
+        look_up = super().build_connection_pool_key_attributes
+        return _within(LOOK_UP, lambda: look_up(*given, **named))
+
+
+def _within(seconds: float, work: Callable[[], Any]) -> Any:
+    """Return what ``work`` returns, done in a thread of its own that is left behind if it takes
+    longer. Raises what it raises, or NameTooSlow."""
+    outcome: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="webhook-name", daemon=True).start()
+    try:
+        return outcome.result(timeout=seconds)
+    except TimeoutError:
+        if outcome.done():  # its own, such as that of a socket
+            raise
+        raise NameTooSlow from None
 
 
 class _Short:
@@ -161,4 +204,4 @@ def _cut_off(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-__all__ = ["LONGEST", "TIMEOUT", "Answer", "headers", "post"]
+__all__ = ["LONGEST", "LOOK_UP", "TIMEOUT", "Answer", "NameTooSlow", "headers", "post"]

@@ -24,7 +24,8 @@ from teams.catalogue import MANAGE_ACCOUNT_SETTINGS
 from teams.event_sight import Reader
 from teams.models import Webhook, WebhookDelivery
 from teams.services.change import root_key
-from teams.services.webhook_delivery import TESTED, when_next
+from teams.services.webhook_delivery import when_next
+from teams.services.webhook_message import TESTED
 from teams.webhook_areas import AREAS
 
 #: so many messages are shown, the newest first
@@ -86,6 +87,11 @@ class WebhookAdmin(ConsoleAdmin):
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Webhooks are the account's, whatever subaccount is looked at."""
         return queryset
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Say under the heading what a webhook is."""
+        told = {"subtitle": "Systems of yours that are told when access changes here."}
+        return super().changelist_view(request, told | (extra_context or {}))
 
     @admin.display(description="Name", ordering="name")
     def name_cell(self, obj: Any) -> str:

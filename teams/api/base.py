@@ -21,9 +21,8 @@ from teams import keys
 from teams.api import idempotency, problems
 from teams.api.authentication import KeyAuthentication, refuse_elsewhere
 from teams.api.pagination import Pages
-from teams.api.parsing import OnlyJSON, Renderer, StrictParser, body_of
+from teams.api.parsing import OnlyJSON, Renderer, StrictParser
 from teams.api.problems import Wrong
-from teams.api.throttling import count_call
 from teams.catalogue import CATALOGUE, EXPORT_PII
 from teams.models import Account, ApiKey, Subaccount
 
@@ -46,8 +45,8 @@ class OpenView(APIView):
     schema: ClassVar[AutoSchema | None] = AutoSchema()
     #: the query parameters that a GET reads; any other is refused
     query: ClassVar[tuple[str, ...]] = ()
-    #: false for a trial on a page of the console, whose key is none that is stored
-    counts = True
+    #: who may keep what is answered: nobody
+    cache_control = "no-store"
     #: whether what it says may name a contact
     names_contacts = False
     request_id = ""
@@ -58,13 +57,17 @@ class OpenView(APIView):
         with ExitStack() as self.entered:
             response = super().dispatch(request, *args, **kwargs)
             response["X-Request-ID"] = self.request_id
-            response["Cache-Control"] = "no-store"
+            response["Cache-Control"] = self.cache_control
+            # none of a trial on a page of the console, whose key is none that is stored
+            if (counted := getattr(self.request, "counted", None)) is not None:
+                for name, value in counted.headers().items():
+                    response[name] = value
             response.render()
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a key in the wrong place before anybody is looked up, and what else is wrong only
-        once the call is counted: nobody tries out unseen whether a key is alive."""
+        once it is known who calls, and counted: nobody tries out unseen whether a key is alive."""
         self.refuse_keys(request)
         super().initial(request, *args, **kwargs)
         self.begin()
@@ -89,7 +92,7 @@ class OpenView(APIView):
 
     def refuse_keys(self, request: Request) -> None:
         """Refuse a key that stands anywhere but in its header. Raises 400."""
-        refuse_elsewhere(request._request, body_of(request._request))
+        refuse_elsewhere(request._request)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer with what is said of the error, and of an unexpected one nothing."""
@@ -119,9 +122,7 @@ class KeyView(OpenView):
     is_acting = False
 
     def begin(self) -> None:
-        """Count the call, and act as the key from here on."""
-        if self.counts:
-            count_call(self.key)
+        """Act as the key from here on."""
         self.entered.enter_context(keys.acting(self.key, request_id=self.request_id))
         self.is_acting = True
 

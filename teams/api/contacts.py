@@ -149,7 +149,7 @@ class Contacts(ContactRows):
         page_of(ContactShape, "Contact"),
         is_list=True,
         query=[
-            OpenApiParameter("list", int, description="Those on this list only."),
+            OpenApiParameter("list", int, description="The `id` of a list: only those on it."),
             OpenApiParameter("status", str, enum=Contact.Status.values),
             ARCHIVED,
         ],

@@ -60,7 +60,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
 
 
 _ALWAYS = {
-    400: "The call is malformed, or a key stands in its address or body.",
+    400: "The call is malformed, or a key stands where it is written into logs or kept.",
     401: "No key, or none that opens anything.",
     403: "The key sleeps, or does not hold what is needed; `missing` says what.",
     405: "There is no such method here.",
@@ -72,19 +72,27 @@ _OF_ONE = {404: "There is no such thing here."}
 _OF_BODIES = {415: "The body is not JSON.", 422: "The body is not what it should be."}
 _OF_CHANGES = {409: "Things are not so that this can be done now."}
 PAGING = [
-    OpenApiParameter("cursor", str, description="Where the page begins, from `next`."),
     OpenApiParameter(
-        "page_size", {"type": "integer", "minimum": 1, "maximum": LARGEST, "default": DEFAULT}
+        "cursor", str, description="Where the page begins: part of `next`. Empty for the first."
+    ),
+    OpenApiParameter(
+        "page_size",
+        {"type": "integer", "minimum": 1, "maximum": LARGEST, "default": DEFAULT},
+        description=f"How many to answer: 1 to {LARGEST}, else {DEFAULT}.",
     ),
 ]
 ARCHIVED = OpenApiParameter(
-    "archived", str, enum=["true", "false"], description="What was put away only, or what was not."
+    "archived",
+    str,
+    enum=["true", "false"],
+    description="`true`: only what was put away; `false`: only what was not. Both without it.",
 )
 _IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
     OpenApiParameter.HEADER,
-    description="Anything of your own that names this call: it is carried out once.",
+    description="A new name of your own for each call, which is then carried out once within 24 "
+    "hours; see Repeating.",
 )
 
 
@@ -150,6 +158,16 @@ def close_bodies(result: Any, **_: Any) -> Any:
                 name = content["schema"].get("$ref", "").rpartition("/")[2]
                 if name in shapes:
                     shapes[name]["additionalProperties"] = False
+    return result
+
+
+def name_ids(result: Any, **_: Any) -> Any:
+    """Say of every key of a row in an address where it is found."""
+    for path in result["paths"].values():
+        for method in path.values():
+            for one in method.get("parameters", ()):
+                if one["in"] == "path":
+                    one["description"] = "The `id` that its list shows."
     return result
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.utils.cache import get_conditional_response
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.settings import patched_settings
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from permissions.errors import NotFound
 from teams.api.base import OpenView
 from teams.api.description_settings import SETTINGS
+from teams.api.parsing import Renderer
+from teams.api.problems import Wrong
 
 URLS = "teams.api.urls"
+#: how it may be written, and what each is called in an answer
+FORMS = {"json": "application/json", "yaml": "application/yaml"}
 
 
 @cache
@@ -28,14 +34,43 @@ def document() -> dict[str, Any]:
     return found
 
 
-@require_safe
-def schema(request: HttpRequest) -> HttpResponse:
-    """Answer the document: JSON, or YAML for ``?format=yaml``."""
-    said = {**document(), "servers": [{"url": request.path.removesuffix("/schema/")}]}
-    if request.GET.get("format") == "yaml":
-        text = OpenApiYamlRenderer().render(said)
-        return HttpResponse(text, content_type="application/yaml")
-    return HttpResponse(json.dumps(said), content_type="application/json")
+@lru_cache(maxsize=8)
+def written(root: str, form: str) -> bytes:
+    """Return the document of an API that is at ``root`` ("/api/v1"), as "json" or "yaml"."""
+    said = {**document(), "servers": [{"url": root}]}
+    if form == "yaml":
+        text: bytes = OpenApiYamlRenderer().render(said)
+        return text
+    return json.dumps(said).encode()
+
+
+class AsWritten(Renderer):
+    """Passes on what is written already; errors are JSON."""
+
+    def render(self, data: Any, *given: Any, **named: Any) -> bytes:
+        """Return the bytes."""
+        text: bytes = data if isinstance(data, bytes) else super().render(data, *given, **named)
+        return text
+
+
+class Schema(OpenView):
+    """The document itself."""
+
+    schema = None
+    renderer_classes: ClassVar[Any] = [AsWritten]
+    query: ClassVar[tuple[str, ...]] = ("format",)
+    cache_control = "public, no-cache"  # to be kept, and asked for anew by its ETag
+
+    def get(self, request: Request) -> Response:
+        """Answer the document: JSON, or YAML for ``?format=yaml``; 304 to whoever has it."""
+        form = request.query_params.get("format", "json")
+        if form not in FORMS:
+            raise Wrong(400, "BAD_PARAMETER", f"format is one of {', '.join(FORMS)}.")
+        text = written(request._request.path.removesuffix("/schema/"), form)
+        named = {"ETag": f'"{hashlib.sha256(text).hexdigest()[:32]}"'}
+        if get_conditional_response(request._request, etag=named["ETag"]) is not None:
+            return Response(status=304, headers=named)
+        return Response(text, headers=named, content_type=FORMS[form])
 
 
 class NothingHere(OpenView):

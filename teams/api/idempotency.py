@@ -64,9 +64,14 @@ def once(view: Any, verb: str, act: Callable[[], Response]) -> Response:
 
 
 def _in_one(view: Any, verb: str, act: Callable[[], Response], mine: Any = None) -> Response:
-    """Carry out ``act``, all of it or nothing, and keep its answer with it."""
+    """Carry out ``act``, all of it or nothing, and keep its answer with it.
+
+    Raises OutOfScope for a key that may read nothing of the kind.
+    """
     try:
         with transaction.atomic():
+            # before anything is tried: why it fails would tell what the key may not read
+            view.rows()
             response = act()
             if mine is not None and not mine.update(
                 status=response.status_code, body=_kept(view, response)

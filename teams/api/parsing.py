@@ -39,32 +39,46 @@ class StrictParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """Return the value. Raises 400."""
+        """Return the value. Raises 400, which says what is wrong and where."""
         try:
             text = stream.read().decode("utf-8")
             value = json.loads(text, object_pairs_hook=_once, parse_constant=_none)
             _refuse_unwritable(value)
+        except json.JSONDecodeError as error:
+            why = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        except _NotOurs as error:
+            why = str(error)
+        except UnicodeError:
+            why = "it is not UTF-8, or holds half of a character"
         except (ValueError, RecursionError):
-            raise Wrong(400, "MALFORMED", "The body is not JSON as it should be.") from None
-        return value
+            why = "it is nested too deeply, or holds a number that is too long"
+        else:
+            return value
+        raise Wrong(400, "MALFORMED", f"The body is not JSON as it should be: {why}.")
+
+
+class _NotOurs(ValueError):
+    """It may pass for JSON elsewhere; the message says what is wrong with it."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands there twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _NotOurs(f"the name {name[:60]!a} stands there twice")
+        found[name] = value
     return found
 
 
 def _none(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise _NotOurs(f"{word} is no value")
 
 
 def _refuse_unwritable(value: Any) -> None:
     """Raise ValueError for text that databases do not take, at any depth."""
     if isinstance(value, str):
         if "\x00" in value:
-            raise ValueError("NUL")
+            raise _NotOurs("a text holds the character U+0000")
         value.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
     elif isinstance(value, dict):
         for name, inner in value.items():

@@ -119,7 +119,7 @@ def try_call(
     call = _request(request, operation.method, f"{root}{path}", query, body)
     match = resolve(f"/{path}", urlconf=URLS)
     view = match.func.cls.as_view(  # type: ignore[attr-defined]
-        authentication_classes=[_as(key)], counts=False
+        authentication_classes=[_as(key)]
     )
     response = view(call, *match.args, **match.kwargs)
     address = request.build_absolute_uri(call.get_full_path())

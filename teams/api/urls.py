@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from teams.api import campaigns, checks, contacts, lists, me, people
-from teams.api.document import NothingHere, schema
+from teams.api.document import NothingHere, Schema
 
 app_name = "api"
 urlpatterns = [
@@ -29,6 +29,6 @@ urlpatterns = [
     path("campaigns/<int:pk>/schedule/", campaigns.Schedule.as_view(), name="schedule"),
     path("campaigns/<int:pk>/send/", campaigns.Send.as_view(), name="send"),
     path("campaigns/<int:pk>/unschedule/", campaigns.Unschedule.as_view(), name="unschedule"),
-    path("schema/", schema, name="schema"),
+    path("schema/", Schema.as_view(), name="schema"),
     re_path(r"", NothingHere.as_view()),
 ]

@@ -19,6 +19,7 @@ from permissions import access, audit
 from permissions.errors import Invalid, NotFound, OutOfScope, Refused
 from teams import read_only
 from teams.models import Account
+from teams.services import kept
 from teams.services.change import Change, root_key
 from teams.services.inputs import expect, expect_user
 
@@ -110,5 +111,6 @@ def changing(
     if not while_read_only:
         read_only.refuse(change.account, act)
     change.watch(*people)
-    yield change
+    with kept.keeping(change.account.pk):
+        yield change
     change.judge(act)

@@ -9,14 +9,14 @@ What a message says is limited to what the webhook's creator may know, asked at 
 
 from __future__ import annotations
 
-import json
 import logging
+import math
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Max, Min, Q, QuerySet
 from django.db.transaction import atomic, on_commit
 from django.utils import timezone
@@ -24,15 +24,12 @@ from django.utils import timezone
 from permissions import access, audit
 from permissions.audit import label_of
 from permissions.models import AuditEvent
-from permissions.policy import TOP
 from teams import background
 from teams.background import task
-from teams.catalogue import MANAGE_ACCOUNT_SETTINGS
-from teams.event_sight import Reader
-from teams.event_words import Words
 from teams.models import Account, Webhook, WebhookDelivery
-from teams.services import webhook_mail
+from teams.services import kept, webhook_mail
 from teams.services.change import Entry, root_key
+from teams.services.webhook_message import body_of, knows, message_id, why_dead
 from teams.webhook_areas import area_of
 
 State = WebhookDelivery.State
@@ -46,8 +43,11 @@ STALE = timedelta(minutes=2)
 GIVE_UP = timedelta(days=5)
 #: so many are read at once
 BATCH = 100
+#: seconds after which a task of the queue begins no more messages: whoever waits there comes first
+ROUND = 20.0
+#: where the queue has an order, mail and sending come before all webhooks
+PRIORITY = -10
 SWITCHED = "webhook.switched"
-TESTED = "webhook.tested"
 
 
 # the outbox
@@ -59,8 +59,12 @@ def listener(event: AuditEvent) -> None:
     area = area_of(event.action)
     if not area or kind != Account._meta.label_lower or not key.isdecimal():
         return
-    hooks = Webhook.objects.filter(account=int(key), disabled_at=None)
+    hooks = kept.once(int(key), "webhooks", lambda: _on(int(key)))
     put([hook for hook in hooks if not hook.areas or area in hook.areas], event)
+
+
+def _on(account: int) -> list[Webhook]:
+    return list(Webhook.objects.filter(account=account, disabled_at=None))
 
 
 def put(hooks: list[Webhook], event: AuditEvent) -> None:
@@ -84,7 +88,15 @@ def put_again(row: WebhookDelivery) -> None:
 
 
 def _enqueue(account: int) -> None:
-    on_commit(lambda: background.enqueue(deliver_webhooks, account))
+    on_commit(lambda: background.enqueue(_behind_others(), account))
+
+
+def _behind_others() -> Any:
+    """Return the task that delivers, where the queue can with less urgency than all others: a
+    receiver that takes its time takes a worker's."""
+    if deliver_webhooks.get_backend().supports_priority:
+        return deliver_webhooks.using(priority=PRIORITY)
+    return deliver_webhooks
 
 
 # the worker's part
@@ -92,14 +104,21 @@ def _enqueue(account: int) -> None:
 
 @task()
 def deliver_webhooks(account: int) -> int:
-    """Send what is due in an account, and see to what has to be tried again; return how many."""
-    count = work_off(account)
+    """Send what is due in an account, and see to what has to be tried again; return how many.
+
+    After ``ROUND`` it lets others go first, and goes on when it is its turn again.
+    """
+    begun = time.monotonic()
+    count = work_off(account, seconds=ROUND)
+    if count and time.monotonic() - begun >= ROUND and due(account).exists():
+        background.enqueue(_behind_others(), account)
+        return count
     waiting = WebhookDelivery.objects.filter(account=account, state=State.WAITING)
     later = waiting.filter(webhook__disabled_at=None, next_at__gt=timezone.now())
     again = later.aggregate(at=Min("next_at"))["at"]
     # only where the queue can wait; elsewhere, and should it be lost, there is send_webhooks
     if again is not None and deliver_webhooks.get_backend().supports_defer:
-        deliver_webhooks.using(run_after=again).enqueue(account)
+        _behind_others().using(run_after=again).enqueue(account)
     return count
 
 
@@ -112,13 +131,18 @@ def due(account: int | None = None) -> QuerySet[WebhookDelivery]:
 
 
 def work_off(
-    account: int | None = None, *, progress: Callable[[int], None] = lambda count: None
+    account: int | None = None,
+    *,
+    progress: Callable[[int], None] = lambda count: None,
+    seconds: float = math.inf,
 ) -> int:
     """Send what is due, oldest first; return how many were tried. Safe to call at any time.
 
+    Begins none after so many ``seconds``.
     A webhook that failed rests for this round, and until its first repetition: a dead receiver with
     a thousand messages waiting must not keep a worker from everybody else.
     """
+    until = time.monotonic() + seconds
     done, last, resting = 0, 0, set(_resting(account))
     while keys := list(
         due(account)
@@ -128,6 +152,8 @@ def work_off(
         .values_list("pk", "webhook")[:BATCH]
     ):
         for key, hook in keys:
+            if time.monotonic() >= until:
+                return done
             if hook not in resting and (row := _claim(key)) is not None:
                 if not _send(row):
                     resting.add(hook)
@@ -223,54 +249,7 @@ def _has_failed_for_long(hook: Webhook) -> bool:
     return first is not None and first <= timezone.now() - GIVE_UP
 
 
-# what is said, and for whom
-
-
-def message_id(row: WebhookDelivery) -> str:
-    """Return what a receiver knows a message by: the same at every attempt."""
-    return f"wh{row.webhook_id}-{row.sequence}"
-
-
-def body_of(hook: Webhook, event: AuditEvent) -> str:
-    """Return the message about ``event``, as JSON.
-
-    As it is stored for an owner's webhook alone: that names things and places, and numbers, which
-    whoever else may know of the event need not see. They are told it in words, as its page does.
-    """
-    reader = Reader.of(hook.created_by, hook.account)
-    words = Words.to(reader, [event])
-    said = {
-        "id": f"wh{hook.pk}-{event.sequence}",
-        "type": event.action,
-        "sequence": event.sequence,
-        "at": event.at,
-        "account": {"slug": hook.account.slug, "name": hook.account.name},
-        "actor": words.actor(event),
-        "in_words": words.sentence(event),
-    }
-    if reader.acts_as_owner:
-        said["subject"] = {"ref": event.subject_ref, "label": event.subject_label}
-        said["data"] = event.data
-    return json.dumps(said, cls=DjangoJSONEncoder, ensure_ascii=False)
-
-
-def why_dead(hook: Webhook) -> str:
-    """Return why ``hook`` is told nothing any more; empty if it is.
-
-    It lives by its creator's right to set it up, as it is now.
-    """
-    creator = hook.created_by
-    if creator is None or not creator.is_active or creator.is_staff or creator.is_superuser:
-        return "Whoever set it up has no login any more."
-    profile = access.profile_of(creator, fresh=True)
-    if TOP not in profile.scope(hook.account_id, MANAGE_ACCOUNT_SETTINGS):
-        return f"{label_of(creator)}, who set it up, may not change the account's settings now."
-    return ""
-
-
-def knows(hook: Webhook, event: AuditEvent) -> bool:
-    """Say whether the creator of ``hook`` may know of ``event``; everybody of their own test."""
-    return event.action == TESTED or Reader.of(hook.created_by, hook.account).knows(event)
+# off
 
 
 @atomic
@@ -303,17 +282,13 @@ __all__ = [
     "GIVE_UP",
     "PAUSES",
     "STALE",
-    "TESTED",
-    "body_of",
     "deliver_webhooks",
     "due",
     "listener",
-    "message_id",
     "put",
     "put_again",
     "put_off",
     "switch_off",
     "when_next",
-    "why_dead",
     "work_off",
 ]

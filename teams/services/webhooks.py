@@ -21,7 +21,8 @@ from teams.services import webhook_delivery
 from teams.services.base import changing, service
 from teams.services.change import Change, root_key
 from teams.services.inputs import clean_text, expect
-from teams.services.webhook_delivery import SWITCHED, TESTED
+from teams.services.webhook_delivery import SWITCHED
+from teams.services.webhook_message import TESTED
 from teams.webhook_areas import AREAS
 
 NAME_LIMIT = 80

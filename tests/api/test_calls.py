@@ -8,16 +8,23 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.log import AdminEmailHandler
 
 from permissions.models import AuditEvent
 from teams import keys, services
 from teams.api import throttling
-from teams.catalogue import ACCESS_AUDIENCE, GENERATE_API_KEYS, VIEW_CONTACTS
+from teams.catalogue import (
+    ACCESS_AUDIENCE,
+    ADD_CONTACTS,
+    GENERATE_API_KEYS,
+    VIEW_CONTACTS,
+)
 from teams.factories import ApiKeyFactory, ContactFactory, MailingListFactory
-from teams.models import ApiKey, MailingList
+from teams.models import ApiKey, Contact, MailingList
 from tests.api.caller import ROOT, Caller, caller, problem
 from tests.services.world import World, stored, world
 
@@ -27,6 +34,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def hq() -> World:
     return world("emma_hq")
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be one moment, so that no new minute begins in the middle of a test."""
+    now = timezone.now().replace(second=30)
+    monkeypatch.setattr(timezone, "now", lambda: now)
 
 
 # who calls
@@ -122,7 +136,7 @@ def test_a_deactivated_creator_takes_the_key_along(hq: World) -> None:  # AK4
     problem(mine.get("me/"), 403, "KEY_ASLEEP")
 
 
-@pytest.mark.parametrize("where", ["query", "body", "path"])
+@pytest.mark.parametrize("where", ["query", "body", "path", "large", "named", "referer"])
 def test_a_key_elsewhere_than_in_the_header_is_refused(  # AK10
     hq: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -135,6 +149,13 @@ def test_a_key_elsewhere_than_in_the_header_is_refused(  # AK10
         case "path":
             answer = mine.get(f"{mine.text}/")
             code = "KEY_IN_ADDRESS"
+        case "large":  # too large to be read, which is said of the address
+            answer = mine.post(f"{mine.text}/", '"' + "a" * 300_000 + '"')
+            code = "KEY_IN_ADDRESS"
+        case "named" | "referer":
+            name = "Idempotency-Key" if where == "named" else "Referer"
+            answer = mine.post("lists/", {"name": "News"}, headers={name: mine.text})
+            code = "KEY_IN_HEADER"
         case _:
             answer = mine.post("lists/", {"name": mine.text})
             code = "KEY_IN_BODY"
@@ -206,10 +227,15 @@ def test_rights_lost_in_the_middle_of_a_call_are_lost(hq: World) -> None:
     seat = hq.member("administrator")
     mine = caller(hq.north, seat.user)
 
+    seen: list[str] = []
+
     def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
         answer = execute(sql, *rest)
-        if sql.startswith('UPDATE "teams_apikey"'):  # the call is counted
+        # the call is counted, and then what the creator holds is looked up for the first time
+        if 'UPDATE "teams_apikey"' in seen and 'FROM "teams_membership"' in sql:
+            seen.clear()
             seat.delete()
+        seen.append(sql[: len('UPDATE "teams_apikey"')])
         return answer
 
     with connection.execute_wrapper(meanwhile):
@@ -241,6 +267,7 @@ def test_there_is_no_way_to_keys_through_the_api(hq: World) -> None:  # AK1, AK7
 # how often
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_key_makes_so_many_calls_a_minute(hq: World, settings: Any) -> None:  # AK17
     settings.API_CALLS_PER_MINUTE = 3
     mine = caller(hq.north)
@@ -254,6 +281,7 @@ def test_a_key_makes_so_many_calls_a_minute(hq: World, settings: Any) -> None:  
     assert 0 < int(answer["Retry-After"]) <= 60
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_call_that_is_wrong_is_counted_and_noted_too(hq: World, settings: Any) -> None:
     """Nobody tries out unseen, and as often as they like, whether a key is alive."""
     settings.API_CALLS_PER_MINUTE = 2
@@ -265,6 +293,114 @@ def test_a_call_that_is_wrong_is_counted_and_noted_too(hq: World, settings: Any)
     assert ApiKey.objects.get().last_used_at is not None
 
 
+@pytest.mark.usefixtures("one_minute")
+@pytest.mark.parametrize("asleep", [True, False])
+def test_a_key_that_sleeps_is_counted_as_one_that_works(
+    hq: World, settings: Any, asleep: bool
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 2
+    seat = hq.member("administrator")
+    mine = caller(hq.north, seat.user)
+    if asleep:
+        services.remove_member(actor=hq.owner, membership=seat)
+
+    codes = [mine.get("me/").status_code for _ in range(3)]
+
+    assert codes == ([403, 403, 429] if asleep else [200, 200, 429])
+    assert ApiKey.objects.get().calls == 2
+
+
+@pytest.mark.usefixtures("one_minute")
+@pytest.mark.parametrize("kind", ["unknown", "revoked"])
+def test_what_opens_nothing_is_counted_by_itself_and_then_not_looked_up(
+    hq: World, settings: Any, kind: str
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 2
+    good = caller(hq.north)
+    bad = caller(hq.north, revoked_at=timezone.now()) if kind == "revoked" else good
+    text = bad.text if kind == "revoked" else keys.issue().text
+
+    with CaptureQueriesContext(connection) as asked:
+        answers = [Caller(bad.key, text).get("me/") for _ in range(4)]
+
+    assert [a.status_code for a in answers] == [401, 401, 429, 429]
+    assert len([q for q in asked if "teams_apikey" in q["sql"]]) == 2
+    problem(answers[2], 429, "TOO_MANY_CALLS")
+    assert 0 < int(answers[2]["Retry-After"]) <= 60
+    assert good.get("me/").status_code == 200, "nobody else pays for it"
+    assert ApiKey.objects.get(pk=good.key.pk).calls == 1
+
+
+@pytest.mark.usefixtures("one_minute")
+def test_a_good_key_under_a_wrong_scheme_does_not_count_against_it(
+    hq: World, settings: Any
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 1
+    mine = caller(hq.north)
+    wrong = {"Authorization": f"Token {mine.text}"}
+    codes = [mine.get("me/", headers=wrong).status_code for _ in range(3)]
+
+    assert [*codes, mine.get("me/").status_code] == [401, 401, 401, 200]
+
+
+@pytest.mark.usefixtures("one_minute")
+def test_so_many_texts_are_counted_and_no_more(
+    hq: World, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 1
+    monkeypatch.setattr(throttling, "_unknown", throttling._Unknown())
+    monkeypatch.setattr(throttling, "MOST_TEXTS", 1)
+    first, second = keys.issue().text, keys.issue().text
+
+    codes = [Caller(hq.north, text).get("me/").status_code for text in (first, second) * 2]  # type: ignore[arg-type]
+
+    assert codes == [401, 401, 429, 401]
+
+
+@pytest.mark.usefixtures("one_minute")
+def test_every_answer_says_how_many_calls_are_left(hq: World, settings: Any) -> None:
+    settings.API_CALLS_PER_MINUTE = 3
+    mine = caller(hq.north)
+
+    answers = [mine.get(path) for path in ("me/", "nowhere/", "lists/?x=1", "lists/9/", "me/")]
+
+    said = [(a.status_code, a.headers.get("RateLimit-Remaining")) for a in answers]
+    assert said == [(200, "2"), (404, None), (400, "1"), (404, "0"), (429, "0")]
+    assert {a["RateLimit-Limit"] for a in answers if a.status_code != 404} == {"3"}
+    assert all(0 < int(answers[n]["RateLimit-Reset"]) <= 60 for n in (0, 2, 4))
+    assert "RateLimit-Limit" not in Client().get(ROOT + "me/")
+
+
+@pytest.mark.usefixtures("one_minute")
+def test_an_account_that_has_used_its_calls_up_says_so_to_each_of_its_keys(
+    hq: World, settings: Any
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 2
+    several = [caller(hq.north) for _ in range(5)]
+    left = [one.get("me/")["RateLimit-Remaining"] for one in several for _ in range(2)]
+
+    assert left == ["1", "0"] * 4 + ["1", "0"]
+    answer = caller(hq.south).get("me/")
+    problem(answer, 429, "TOO_MANY_CALLS")
+    assert answer["RateLimit-Remaining"] == "0"
+
+
+@pytest.mark.usefixtures("one_minute")
+@pytest.mark.parametrize(
+    ("ahead", "expected"), [(timedelta(minutes=1), 429), (timedelta(days=1), 200)]
+)
+def test_a_clock_that_is_behind_begins_no_minute_anew_and_a_wrong_one_keeps_nobody_out(
+    hq: World, settings: Any, ahead: timedelta, expected: int
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 1
+    mine = caller(hq.north)
+    mine.get("me/")
+    ApiKey.objects.update(minute=F("minute") + ahead)
+
+    assert mine.get("me/").status_code == expected
+
+
+@pytest.mark.usefixtures("one_minute")
 def test_an_accounts_keys_make_so_many_together(hq: World, settings: Any) -> None:  # AK17
     settings.API_CALLS_PER_MINUTE = 2
     several = [caller(hq.north) for _ in range(4)] + [caller(hq.south) for _ in range(2)]
@@ -276,6 +412,7 @@ def test_an_accounts_keys_make_so_many_together(hq: World, settings: Any) -> Non
     assert other.get("me/").status_code == 200
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_new_minute_counts_anew(hq: World, settings: Any) -> None:
     settings.API_CALLS_PER_MINUTE = 1
     mine = caller(hq.north)
@@ -349,6 +486,23 @@ def test_a_body_that_is_not_json_is_refused(hq: World) -> None:
     problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"name": "a",\n "type" }', "line 2, column 9: Expecting ':' delimiter"),
+        ('{"name": "a", "name": "b"}', "the name 'name' stands there twice"),
+        ('{"name": NaN}', "NaN is no value"),
+        ('{"name": "a\\u0000"}', "a text holds the character U+0000"),
+        ('{"name": "\\ud800"}', "it is not UTF-8, or holds half of a character"),
+        ("[" * 100_000, "it is nested too deeply, or holds a number that is too long"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said_and_where(hq: World, body: str, why: str) -> None:
+    said = problem(caller(hq.north).call("post", "lists/", body), 400, "MALFORMED")
+
+    assert said["detail"] == f"The body is not JSON as it should be: {why}."
+
+
 def test_an_unknown_field_is_refused_by_name(hq: World) -> None:
     answer = caller(hq.north).post("lists/", {"name": "a", "subaccount": hq.south.pk})
 
@@ -370,6 +524,37 @@ def test_foreign_missing_and_malformed_are_one_answer(hq: World) -> None:
     for said in answers:
         said.pop("request_id")
     assert all(said == answers[0] for said in answers)
+
+
+def test_who_may_not_look_learns_from_no_refusal_what_is_there(hq: World) -> None:
+    """Nor tries addresses that are refused one way if they are known and another if not."""
+    mine = caller(hq.north, scopes=[ADD_CONTACTS])
+    ContactFactory(subaccount=hq.north, email="known@example.com")
+
+    answers = [
+        mine.post("contacts/", {"address": f"{name}@example.com"}) for name in ("known", "unknown")
+    ]
+
+    told = [problem(answer, 403, "OUT_OF_SCOPE") for answer in answers]
+    assert told[0]["detail"] == told[1]["detail"]
+    assert [m["permission"] for m in told[0]["missing"]] == [str(VIEW_CONTACTS)]
+    assert Contact.objects.count() == 1
+
+
+def test_a_refusal_names_no_place_that_the_keys_creator_does_not_work_in(hq: World) -> None:
+    """Somebody's rights elsewhere stop the key, and are not told where they are."""
+    seat = hq.manager(hq.north)
+    target = hq.manager(hq.south, hq.north)
+    hq.member("author", user=target.user)
+    mine = caller(hq.north, seat.user)
+    for row in (hq.member("administrator"), target):
+        for answer in (
+            mine.delete(f"members/{row.pk}/"),
+            mine.patch(f"members/{row.pk}/", {"role": "author"}),
+            mine.post("invitations/", {"address": "a@example.com", "role": "manager"}),
+        ):
+            assert hq.south.name not in answer.content.decode()
+            assert hq.west.name not in answer.content.decode()
 
 
 # that it leaves a trace

@@ -32,7 +32,7 @@ from teams.factories import (
     InvitationFactory,
     MailingListFactory,
 )
-from tests.api.caller import ROOT, caller
+from tests.api.caller import ROOT, caller, problem
 from tests.services.world import World, world
 
 #: examples of each operation, by persona; make api tries more
@@ -63,6 +63,39 @@ def test_anybody_reads_the_document_as_json_and_yaml() -> None:
     assert said["servers"] == [{"url": "/api/v1"}]
     routes = {str(one.pattern) for one in urlpatterns if getattr(one, "name", None)} - {"schema/"}
     assert set(said["paths"]) == {"/" + route.replace("<int:pk>", "{id}") for route in routes}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_whoever_has_the_document_is_not_sent_it_again(form: str) -> None:
+    path = f"{ROOT}schema/?format={form}"
+    first = Client().get(path)
+    assert (first["Content-Type"], first["Cache-Control"]) == (
+        f"application/{form}",
+        "public, no-cache",
+    )
+
+    again = Client().get(path, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    assert Client().get(path, headers={"If-None-Match": '"other"'}).content == first.content
+    head = Client().head(path)
+    assert (head.status_code, head.content, head["ETag"]) == (200, b"", first["ETag"])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("get", "schema/?format=xml", 400, "BAD_PARAMETER"),
+        ("get", "schema/?version=2", 400, "UNKNOWN_PARAMETER"),
+        ("get", "schema/?key=sak_aaaaaaaaaa_x", 400, "KEY_IN_ADDRESS"),
+        ("post", "schema/", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_the_document_refuses_what_every_address_does(
+    method: str, path: str, status: int, code: str
+) -> None:
+    problem(getattr(Client(), method)(ROOT + path), status, code)
 
 
 @pytest.mark.once

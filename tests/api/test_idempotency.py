@@ -14,7 +14,7 @@ from teams.api import idempotency, lists
 from teams.catalogue import ACCESS_AUDIENCE
 from teams.models import ApiCall, ApiKey, MailingList
 from teams.services import pruning
-from tests.api.caller import Caller, caller, problem
+from tests.api.caller import ROOT, Caller, caller, problem
 from tests.services.world import World, world
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,35 @@ def test_a_name_stands_for_one_call(hq: World) -> None:
     problem(make(mine, name="Other"), 422, "KEY_REUSED")
     other = caller(hq.north)
     assert make(other, name="Other").status_code == 201, "another key has names of its own"
+
+
+def test_the_key_that_replaces_another_has_names_of_its_own(hq: World) -> None:
+    hq.member("administrator")  # whom the edition wants where keys are made
+    mine = caller(hq.north)
+    make(mine)
+    made = services.rotate_api_key(actor=hq.owner, key=mine.key)
+    successor = Caller(made.key, made.text)
+
+    problem(make(successor), 409, "ALREADY_USED")  # carried out anew, and the name is taken
+    assert make(mine)["Idempotent-Replayed"] == "true", "the old one still knows"
+
+
+def test_the_same_call_is_the_same_bytes_at_the_same_address(hq: World) -> None:
+    mine = caller(hq.north)
+    named = {"Idempotency-Key": "call-1"}
+    assert mine.call("post", "lists/", '{"name": "News"}', headers=named).status_code == 201
+
+    problem(mine.call("post", "lists/", '{"name":"News"}', headers=named), 422, "KEY_REUSED")
+    address = f"{ROOT}contacts/1/unsubscribe/"
+    problem(mine.call("post", address, {}, headers=named), 422, "KEY_REUSED")
+
+
+def test_what_says_how_things_shall_be_reads_no_name(hq: World) -> None:
+    mine = caller(hq.north)
+    path = f"lists/{make(mine).json()['id']}/"
+    for name in ("Old", "New"):
+        answer = mine.patch(path, {"name": name}, headers={"Idempotency-Key": "call-1"})
+        assert (answer.status_code, answer.json()["name"]) == (200, name)
 
 
 def test_what_was_refused_may_be_repeated(hq: World) -> None:

@@ -87,6 +87,40 @@ def test_a_question_is_asked_with_what_was_typed(client: Any, hq: World) -> None
     assert "-X POST" in said
 
 
+def test_the_page_says_what_to_type_what_it_costs_and_what_an_answer_means(
+    client: Any, hq: World, settings: Any
+) -> None:
+    settings.API_CALLS_PER_MINUTE = 77
+    client.force_login(hq.owner)
+    asked = {"place": hq.north.pk, "operation": "lists_list", "run": "1"}
+
+    said = text_of(client.get(PAGE, asked | {"scope": [str(ACCESS_AUDIENCE)]}))
+    refused = text_of(client.get(PAGE, asked))
+
+    assert "a real key may make 77 calls a minute, and trying takes none of them" in said
+    assert "How many to answer: 1 to 200, else 50." in said
+    assert "A key of yours with these scopes would get exactly this." in said
+    assert "RateLimit-Limit" not in said, "of a trial there is nothing to count"
+    assert "missing names what it would need" in refused
+    nothing = text_of(client.get(PAGE, {"place": hq.north.pk, "operation": "me"}))
+    assert "There is nothing to fill in for this call." in nothing
+    assert "The id that its list shows." in text_of(client.get(PAGE, {"operation": "lists_get"}))
+
+
+def test_only_who_may_make_keys_is_sent_to_where_they_are_made(client: Any) -> None:
+    w = world("sailthru")
+    asked = {"place": w.north.pk, "operation": "me", "run": "1"}
+    link = "API keys</a>."
+    client.force_login(w.owner)
+    assert link in text_of(client.get(PAGE, asked))
+
+    client.force_login(w.member("marketer_admin").user)
+    said = text_of(client.get(PAGE, asked))
+
+    assert link not in said
+    assert "Whoever may generate API keys in North can make one." in said
+
+
 @pytest.mark.parametrize(
     "typed", ["", "x", "../me", "1?x=1", "<script>alert(1)</script>", "9" * 300]
 )

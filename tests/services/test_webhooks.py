@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +16,9 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -28,6 +31,7 @@ from teams.event_words import Words
 from teams.factories import UserFactory
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import pruning, webhook_delivery, webhook_mail
+from teams.services.base import changing
 from teams.services.webhook_delivery import PAUSES, STALE, work_off
 from teams.webhook_areas import AREAS, area_of
 from tests.services.receiver import Receiver, receiving
@@ -219,6 +223,48 @@ def test_an_event_of_an_account_without_webhooks_costs_one_question(
         webhook_delivery.listener(event)
 
 
+def asked_for(asked: CaptureQueriesContext) -> int:
+    """Return how often it was asked which webhooks there are."""
+    return sum(q["sql"].startswith("SELECT") and 'FROM "teams_webhook"' in q["sql"] for q in asked)
+
+
+def test_which_webhooks_there_are_is_asked_once_in_a_change_of_many_events(w: World) -> None:
+    mirror = hook(w)
+    with (
+        CaptureQueriesContext(connection) as asked,
+        transaction.atomic(),
+        changing(w.owner, w.account, act="rename much") as change,
+    ):
+        for place in (w.north, w.south, w.north):
+            change.record("subaccount.renamed", place)
+    assert asked_for(asked) == 1
+    assert mirror.deliveries.count() == 3
+
+
+def test_what_a_change_within_a_change_did_to_webhooks_counts_at_once(w: World) -> None:
+    old = hook(w)
+    with transaction.atomic(), changing(w.owner, w.account, act="rename much") as change:
+        change.record("subaccount.renamed", w.north)
+        services.delete_webhook(actor=w.owner, webhook=old)
+        new = services.create_webhook(actor=w.owner, account=w.account, name="New", url=URL)
+        change.record("subaccount.renamed", w.south)
+        with transaction.atomic():
+            services.create_webhook(actor=w.owner, account=w.account, name="Never", url=URL)
+            services.rename_subaccount(actor=w.owner, subaccount=w.south, name="Sud")
+            transaction.set_rollback(True)
+        change.record("subaccount.renamed", w.north)
+    assert [row.webhook for row in WebhookDelivery.objects.all()] == [new, new]
+
+
+def test_another_accounts_webhooks_are_asked_for_each_time(w: World) -> None:
+    rival = world("emma_hq")
+    theirs = hook(rival)
+    with transaction.atomic(), changing(w.owner, w.account, act="rename") as change:
+        change.record("subaccount.renamed", w.north)
+        services.rename_subaccount(actor=rival.owner, subaccount=rival.north, name="Nord")
+    assert [row.webhook for row in WebhookDelivery.objects.all()] == [theirs]
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("action", "area"),
@@ -337,6 +383,46 @@ def test_it_goes_off_when_its_creator_may_no_longer(end: str, near: Receiver) ->
     assert (event.actor_ref, event.data["because"]) == ("system", mirror.disabled_because)
 
 
+def test_rights_that_end_between_two_deliveries_count_in_the_next(near: Receiver) -> None:
+    w = world("sailthru")
+    seat = w.manager(role="account_admin")
+    mirror = hook(w, near.url, by=seat.user)
+    happen_in(w)
+    services.rename_subaccount(actor=w.owner, subaccount=w.south, name="Sud")
+
+    with access.unit_of_work():  # a command is one
+
+        def lose(done: int) -> None:
+            if done == 1:
+                type(seat).objects.filter(pk=seat.pk).delete()
+
+        work_off(progress=lose)
+
+    assert [read(message)["in_words"] for message in near.messages] == ["renamed North to Nord."]
+    assert states() == [State.DELIVERED, State.DROPPED]
+    mirror.refresh_from_db()
+    assert "may not change the account's settings" in mirror.disabled_because
+
+
+def test_who_is_the_owner_no_longer_gets_no_records_in_the_next(near: Receiver) -> None:
+    w = world("sailthru")
+    before = w.owner
+    hook(w, near.url)
+    happen_in(w)
+    services.rename_subaccount(actor=w.owner, subaccount=w.south, name="Sud")
+
+    with access.unit_of_work():
+
+        def give_away(done: int) -> None:
+            if done == 1:
+                Account.objects.filter(pk=w.account.pk).update(owner=UserFactory())
+                w.manager(role="account_admin", user=before)
+
+        work_off(progress=give_away)
+
+    assert ["data" in read(message) for message in near.messages] == [True, False]
+
+
 def happen_in(w: World) -> None:
     """Let something of anybody's business happen in any edition."""
     services.rename_subaccount(actor=w.owner, subaccount=w.north, name="Nord")
@@ -426,6 +512,27 @@ def test_one_dead_receiver_keeps_nobody_waiting(w: World, near: Receiver) -> Non
     assert work_off() == 0
     later(minutes=2)
     assert work_off() == 1
+
+
+def test_a_slow_receiver_lets_others_go_first(
+    w: World, near: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_delivery, "ROUND", 0.3)
+    near.meanwhile = lambda handler: time.sleep(0.4)
+    hook(w, near.url)
+    for _one in range(3):
+        happen(w)
+    queued = DBTaskResult.objects.filter(task_path__endswith=".deliver_webhooks")
+    assert not queued.exists()
+
+    done = webhook_delivery.deliver_webhooks.func(w.account.pk)
+
+    assert (done, states()) == (1, [State.DELIVERED, State.WAITING, State.WAITING])
+    again = queued.get()
+    assert again.args_kwargs["args"] == [w.account.pk]
+    assert again.priority == webhook_delivery.PRIORITY
+    assert [webhook_delivery.deliver_webhooks.func(w.account.pk) for _ in range(3)] == [1, 1, 0]
+    assert queued.count() == 2, "after the last nothing is left to go on with"
 
 
 def test_gone_switches_it_off_and_drops_what_waits(w: World, near: Receiver) -> None:
@@ -620,6 +727,42 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_called(
     assert webhook_call.post(url, "{}", {}).status == 200
     assert asked == ["rebinding.example.com"]
     assert near.messages[0].headers["Host"].startswith("rebinding.example.com:")
+
+
+@pytest.mark.once
+def test_a_name_that_nobody_answers_for_is_given_up(
+    near: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_call, "LOOK_UP", 0.2)
+    over = threading.Event()
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *rest: Any, **named: Any) -> Any:
+        if host == "slow.example.com":
+            over.wait(20)
+            host = "127.0.0.1"
+        return real(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    begun = time.monotonic()
+    answer = webhook_call.post(near.url.replace("127.0.0.1", "slow.example.com"), "{}", {})
+    took = time.monotonic() - begun
+    over.set()
+    assert answer == webhook_call.Answer(
+        None, "Its name could not be looked up within 0.2 seconds."
+    )
+    assert took < 10
+    assert near.messages == [], "what comes too late is not called after all"
+
+
+@pytest.mark.once
+def test_a_name_that_is_none_is_said_to_be_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_given: Any, **_named: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    answer = webhook_call.post("https://nobody.example.com/", "{}", {})
+    assert answer.problem == "It could not be reached, or hung up before it had answered."
 
 
 @pytest.mark.once
