@@ -1,7 +1,7 @@
 """What somebody may know of who had access in the past.
 
 The owner reads everything, and who sees everybody reads of everybody. Others read of people they
-see now, in subaccounts whose people they see now.
+see there now, in subaccounts whose people they see now.
 """
 
 from __future__ import annotations
@@ -81,22 +81,26 @@ def sight_of(reader: Any, account: Account) -> Sight:
     places = selectors.people_places(profile, account.pk)
     inside = Subaccount.objects.filter(account=account).values_list("pk", flat=True)
     seen = {key for key in inside if key in places}
-    people = frozenset(map(str, selectors.people_of(reader).values_list("pk", flat=True)))
-    roles = set(selectors.memberships_of(reader).values_list("pk", flat=True))
+    # of this account: whom one sees in another may be somebody here that one does not see
+    rows = selectors.memberships_of(reader).filter(account=account)
+    known = dict(rows.values_list("pk", "user_id"))
+    people = {str(reader.pk), *map(str, known.values())}
+    if selectors.sees_account_people(profile, account.pk):
+        people.add(str(account.owner_id))
 
     def knows(source: Source) -> bool:
         kind, key = source.ref or ("", None)
-        return kind != "membership" or key in roles
+        return kind != "membership" or key in known
 
     def filtered(lines: Collection[Line]) -> list[Line]:
-        known = [
+        left = [
             replace(line, through=_known_words(line, knows))
             for line in lines
             if line.person_ref in people and line.inside in seen
         ]
-        return _named(reader, known)
+        return _named(reader, left)
 
-    return Sight(people, filtered)
+    return Sight(frozenset(people), filtered)
 
 
 def _named(reader: Any, lines: Collection[Line]) -> list[Line]:

@@ -76,6 +76,23 @@ def test_who_may_not_know_of_somebody_is_not_given_their_name() -> None:
     assert list(Answer.to(asked, w.account, answer.sight).all()) == []
 
 
+def test_whom_one_sees_in_another_account_is_not_known_to_be_in_this_one() -> None:
+    w, other = world("emma_hq"), world("emma_hq")
+    here = w.member("administrator")
+    both = w.member("author", w.south).user
+    other.member("administrator", user=here.user)
+    other.member("author", user=both)
+    snapshot(w.account)
+    snapshot(other.account)
+    now = Question(timezone.now())
+
+    def known(account: Account) -> dict[str, str]:
+        return Answer.to(now, account, sight_of(here.user, account)).names
+
+    assert str(both.pk) in known(other.account)
+    assert str(both.pk) not in known(w.account)
+
+
 def test_moments_the_wrong_way_round_are_refused() -> None:
     now = timezone.now()
     for since in (now, now + timedelta(seconds=1)):
