@@ -148,7 +148,7 @@ def _answered(desk: Desk, asked: Asked, answer: Answer, after: str, url: str) ->
 
 def _subtitle(desk: Desk, asked: Asked, answer: Answer) -> str:
     where = f"in {asked.place} of {desk.account.name}" if asked.place else f"in {desk.account.name}"
-    who = asked.person or "everybody"
+    who = asked.person or ("everybody" if answer.sight.is_whole else "people you see")
     at = told(asked.values.get("at", ""), answer.question.at)
     if answer.question.since is None:
         return f"What {who} could do {where}, as of {at}."
