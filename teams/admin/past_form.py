@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from permissions.errors import Invalid
 from teams import selectors
 from teams.admin.desk import Desk, Place
-from teams.admin.history_filters import Choice
+from teams.admin.history_filters import Choice, person_named
 from teams.catalogue import CATALOGUE
 from teams.history_sight import sight_of
 from teams.moments import past_moment
@@ -74,7 +74,7 @@ def asked_in(desk: Desk, given: QueryDict) -> Asked:
     except Invalid as error:
         asked.problems.append(error.message)
         return asked
-    asked.answer = _of_person(asked, answer)
+    asked.answer = _of_person(desk, asked, answer)
     return asked
 
 
@@ -114,18 +114,18 @@ def _permission(desk: Desk, asked: Asked, given: QueryDict) -> str | None:
     return value
 
 
-def _of_person(asked: Asked, answer: Answer) -> Answer:
-    """Narrow ``answer`` to the person that was asked for, if the reader may know of them."""
+def _of_person(desk: Desk, asked: Asked, answer: Answer) -> Answer:
+    """Narrow ``answer`` to the person that was asked for, if the reader may know of them: somebody
+    who had something then, or whom they see, or read of in the history."""
     value = asked.values.get("person", "")
     if not value:
         return answer
-    if value not in answer.names:
+    named = None if value in answer.names else person_named(desk, value)
+    if value not in answer.names and named is None:
         del asked.values["person"]
-        asked.problems.append(
-            "There is no such person that you see who had anything then: everybody is shown."
-        )
+        asked.problems.append("There is no such person that you see: everybody is shown.")
         return answer
-    asked.person = answer.names[value]
+    asked.person = answer.names[value] if named is None else named[1]
     return replace(answer, question=replace(answer.question, people=frozenset({value})))
 
 
@@ -140,8 +140,8 @@ def choices(desk: Desk, asked: Asked) -> dict[str, Any]:
     names = {} if asked.answer is None else asked.answer.names
     shown = list(names.items())[:OFFERED]
     person = asked.values.get("person", "")
-    if person in names and person not in dict(shown):
-        shown.append((person, names[person]))
+    if asked.person and person not in dict(shown):
+        shown.append((person, asked.person))
     return {
         "people": _offered(shown, person),
         "kept_person": "" if names else person,

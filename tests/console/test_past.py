@@ -127,6 +127,17 @@ def test_sentences_come_first_and_say_it_shortly(begun: World) -> None:
     assert people(page(client, person=begun.people["author"].pk)) == []
 
 
+def test_who_has_left_is_asked_about_by_the_owner(begun: World) -> None:
+    gone, then = begun.people["editor"], timezone.now().isoformat()
+    services.remove_member(actor=begun.people["owner"], membership=begun.seats["editor"])
+    for query in ({}, {"at": then}):
+        body = page(begun.client("owner"), person=gone.pk, **query)
+        assert people(body) == ["Editor One"] * len(query)
+        assert "What Editor One could do in Harbor" in body
+        assert f'<option value="{gone.pk}" selected>Editor One</option>' in body
+        assert "There is no such person" in page(begun.client("manager"), person=gone.pk, **query)
+
+
 def test_who_sees_people_of_one_subaccount_reads_of_these(begun: World) -> None:
     owner, south = begun.people["owner"], begun.places["south"]
     services.add_member(
