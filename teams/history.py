@@ -5,36 +5,32 @@ are about the account and its subaccounts, and about single things somebody was 
 teams show of lists and templates is no line: it limits what the lines say.
 
 Whether a login was switched off, or lacked a second factor, is not in the record: what slept for
-such a reason counts as held.
+such a reason counts as held. What a role gave is not either: the rules are today's, and
+``teams.past`` says where they have changed since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 
-from permissions import access
 from permissions.audit import label_of
-from permissions.errors import OutOfScope
 from permissions.policy import TOP, Denial, PlaceId, Source, decide, sources_at
 from permissions.profile import Profile, Tenant
-from permissions.resources import registry
-from teams import effective, replay, selectors
+from teams import effective, replay
 from teams.catalogue import CATALOGUE
-from teams.models import Account, Subaccount
+from teams.models import Account
+from teams.replay.state import ThingKey
 
-NOTE = (
-    "Logins that were switched off then, and rights that slept for want of a second factor, are "
-    "not in the record: what slept counts as held."
-)
-UNSEEN = "A role that you do not see"
 #: why somebody without the right on a place may still be a guest of a thing in it
 _OPEN_TO_GUESTS = (None, Denial.NOT_HELD, Denial.CONDITION)
+_ORDER = {str(permission): at for at, permission in enumerate(CATALOGUE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +67,85 @@ class Difference:
     lost: list[Line]
 
 
+@dataclass(frozen=True)
+class Past:
+    """One account at one moment: everybody who had anything there, in whatever state, by key of
+    their login as text, with what they are called now."""
+
+    state: replay.State
+    moment: datetime
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, account: Account, moment: datetime) -> Past:
+        """Replay the record of ``account``. Raises Invalid: NO_RECORD where the record does not
+        reach back so far, RECORD where it cannot be replayed."""
+        state = replay.state_at(account, moment)
+        logins = get_user_model()._default_manager.in_bulk(list(map(replay.key_of, state.people())))
+        known = {str(key): label_of(login) for key, login in logins.items()}
+        return cls(
+            state,
+            moment,
+            {ref: known.get(ref, f"A login that is gone (#{ref})") for ref in state.people()},
+        )
+
+    @cached_property
+    def things(self) -> Mapping[ThingKey, str]:
+        """Return what the things are called now that somebody was a guest of; a query a kind."""
+        return _called({thing for _user, thing in self.state.guests})
+
+    def lines(self, people: Iterable[str]) -> list[Line]:
+        """Return what counted of what these people had, by person, place and permission."""
+        keys = {replay.key_of(ref) for ref in people if ref in self.names}
+        found: list[Line] = []
+        for key, profile in replay.profiles(self.state, keys, self.moment).items():
+            tenant = profile.tenants.get(self.state.key)
+            if tenant is None or not tenant.standing.holdings:
+                continue
+            who = str(key), self.names[str(key)]
+            found += _at_places(self.state, who, profile, tenant)
+            found += self._as_guest(who, profile, tenant)
+        found.sort(
+            key=lambda line: (
+                *by_name(line.person_ref, line.person_label),
+                line.place != "account",
+                line.place_name.casefold(),
+                line.place,
+                _ORDER.get(line.permission, len(_ORDER)),
+            )
+        )
+        return found
+
+    def _as_guest(self, who: tuple[str, str], profile: Profile, tenant: Tenant) -> Iterator[Line]:
+        """Yield what was given on single things, ceilings of the subaccount considered."""
+        for (label, key), given in profile.guests.items():
+            guest = self.state.guests[who[0], (label, key)]
+            if guest.place is None:
+                continue
+            for permission, source in given.items():
+                outcome = decide(tenant.standing, tenant.root, permission, guest.place)
+                if outcome.denial in _OPEN_TO_GUESTS:
+                    thing = self.things[label, key]
+                    name = f"{thing} in {self.state.places[guest.place].name}"
+                    at, sources = f"{label}:{key}", (source,)
+                    line = Line(*who, at, name, permission, words_of(sources), guest.place, sources)
+                    yield replace(line, thing=thing)
+
+
+def by_name(ref: str, name: str) -> tuple[str, str]:
+    """Return by what people of the past are put in order."""
+    return name.casefold(), ref
+
+
 def who_had_access(
     account: Account, moment: datetime, *, people: Collection[Any] | None = None
 ) -> list[Line]:
     """Return every right that counted in ``account`` at ``moment``, of all or of these logins.
 
-    By person, place and permission. Raises Invalid: NO_RECORD where the record does not reach back
-    so far, RECORD where it cannot be replayed.
+    By person, place and permission. Raises Invalid as ``Past.of``.
     """
-    return lines_of(replay.state_at(account, moment), moment, people=people)
+    past = Past.of(account, moment)
+    return past.lines(past.names if people is None else {str(person.pk) for person in people})
 
 
 def difference(
@@ -104,42 +170,6 @@ def compared(was: Collection[Line], became: Collection[Line]) -> Difference:
     )
 
 
-def lines_of(
-    state: replay.State, moment: datetime, *, people: Collection[Any] | None = None
-) -> list[Line]:
-    """Return what a state amounts to at ``moment``."""
-    model = get_user_model()
-    wanted = None if people is None else {str(person.pk) for person in people}
-    keys = [
-        model._meta.pk.to_python(user)
-        for user in state.people()
-        if wanted is None or user in wanted
-    ]
-    logins = model._default_manager.in_bulk(keys)
-    names = {key: label_of(login) for key, login in logins.items()}
-    found: list[Line] = []
-    things: dict[str, str] = {}
-    for key, profile in replay.profiles(state, keys, moment).items():
-        tenant = profile.tenants.get(state.key)
-        if tenant is None or not tenant.standing.holdings:
-            continue
-        who = str(key), names.get(key, f"A login that is gone (#{key})")
-        found += _at_places(state, who, profile, tenant)
-        found += _as_guest(state, who, profile, tenant, things)
-    order = {str(permission): at for at, permission in enumerate(CATALOGUE)}
-    found.sort(
-        key=lambda line: (
-            line.person_label.casefold(),
-            line.person_ref,
-            line.place != "account",
-            line.place_name.casefold(),
-            line.place,
-            order.get(line.permission, len(order)),
-        )
-    )
-    return found
-
-
 def _at_places(
     state: replay.State, who: tuple[str, str], profile: Profile, tenant: Tenant
 ) -> Iterator[Line]:
@@ -161,134 +191,22 @@ def _line(
 ) -> Line:
     sources = tuple(dict.fromkeys(sources_at(tenant.standing, tenant.root, permission, key)))
     inside: Any = None if key == TOP else key
-    return Line(*who, *where, str(permission), _words(sources), inside, sources)
+    return Line(*who, *where, str(permission), words_of(sources), inside, sources)
 
 
-def _words(sources: Collection[Source]) -> tuple[str, ...]:
+def words_of(sources: Collection[Source]) -> tuple[str, ...]:
+    """Return what sources of a right are called, each once."""
     return tuple(dict.fromkeys(effective.source_text(source) for source in sources))
 
 
-def _as_guest(
-    state: replay.State,
-    who: tuple[str, str],
-    profile: Profile,
-    tenant: Tenant,
-    things: dict[str, str],
-) -> Iterator[Line]:
-    """Yield what was given on single things, ceilings of the subaccount considered."""
-    for (label, key), given in profile.guests.items():
-        guest = state.guests[who[0], (label, key)]
-        if guest.place is None:
-            continue
-        for permission, source in given.items():
-            outcome = decide(tenant.standing, tenant.root, permission, guest.place)
-            if outcome.denial in _OPEN_TO_GUESTS:
-                ref = f"{label}:{key}"
-                if ref not in things:
-                    things[ref] = _called(label, key)
-                name = f"{things[ref]} in {state.places[guest.place].name}"
-                sources = (source,)
-                line = Line(*who, ref, name, permission, _words(sources), guest.place, sources)
-                yield replace(line, thing=things[ref])
-
-
-def _called(label: str, key: str) -> str:
-    """Return what a thing is called now; the record keeps names of what is gone no longer."""
-    model = apps.get_model(label)
-    found = model._default_manager.filter(pk=key).first()
-    if found is None:
-        return f"a {model._meta.verbose_name} that is gone"
-    return str(getattr(found, "audit_label", None) or found)
-
-
-# what of it somebody may know
-
-
-def reads_all(reader: Any, account: Account) -> bool:
-    """Say whether ``reader`` sees everybody of ``account``: its owner does, and whoever sees people
-    both at account level and in every subaccount."""
-    profile = access.profile_of(reader)
-    tenant = profile.tenants.get(account.pk)
-    if tenant is None:
-        return False
-    if tenant.standing.acts_as_owner:
-        return True
-    places = selectors.people_places(profile, account.pk)
-    return bool(places.everywhere) and selectors.sees_account_people(profile, account.pk)
-
-
-def known_to(reader: Any, account: Account) -> Callable[[Collection[Line]], list[Line]]:
-    """Return what leaves ``reader`` the lines they may know.
-
-    The owner reads everything, and who sees everybody reads of everybody. Others read of people
-    they see now, in subaccounts whose people they see now, and a role that they do not see is not
-    named; nor is a single thing, to any but the owner. Raises OutOfScope for whoever sees nobody's
-    access but their own.
-    """
-    profile = access.profile_of(reader)
-    if reads_all(reader, account):
-        if profile.tenants[account.pk].standing.acts_as_owner:
-            return list
-        return lambda lines: _named(reader, lines)
-    places = None
-    if account.pk in profile.tenants:
-        places = selectors.people_places(profile, account.pk)
-    if not places:
-        error = OutOfScope(
-            f"You cannot see who had access to {account.name}: that is for its owner and for who "
-            "manages people there."
-        )
-        error.account = account
-        raise error
-    inside = Subaccount.objects.filter(account=account).values_list("pk", flat=True)
-    seen = {key for key in inside if key in places}
-    people = set(map(str, selectors.people_of(reader).values_list("pk", flat=True)))
-    roles = set(selectors.memberships_of(reader).values_list("pk", flat=True))
-
-    def knows(source: Source) -> bool:
-        kind, key = source.ref or ("", None)
-        return kind != "membership" or key in roles
-
-    def filtered(lines: Collection[Line]) -> list[Line]:
-        known = [
-            replace(line, through=_known_words(line, knows))
-            for line in lines
-            if line.person_ref in people and line.inside in seen
-        ]
-        return _named(reader, known)
-
-    return filtered
-
-
-def _named(reader: Any, lines: Collection[Line]) -> list[Line]:
-    """Return ``lines`` with the names of those things alone that ``reader`` sees now."""
-    asked: dict[str, set[str]] = {}
-    for line in lines:
-        if line.thing:
-            label, _, key = line.place.partition(":")
-            asked.setdefault(label, set()).add(key)
-    seen = {label: _seen(reader, label, keys) for label, keys in asked.items()}
-
-    def named(line: Line) -> Line:
-        label, _, key = line.place.partition(":")
-        if not line.thing or key in seen[label]:
-            return line
-        noun = f"a {apps.get_model(label)._meta.verbose_name}"
-        rest = line.place_name.removeprefix(line.thing)
-        return replace(line, place_name=f"{noun}{rest}", thing=noun)
-
-    return [named(line) for line in lines]
-
-
-def _seen(reader: Any, label: str, keys: Collection[str]) -> set[str]:
-    """Return those keys of things of one kind that ``reader`` may look at."""
-    resource = registry.of(apps.get_model(label))
-    view = resource.actions.get("view")
-    if view is None:
-        return set()
-    rows = resource.model._default_manager.filter(pk__in=keys)
-    return {str(key) for key in access.visible(rows, reader, view).values_list("pk", flat=True)}
-
-
-def _known_words(line: Line, knows: Callable[[Source], bool]) -> tuple[str, ...]:
-    return _words([source for source in line.given if knows(source)]) or (UNSEEN,)
+def _called(things: Collection[ThingKey]) -> dict[ThingKey, str]:
+    """Return what things are called now; the record keeps names of what is gone no longer."""
+    found: dict[ThingKey, str] = {}
+    for label in {label for label, _key in things}:
+        model = apps.get_model(label)
+        keys = [key for of, key in things if of == label]
+        for key in keys:
+            found[label, key] = f"a {model._meta.verbose_name} that is gone"
+        for row in model._default_manager.filter(pk__in=keys):
+            found[label, str(row.pk)] = str(getattr(row, "audit_label", None) or row)
+    return found

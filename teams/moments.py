@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -26,6 +26,9 @@ def past_moment(text: str) -> datetime:
                 return now
         elif at is not None and timezone.is_naive(at):
             at = timezone.make_aware(at)
+        at = at and at.astimezone(
+            UTC
+        )  # so that no database falls over one of the first or last day
     except (ValueError, OverflowError):
         at = None
     if at is None:

@@ -14,6 +14,7 @@ from teams.admin import (  # noqa: F401  (imported for the pages they register)
     lists,
     ownership,
     pages,
+    past,
     people,
     results,
     reviews,

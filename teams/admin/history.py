@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
     HttpRequest,
@@ -27,6 +26,7 @@ from teams.admin.desk import Desk, desk_of
 from teams.admin.feed import Entry, entry, reader_of, words_of
 from teams.admin.history_filters import Asked, asked_in, choices
 from teams.admin.menu import MenuEntry
+from teams.admin.past import past_url
 from teams.admin.persons import sees_people
 from teams.admin.site import console
 from teams.event_sight import Reader
@@ -112,7 +112,9 @@ def history(request: HttpRequest) -> HttpResponse:
         "older_url": f"{url}?{_with(asked, before=found.before)}" if found.before else "",
         "newest_url": f"{url}?{asked.query}",
         "history_url": url,
-        "export_url": reverse(f"{console.name}:history_export") if desk.acts_as_owner else "",
+        "past_url": past_url(desk, **_shared(asked)),
+        "export_url": reverse(f"{console.name}:history_export"),
+        "is_whole": desk.acts_as_owner,
         "formats": FORMATS,
         "values": asked.values.items(),
         **choices(desk, asked),
@@ -143,6 +145,11 @@ def _with(asked: Asked, **more: str) -> str:
     return query.urlencode()
 
 
+def _shared(asked: Asked) -> dict[str, str]:
+    """Return what one may ask of the past as well: of whom, and where."""
+    return {name: value for name, value in asked.values.items() if name in ("person", "place")}
+
+
 def _row(told: Words, event: AuditEvent, url: str) -> Row:
     is_owner = told.names.reader.acts_as_owner
     query = QueryDict(mutable=True)
@@ -165,13 +172,9 @@ def _subtitle(desk: Desk, asked: Asked) -> str:
 
 
 def export_history(request: HttpRequest) -> Any:
-    """Hand out what was asked for as a file, to the owner: it says all that is recorded."""
+    """Hand out what was asked for as a file: to the owner all that is recorded, to others what the
+    page tells them."""
     desk = desk_of(request)
-    if not desk.acts_as_owner:
-        raise PermissionDenied(
-            "You cannot export the history: a file holds all that is recorded, which the "
-            f"{desk.edition.owner_label} alone reads. Ask them for one."
-        )
     asked, fmt = asked_in(desk, request.POST), request.POST.get("format", "")
     problems = asked.problems if fmt in FORMATS else ["Choose how the file is written."]
     if problems:  # a file with other events than were asked for would be taken for these

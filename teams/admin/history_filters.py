@@ -94,20 +94,28 @@ def _midnight(day: date | None) -> datetime | None:
     return timezone.make_aware(datetime.combine(day, datetime.min.time()))
 
 
-def _person(desk: Desk, asked: Asked, value: str) -> Any:
+def person_named(desk: Desk, value: str) -> tuple[Any, str] | None:
+    """Return key and name of the person whose key is written ``value``: one that the reader sees,
+    or for the owner anybody the record is about; None for others."""
     found = row_of(people_in(desk), value)
     if found is not None:
-        asked.person = label_of(found)
-        return found.pk
+        return found.pk, label_of(found)
     key = key_of(get_user_model(), value)
     if key is not None and desk.acts_as_owner:  # somebody who has left stands in the record still
         events = timeline(root_key(desk.account))
         if EventFilters(person=key).apply(events).exists():
             login = get_user_model()._default_manager.filter(pk=key).first()
-            asked.person = label_of(login) if login is not None else "somebody who has left"
-            return key
-    asked.problems.append("There is no such person that you see: everybody is shown.")
+            return key, label_of(login) if login is not None else "somebody who has left"
     return None
+
+
+def _person(desk: Desk, asked: Asked, value: str) -> Any:
+    found = person_named(desk, value)
+    if found is None:
+        asked.problems.append("There is no such person that you see: everybody is shown.")
+        return None
+    key, asked.person = found
+    return key
 
 
 def _place(desk: Desk, asked: Asked, value: str) -> int | None:
@@ -191,4 +199,4 @@ def _offered(found: list[tuple[str, str]], chosen: str) -> list[Choice]:
     return [Choice(value, label, value == chosen) for value, label in found]
 
 
-__all__ = ["Asked", "Choice", "asked_in", "choices"]
+__all__ = ["Asked", "Choice", "asked_in", "choices", "person_named"]

@@ -28,6 +28,7 @@ from teams.admin.inviting import Invite
 from teams.admin.member_verbs import MEMBER_VERBS
 from teams.admin.newcomer_verbs import NEWCOMER_VERBS
 from teams.admin.orphaned import Mark, WithdrawOrphan, WithdrawOrphans, marks, orphans_note
+from teams.admin.past import past_url
 from teams.admin.people_filters import PEOPLE_FILTERS
 from teams.admin.people_verbs import PEOPLE_VERBS
 from teams.admin.person_access import Guest, effective_context, guest_rows, sleeps_here, team_rows
@@ -215,6 +216,7 @@ def person_context(request: HttpRequest, person: Any, model_admin: Any) -> dict[
         "has_teams": desk.edition.has_teams,
         "verbs": offer(request, person),
         "activity": activity(desk, person, memberships),
+        "past_url": past_url(desk, person=person.pk),
         "leave_url": reverse(f"{console.name}:leave") if own and not is_owner else "",
         **shown,
         **why_context(desk, person, memberships, shown),

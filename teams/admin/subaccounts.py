@@ -28,6 +28,8 @@ from teams.admin.end_verbs import ChangeEndHere
 from teams.admin.group_filters import SubaccountsInGroup
 from teams.admin.guest_verbs import WithdrawHere
 from teams.admin.inviting import InviteHere
+from teams.admin.past import past_url
+from teams.admin.past_form import places
 from teams.admin.persons import sees_people
 from teams.admin.resource_verbs import GuestHere
 from teams.admin.site import console
@@ -231,6 +233,7 @@ class SubaccountAdmin(ConsoleAdmin):
             "rename": next((verb for verb in offered if verb.name == "rename"), None),
             "people_open": sees_people(desk),
             "history_url": _history_url(desk, obj),
+            "past_url": _past_url(desk, obj),
             "person_url": person_url(),
             **panel_context(self, request, obj),
         }
@@ -242,6 +245,12 @@ def _history_url(desk: Desk, subaccount: Subaccount) -> str:
     if not (desk.acts_as_owner or sees_people(desk)):
         return ""
     return f"{reverse(f'{console.name}:history')}?place={subaccount.pk}"
+
+
+def _past_url(desk: Desk, subaccount: Subaccount) -> str:
+    """Return where one reads who had access to ``subaccount``; empty for who sees nobody there."""
+    is_open = any(place.pk == subaccount.pk for place in places(desk))
+    return past_url(desk, place=subaccount.pk) if is_open else ""
 
 
 def person_url() -> str:

@@ -15,7 +15,7 @@ from teams.replay.checked import record_says_what_is_stored
 from teams.replay.fold import HANDLED, advance, leave_alone, not_about_access
 from teams.replay.live import stored
 from teams.replay.record import beginning_of, state_at, state_now, sum_up, summed_up
-from teams.replay.rows import profiles, rows
+from teams.replay.rows import key_of, profiles, rows
 from teams.replay.state import State
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "State",
     "advance",
     "beginning_of",
+    "key_of",
     "leave_alone",
     "not_about_access",
     "profiles",

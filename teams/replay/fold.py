@@ -186,6 +186,7 @@ def _account_created(state: State, event: AuditEvent, data: Mapping[str, Any]) -
         "seat_limit": data.get("seat_limit"),
         "second_factor": data.get("second_factor", []),
     }
+    state.rules = dict(data.get("rules", {}))
 
 
 @_on(SNAPSHOT)

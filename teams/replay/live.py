@@ -10,6 +10,8 @@ from permissions import grants
 from permissions.audit import ref_of
 from permissions.models import AuditHead
 from permissions.resources import Resource, registry
+from teams.editions import EDITIONS
+from teams.editions.digests import digests_of
 from teams.fact_columns import DETAILS
 from teams.models import (
     Account,
@@ -43,6 +45,7 @@ def stored(account: Account) -> State:
         sequence=head.sequence if head else 0,
         key=account.pk,
         account={**row, "owner": owner},
+        rules=digests_of(EDITIONS[row["edition"]]) if row["edition"] in EDITIONS else {},
     )
     for place in Subaccount.objects.filter(account=account):
         state.places[place.pk] = Place(

@@ -100,6 +100,8 @@ class State:
 
     ``account`` are its own columns; empty before the record begins. ``guests`` are by person and
     thing. What has ended is still there until it is cleared away: whoever asks judges the ends.
+    ``rules`` are the digests of what roles gave when the record began anew (``editions.digests``);
+    empty for one that is older than those.
     """
 
     sequence: int = 0
@@ -112,6 +114,7 @@ class State:
     teams: dict[int, Crew] = field(default_factory=dict)
     things: dict[ThingKey, Thing] = field(default_factory=dict)
     guests: dict[tuple[str, ThingKey], Guest] = field(default_factory=dict)
+    rules: dict[str, str] = field(default_factory=dict)
 
     @property
     def began(self) -> bool:
@@ -147,6 +150,7 @@ class State:
                 [user, label, key, guest.place, _ends_json(guest.permissions)]
                 for (user, (label, key)), guest in sorted(self.guests.items())
             ],
+            "rules": self.rules,
         }
 
     @classmethod
@@ -168,12 +172,14 @@ class State:
                 (user, (label, key)): Guest(place, _ends(given))
                 for user, label, key, place, given in data["guests"]
             },
+            rules=dict(data.get("rules", {})),  # of this layout are also states without
         )
 
     def unlike(self, other: State) -> Iterator[tuple[str, Any, Any]]:
-        """Yield what differs, as (where, here, in ``other``); the number of the event aside."""
+        """Yield what differs, as (where, here, in ``other``); the number of the event aside, and
+        the rules: an upgrade changes those, and nobody's place."""
         mine, theirs = self.as_json(), other.as_json()
-        for part in (name for name in mine if name not in ("version", "sequence")):
+        for part in (name for name in mine if name not in ("version", "sequence", "rules")):
             one, two = _keyed(mine[part]), _keyed(theirs[part])
             for key in sorted(one.keys() | two.keys()):
                 if one.get(key) != two.get(key):

@@ -23,6 +23,7 @@ from permissions.policy import Standing
 from permissions.profile import Profile
 from teams import logins, provider
 from teams.editions import EDITIONS
+from teams.editions.digests import digests_of
 from teams.factors import starting_classes
 from teams.models import Account, ApiKey, Membership, Subaccount
 from teams.services import api_keys, departures
@@ -132,6 +133,7 @@ def _record_new(account: Account, because: Mapping[str, Any], *, is_new: bool) -
                 "new_login": is_new,
                 "seat_limit": account.seat_limit,
                 "second_factor": account.second_factor,
+                "rules": digests_of(EDITIONS[account.edition]),
             },
         )
     ]

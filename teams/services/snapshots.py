@@ -1,7 +1,8 @@
 """The beginning of a record that says who has access: what is stored, written down once.
 
-For accounts that were there before their record was, and for those filled by other means than
-services (the demo). Nobody's rights change by it.
+For accounts that were there before their record was, for those filled by other means than services
+(the demo), and for those of whom an upgrade has changed what a role gives: the record then says
+from when on. Nobody's rights change by it.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -30,6 +31,7 @@ from teams.models import (
     WebhookDelivery,
 )
 from teams.services import delivery, letters
+from teams.services.snapshots import snapshot
 from tests.billing.rows import invoiced, month_ago, used
 from tests.console.conftest import build
 from tests.console.test_panel import guest_of
@@ -135,6 +137,9 @@ PAGES = {
         "/without-giver/",
         "/history/",
         "/history/?person={full}&area=access&place=nowhere",
+        "/history/access/",
+        "/history/access/?since={before}&place={north}",
+        "/history/access/?at=2020-01-01&person={full}",
         "/auth/user/{full}/act/withdraw-grant/role:{seat}/",
         "/teams/subaccount/{north}/act/features/",
         "/teams/subaccount/{north}/act/invite/",
@@ -309,6 +314,19 @@ def told(world: Any) -> int:
     return int(hook.pk)
 
 
+def changed(world: Any) -> str:
+    """Return a moment of the record, as an address writes it, after which somebody gained rights
+    and somebody lost some."""
+    snapshot(world.account)
+    moment = timezone.now().isoformat()
+    owner, seats = world.people["owner"], world.seats
+    services.toggle_permission(
+        actor=owner, membership=seats["full"], toggle="export_contacts", on=True
+    )
+    services.change_role(actor=owner, membership=seats["editor"], role="author")
+    return quote(moment)
+
+
 def _mailings(world: Any) -> dict[str, Any]:
     """Return a campaign that lacks nothing, one that was sent, and how a contact of it leaves."""
     whole, sent = (ready(world.places["north"]) for _ in range(2))
@@ -328,6 +346,7 @@ def test_pages_are_accessible_silent_and_fit(
     sign_in(page, live_server.url, world.people[who].username)
     guest = guest_of(world, world.rows["mailinglist"], "access_audience", "view_contacts")
     keys = {
+        "before": changed(world),
         "guest": guest.pk,
         "full": world.people["full"].pk,
         "review": services.start_review(

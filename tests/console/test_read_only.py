@@ -29,7 +29,8 @@ WRITES = re.compile(r'(?:href|action)="[^"]*/(?:act|bulk)/[^"]*"')
 BANNER = "is read-only because an invoice has not been paid."
 
 PAGES = (
-    "/", "/access/", "/roles/", "/ending/", "/without-giver/", "/history/", "/matrix/",
+    "/", "/access/", "/roles/", "/ending/", "/without-giver/", "/history/", "/history/access/",
+    "/matrix/",
     "/auth/user/", "/auth/user/{full}/change/", "/teams/invitation/", "/teams/role/",
     "/teams/account/{account}/change/",
     "/teams/subaccount/", "/teams/subaccount/{north}/change/",

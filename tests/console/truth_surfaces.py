@@ -90,6 +90,13 @@ SEES_A_PERSON: tuple[Way, ...] = (
     ((MANAGE_TEAMS, HERE),),
     ((VIEW_PARENT_USERS, ACCOUNT), (REACHES, HERE)),
 )
+#: of people in subaccounts; of those at account level alone nothing is told
+SEES_THE_PAST: tuple[Way, ...] = (
+    ((MANAGE_MEMBERS, ANYWHERE),),
+    ((MANAGE_ROLES, ANYWHERE),),
+    ((MANAGE_TEAMS, ANYWHERE),),
+    ((VIEW_PARENT_USERS, ACCOUNT),),
+)
 SEES_MANAGERS: tuple[Way, ...] = (
     ((MANAGE_MANAGERS, ACCOUNT),),
     ((VIEW_PARENT_USERS, ACCOUNT),),
@@ -151,6 +158,13 @@ PAGES = (
         url=person("boss"),
         menu=PEOPLE,
         ways=SEES_MANAGERS,
+    ),
+    Surface(
+        name="who had access",
+        at=WHOLE,
+        url=lambda stage, place: "/history/access/",
+        menu="/history/",
+        ways=SEES_THE_PAST,
     ),
     Surface(
         name="subaccount list",

@@ -13,6 +13,7 @@ from permissions import access, audit
 from permissions.errors import Invalid
 from teams import history, replay, services
 from teams.factories import MailingListFactory, UserFactory
+from teams.history_sight import sight_of
 from teams.models import Account, MailingList, Membership
 from teams.services.change import root_key
 from teams.services.platform import create_account
@@ -237,14 +238,14 @@ def test_who_may_know_reads_no_more_than_that() -> None:
     snapshot(w.account)
     lines = history.who_had_access(w.account, timezone.now())
     for all_seeing in (w.owner, everywhere.user):
-        assert history.known_to(all_seeing, w.account)(lines) == lines
-    known = history.known_to(here.user, w.account)(lines)
+        assert sight_of(all_seeing, w.account).lines(lines) == lines
+    known = sight_of(here.user, w.account).lines(lines)
     assert {line.inside for line in known} == {w.north.pk}
     assert {here.user_id, plain.user_id} <= {int(line.person_ref) for line in known}
     assert there.user_id not in {int(line.person_ref) for line in known}
     for nobody in (plain.user, UserFactory()):
         with refused("OUT_OF_SCOPE"):
-            history.known_to(nobody, w.account)
+            sight_of(nobody, w.account)
 
 
 def test_of_a_single_thing_others_read_the_kind_unless_they_see_it() -> None:
@@ -261,7 +262,7 @@ def test_of_a_single_thing_others_read_the_kind_unless_they_see_it() -> None:
     lines = history.who_had_access(w.account, timezone.now(), people=[guest])
 
     def told(who: Any) -> list[str]:
-        found = history.known_to(who, w.account)(lines)
+        found = sight_of(who, w.account).lines(lines)
         return [line.place_name for line in found if "list" in line.place]
 
     assert told(w.owner) == told(sees) == ["Takeover in May in North"]

@@ -20,6 +20,7 @@ from permissions.resources import registry
 from teams import services
 from teams.catalogue import CATALOGUE, MANAGE_MEMBERS
 from teams.editions import EDITIONS
+from teams.editions.digests import digests_of
 from teams.factories import MailingListFactory, UserFactory
 from teams.factors import starting_classes
 from teams.integrity import problems
@@ -314,6 +315,7 @@ def test_account_is_empty_and_its_owners(edition: str) -> None:
         "owner": str(owner.pk),
         "person": "Ana Ruiz",
         "reason": WHY["reason"],
+        "rules": digests_of(EDITIONS[edition]),
         "seat_limit": 5,
         "second_factor": starting_classes(),
         "slug": "new",

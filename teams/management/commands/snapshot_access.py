@@ -13,11 +13,13 @@ from teams.services.snapshots import snapshot
 
 
 class Command(OurCommand):
-    """For accounts that are older than their record; repeating it records nothing."""
+    """For accounts that are older than their record, or whose roles an upgrade has changed;
+    repeating it records nothing."""
 
     help = (
         "Write who has what access now into the audit of an account, so that who_had_access can "
-        "tell it of any moment from then on. Does nothing where the audit says so already."
+        "tell it of any moment from then on. Does nothing where the audit says so already. Run it "
+        "after every upgrade: where a role gives something else, the audit begins anew."
     )
     formats = ("text", "json")
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.db import transaction
-from django.utils import timezone
 
 from permissions.errors import Invalid, NotFound, OutOfScope
 from permissions.management.base import OurCommand, UsageError
-from teams import history, selectors
+from teams import selectors
 from teams.catalogue import CATALOGUE
+from teams.history_sight import WHOLE, Sight, sight_of
 from teams.management.doers import Doer, find_login, find_platform
 from teams.models import Account
 from teams.moments import past_moment
+from teams.past import CHANGED, COLUMNS, NOTE, Answer, Question, head, said
 from teams.services.snapshots import record_look
-
-Known = Callable[[Collection[history.Line]], list[history.Line]]
-
-COLUMNS = ("account", "person", "place", "permission", "through")
-CHANGED = ("change", *COLUMNS)
 
 
 class Command(OurCommand):
@@ -31,7 +27,7 @@ class Command(OurCommand):
     help = (
         "Print who had which permission where at a moment, rebuilt from the audit; with --since "
         "only what was gained and lost between the two. A date means the end of that day. "
-        f"{history.NOTE}"
+        f"{NOTE}"
     )
     formats = ("text", "json", "csv")
 
@@ -58,39 +54,23 @@ class Command(OurCommand):
         if since is not None and since >= at:
             raise UsageError("--since must be earlier than --as-of.")
         self._check(options)
-        rows: list[tuple[str, ...]] = []
-        for account, known in self._accounts(doer, options):
-            if doer.is_platform:
-                with transaction.atomic():
-                    record_look(account, doer.because, as_of=at, since=since)
-            place = None
-            if options["subaccount"]:
-                place = doer.subaccount(account, options["subaccount"]).pk
-            rows += [
-                _row(account, change, line)
-                for change, line in self._found(account, known, options, (since, at))
-                if place in (None, line.inside) and options["permission"] in (None, line.permission)
-            ]
         columns = CHANGED if since else COLUMNS
-        shown = rows if since else [row[1:] for row in rows]
+        rows: list[tuple[str, ...]] = []
+        notes = {NOTE: None}
+        for answer in self._answers(doer, options, (since, at)):
+            rows += [answer.cells(found) for found in answer.all()]
+            notes.update(dict.fromkeys(answer.notes))
         fmt = options["format"]
         if fmt == "json":
-            self.json(
-                {
-                    "as_of": at,
-                    "since": since,
-                    "note": history.NOTE,
-                    "lines": [dict(zip(columns, row, strict=True)) for row in shown],
-                }
-            )
+            lines = [dict(zip(columns, row, strict=True)) for row in rows]
+            self.json({**head(Question(at, since), notes), "lines": lines})
             return
-        if fmt == "text" and not shown:
+        if fmt == "text" and not rows:
             self.stdout.write("Nothing changed." if since else "Nobody had any such access.")
         else:
-            self.table(columns, shown, fmt)
+            self.table(columns, rows, fmt)
         if fmt == "text":
-            local = timezone.localtime(at)
-            self.stdout.write(f"\nAs of {local:%d %b %Y %H:%M:%S %Z}. {history.NOTE}")
+            self.stdout.write(f"\nAs of {said(at)}. {' '.join(notes)}")
 
     def _doer(self, options: dict[str, Any]) -> Doer:
         if bool(options["actor"]) == bool(options["as_platform"]):
@@ -115,49 +95,42 @@ class Command(OurCommand):
         if wanted is not None and wanted not in CATALOGUE:
             raise Invalid(f"There is no permission {wanted!r}.", code="UNKNOWN_PERMISSION")
 
-    def _accounts(self, doer: Doer, options: dict[str, Any]) -> list[tuple[Account, Known]]:
-        """Return the accounts that are meant, each with what leaves the doer what they may know.
-
-        Without ``--account`` those are left out in which they may know nothing, unless that is all.
-        """
-        if doer.is_platform:
-            return [(doer.account(options["account"]), list)]
-        if options["account"]:
-            account = doer.account(options["account"])
-            return [(account, history.known_to(doer.actor, account))]
-        found, refusal = [], None
-        for account in selectors.accounts_of(doer.actor).order_by("slug"):
-            try:
-                found.append((account, history.known_to(doer.actor, account)))
-            except OutOfScope as error:
-                refusal = error
-        if refusal is not None and not found:
-            raise refusal
-        return found
-
-    def _found(
-        self,
-        account: Account,
-        known: Known,
-        options: dict[str, Any],
-        moments: tuple[datetime | None, datetime],
-    ) -> list[tuple[str, history.Line]]:
-        """Return the lines of one account that may be known, each with what became of it since
-        the first of two ``moments``, if there is one."""
+    def _answers(
+        self, doer: Doer, options: dict[str, Any], moments: tuple[datetime | None, datetime]
+    ) -> Iterator[Answer]:
+        """Yield what is found of each account that is meant."""
         since, at = moments
         people = None
         if options["person"] is not None:
             # who has left is nobody the doer sees now; whoever never was here had nothing either
             login = find_login(options["person"])
-            people = [] if login is None else [login]
-        lines = known(history.who_had_access(account, at, people=people))
-        if since is None:
-            return [("", line) for line in lines]
-        before = known(history.who_had_access(account, since, people=people))
-        found = history.compared(before, lines)
-        return [("gained", x) for x in found.gained] + [("lost", x) for x in found.lost]
+            people = frozenset() if login is None else frozenset({str(login.pk)})
+        for account, sight in self._accounts(doer, options):
+            if doer.is_platform:
+                with transaction.atomic():
+                    record_look(account, doer.because, as_of=at, since=since)
+            place = None
+            if options["subaccount"]:
+                place = doer.subaccount(account, options["subaccount"]).pk
+            question = Question(at, since, people, place, options["permission"])
+            yield Answer.to(question, account, sight)
 
+    def _accounts(self, doer: Doer, options: dict[str, Any]) -> list[tuple[Account, Sight]]:
+        """Return the accounts that are meant, each with what the doer may know of its past.
 
-def _row(account: Account, change: str, line: history.Line) -> tuple[str, ...]:
-    through = "; ".join(line.through)
-    return change, account.slug, line.person_label, line.place_name, line.permission, through
+        Without ``--account`` those are left out in which they may know nothing, unless that is all.
+        """
+        if doer.is_platform:
+            return [(doer.account(options["account"]), WHOLE)]
+        if options["account"]:
+            account = doer.account(options["account"])
+            return [(account, sight_of(doer.actor, account))]
+        found, refusal = [], None
+        for account in selectors.accounts_of(doer.actor).order_by("slug"):
+            try:
+                found.append((account, sight_of(doer.actor, account)))
+            except OutOfScope as error:
+                refusal = error
+        if refusal is not None and not found:
+            raise refusal
+        return found
