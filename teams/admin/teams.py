@@ -24,7 +24,7 @@ from teams.admin.resources import ArchiveFilter
 from teams.admin.site import console
 from teams.admin.team_things import Thing, given, limited, may_assign, visible
 from teams.admin.team_verbs import TEAM_VERBS
-from teams.catalogue import MANAGE_TEAMS
+from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Team
 from teams.models.account import TeamMode
 
@@ -49,6 +49,7 @@ class TeamAdmin(ConsoleAdmin):
     menu_order = 30
     menu_icon = "users"
     menu_label = "Teams"
+    opened_by = (MANAGE_TEAMS, ASSIGN_TEAM_RESOURCES)
     page_template = "teams/console/team.html"
     empty_text = "There is no team yet. Create one, add people, and share lists with it."
 
