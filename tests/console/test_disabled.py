@@ -234,7 +234,7 @@ def test_an_area_that_is_closed_says_so_too(world: Any) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
     assert answer.status_code == 403
     label, place = CATALOGUE["access_audience"].label, world.places["north"].name
-    assert f"Needed {label} in {place}" in text
+    assert f"Would open it {label} in {place}" in text
     assert f"Why can I not: {label}" in text
 
 
