@@ -153,8 +153,9 @@ hostile: $(DEV_INSTALLED) ## Attack everything as everybody, on SQLite and on Po
 	env -u DATABASE_URL $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 	$(PY) tests/postgres.py -- $(PY) -m pytest -n auto $(ATTACKS) $(PYTEST)
 
-truth: $(DEV_INSTALLED) ## Try every surface of the console as everybody the published tables name
-	env -u DATABASE_URL $(PY) -m pytest -n auto tests/console/test_truth_http.py $(PYTEST)
+truth: $(DEV_INSTALLED) ## Try every surface of the console as everybody the tables name, and every kind of page
+	env -u DATABASE_URL $(PY) -m pytest -n auto tests/console/test_truth_http.py \
+		tests/console/test_disabled.py $(PYTEST)
 
 pages: $(DEV_INSTALLED) ## Look at every page in a browser: axe, both widths, light and dark, keyboard
 	env -u DATABASE_URL $(PY) -m pytest -n auto -m browser $(PYTEST)

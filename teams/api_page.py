@@ -11,8 +11,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from permissions.admin import site_page
-from permissions.errors import Missing, OutOfScope
+from permissions.errors import Missing, OutOfScope, Refused
 from teams import keys
+from teams.admin.closed import closed
 from teams.admin.desk import Desk, Place, desk_of
 from teams.admin.menu import MenuEntry
 from teams.admin.site import console
@@ -84,7 +85,7 @@ _MEANS = {
 def _chosen(desk: Desk, offered: list[Place]) -> Place:
     """Return the subaccount to try calls in: the one asked for, the one chosen above, or the first.
 
-    Raises OutOfScope where the person may not.
+    Raises Refused where the person may not.
     """
     asked = desk.request.GET.get("place", "")
     narrowed = str(desk.place.pk) if desk.place is not None else ""
@@ -100,8 +101,11 @@ def _chosen(desk: Desk, offered: list[Place]) -> Place:
     return offered[0]
 
 
-def _refusal(desk: Desk, asked: str) -> OutOfScope:
-    named = next((p.name for p in desk.places if str(p.pk) == asked), desk.account.name)
+def _refusal(desk: Desk, asked: str) -> Refused:
+    named = next((p.name for p in desk.places if str(p.pk) == asked), "")
+    if not places(desk) and not named:
+        return closed(desk, "API test", [USE_API_TEST])
+    named = named or desk.account.name
     label = str(USE_API_TEST.label)
     return OutOfScope(
         f"You cannot try calls of the API: it needs {label} in {named}, which you do not hold.",

@@ -8,9 +8,10 @@ from typing import Any
 
 from permissions import access
 from permissions.catalogue import Area, Permission
-from permissions.policy import SWITCHED_OFF, TOP, Denial, Outcome, PlaceId, Source, decide
+from permissions.policy import TOP, Denial, Outcome, PlaceId, Source, decide
 from permissions.profile import Tenant
 from teams.catalogue import CATALOGUE
+from teams.denials import denial_text
 from teams.editions import get
 from teams.editions.spec import Edition
 from teams.models import Account
@@ -109,53 +110,3 @@ def source_text(source: Source) -> str:
             return "Guest access"
         case _:
             return f"Role {source.label}"
-
-
-_CONDITIONS = {
-    "single_bill": "Only while billed on the account's single bill",
-    "reseller": "Only for reseller partners",
-    "all_subaccounts": "Only for managers who reach all subaccounts",
-}
-
-
-def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
-    """Return why a right is not held, in words."""
-    match outcome.denial:
-        case Denial.STRANGER:
-            return "No active place in this account"
-        case Denial.ABSENT:
-            return f"{edition.label} does not have this"
-        case Denial.WITHHELD if outcome.detail == SWITCHED_OFF:
-            return "Switched off in this subaccount"
-        case Denial.WITHHELD if outcome.detail in Account.ReadOnly.values:
-            reason = str(Account.ReadOnly(outcome.detail).label)
-            return f"The account is read-only: {reason[0].lower()}{reason[1:]}"
-        case Denial.WITHHELD:
-            return "Teams are switched off in this account"
-        case Denial.WRONG_LEVEL:
-            where = "the account" if outcome.detail == TOP else "a subaccount"
-            return f"Is asked of {where}, not here"
-        case Denial.ARCHIVED:
-            return "The subaccount is archived"
-        case Denial.SECOND_FACTOR:
-            return "Sleeps until a second factor is set up"
-        case Denial.CONDITION:
-            return _CONDITIONS.get(outcome.detail, outcome.detail)
-        case Denial.NOT_VISIBLE:
-            return "Not shared with any of their teams"
-        case Denial.INACTIVE:
-            return "The login is switched off"
-        case _:
-            return _needs(edition, permission)
-
-
-def _needs(edition: Edition, permission: str) -> str:
-    holders = [str(r.label) for r in edition.roles if permission in r.holds]
-    toggles = [str(r.label) for r in edition.roles if r.toggle_of(permission)]
-    if toggles:
-        return f"Can be switched on for {_or(toggles)}"
-    return f"Needs {_or(holders)}" if holders else f"Only the {edition.owner_label} holds it"
-
-
-def _or(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -19,8 +19,9 @@ from permissions.policy import TOP, Denial, Outcome, Source
 from permissions.resources import registry
 from teams import preconditions
 from teams.catalogue import CATALOGUE
+from teams.denials import denial_text
 from teams.editions import EDITIONS
-from teams.effective import denial_text, source_text
+from teams.effective import source_text
 from teams.givers import Giver, givers
 from teams.known import known_at
 from teams.models import Account, Membership, Subaccount

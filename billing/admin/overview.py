@@ -43,7 +43,7 @@ from billing.overdue import State as Standings
 from billing.payers import payer_of
 from billing.selectors import plan_of, today
 from billing.usage import used as used_now
-from permissions.errors import Refused
+from teams.admin.closed import closed, nearest
 from teams.admin.desk import Desk, desk_of
 from teams.admin.menu import MenuEntry
 from teams.admin.site import console
@@ -132,7 +132,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show what the reader may see of the account's billing."""
     desk = desk_of(request)
     if not enters(desk):
-        raise Refused("You cannot open Billing: none of your roles includes it.", code="CLOSED")
+        raise closed(desk, "Billing", nearest(desk, ENTERED_WITH))
     meter = Meter(pages.choice_asked(request, "of", (Meter.CONTACTS, Meter.SENDS)))
     span = pages.choice_asked(request, "over", ("year", "month"))
     seen = told(desk)

@@ -23,8 +23,8 @@ from billing.admin.invoices import STATES, chip, state_of
 from billing.figures import Use, added, charged, lines_seen, shifted, shown, usage, used_by_month
 from billing.models import Invoice, InvoiceLine, Meter
 from permissions.admin import row_of as found_row
-from permissions.errors import Refused
 from teams import selectors
+from teams.admin.closed import closed
 from teams.admin.desk import Desk, desk_of
 from teams.admin.menu import MenuEntry
 from teams.admin.site import console
@@ -45,9 +45,7 @@ def places(request: HttpRequest) -> HttpResponse:
     """List the subaccounts whose billing page the reader may open; lead there if it is one."""
     desk = desk_of(request)
     if not enters(desk):
-        raise Refused(
-            "You cannot open Subaccount billing: none of your roles includes it.", code="CLOSED"
-        )
+        raise closed(desk, "Subaccount billing", [VIEW_SUBACCOUNT_BILLING])
     known = sight.billed_places(desk.user, desk.account)
     found = known.order_by("name", "pk")
     page = pages.page_asked(request, found)

@@ -89,6 +89,21 @@ def _counted(plan: RatePlan, meter: Meter, used: Mapping[Countable, int] | None)
     )
 
 
+def included_in(plan: RatePlan) -> str:
+    """Return in a sentence what ``plan`` includes."""
+    parts = (
+        f"{_some(plan.included_contacts, 'contact')} (the most there are at one time in a month)",
+        f"{_some(plan.included_sends, 'message')} a month",
+        _some(plan.included_subaccounts, "active subaccount"),
+        f"{_some(plan.included_seats, 'seat')}, one for each person",
+    )
+    return f"It includes {', '.join(parts[:-1])} and {parts[-1]}."
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{_number(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def _number(value: int) -> str:
     return str(number_format(value, use_l10n=True, force_grouping=True))
 
@@ -137,16 +152,16 @@ def shown_change(found: PlanPreview) -> ShownChange:
 class ChooseForm(VerbForm):
     """When."""
 
-    when = OfferedField(label="From when on", widget=forms.RadioSelect)
+    when = OfferedField(label="When should it begin?", widget=forms.RadioSelect)
 
     def prepare(self, verb: Any) -> None:
         """Offer what makes sense."""
         field: Any = self.fields["when"]
         current = selectors.subscription_of(verb.desk.account)
-        field.choices = [(NOW, "Now, from today on")]
+        field.choices = [(NOW, "Today")]
         if current is not None:
             day = date_format(renewal_of(current), "j F Y")
-            field.choices = [*field.choices, (RENEWAL, f"At renewal, from {day} on")]
+            field.choices = [*field.choices, (RENEWAL, f"When the current plan renews, on {day}")]
         field.initial = NOW
 
 
@@ -177,16 +192,15 @@ class ChoosePlan(ConsoleVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say what the plan costs and includes, and how changes count."""
-        rows = ", ".join(f"{row.included} {row.label.lower()}" for row in rows_of(self.obj))
         return (
-            f"{self.obj.name} costs {price_of(self.obj)}, and includes {rows}.",
-            "Today counts as a whole day of the new plan. Every day is charged by the plan it is "
-            "on, so nothing is lost and nothing paid twice.",
+            f"{self.obj.name} costs {price_of(self.obj)}. {included_in(self.obj)}",
+            "Each day is charged by the plan the account has on it, and the day of the change by "
+            "the new one. So no day is lost, and none is paid twice.",
         )
 
     def button(self) -> str:
         """Return what the button says: nothing is changed before it has been shown."""
-        return "Show what it comes to"
+        return "Show what it costs"
 
     def preview(self, data: Mapping[str, Any]) -> ShownChange:
         """Try it, and say what it would cost."""

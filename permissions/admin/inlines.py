@@ -10,17 +10,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from permissions import access
+from permissions.admin.bars import Barrable
 from permissions.admin.forms import ScopedForm
 from permissions.admin.related import RelatedScope
 from permissions.admin.rows import require_rows
 from permissions.resources import registry
 
 
-class ScopedInline(RelatedScope):
+class ScopedInline(Barrable, RelatedScope):
     """The rows of a guarded model that hang on the object and that the person may view.
 
     They are read-only until ``add_permission``, ``change_permission`` or ``delete_permission``
-    names what writing needs; each is asked where the object lies, and again of every row.
+    names what writing needs; each is asked where the object lies, and again of every row. While the
+    site bars writing they are read-only too.
     """
 
     model: Any
@@ -49,15 +51,15 @@ class ScopedInline(RelatedScope):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say whether a row could be added here."""
-        return self._may(request, self.add_permission, obj)
+        return self.barred(request) is None and self._may(request, self.add_permission, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say whether a row could be changed here."""
-        return self._may(request, self.change_permission, obj)
+        return self.barred(request) is None and self._may(request, self.change_permission, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Say whether a row could be deleted here."""
-        return self._may(request, self.delete_permission, obj)
+        return self.barred(request) is None and self._may(request, self.delete_permission, obj)
 
     def _may(self, request: HttpRequest, permission: str, obj: Any) -> bool:
         """Say whether ``permission`` is held where ``obj`` lies; without one, anywhere."""
@@ -70,10 +72,13 @@ class ScopedInline(RelatedScope):
         return place in profile.scope(root, permission)
 
     def save(self, request: HttpRequest, formset: Any) -> None:
-        """Save the formset. Raises OutOfScope for a row that is out of the person's hands.
+        """Save the formset. Raises OutOfScope for a row that is out of the person's hands, and what
+        the site bars writing with.
 
         What changes or goes is judged before it is written, what came or changed afterwards.
         """
+        if (refusal := self.barred(request)) is not None:
+            raise refusal
         deleted = {f.instance.pk for f in formset.deleted_forms} - {None}
         changed = {f.instance.pk for f in formset.initial_forms if f.has_changed()} - deleted
         judge = functools.partial(require_rows, request.user, self.model)

@@ -283,13 +283,6 @@ class ScopedModelAdmin(StockForms, RelatedScope, admin.ModelAdmin):
 
     # verbs
 
-    def barred(self, request: HttpRequest, kind: type[Verb] | None = None) -> Refused | None:
-        """Return why nothing can be written on this site now, or not by ``kind`` of verb: what the
-        site's ``bar`` answers, where it has one; None if it can."""
-        bar = getattr(self.admin_site, "bar", None)
-        found: Refused | None = None if bar is None else bar(request, kind)
-        return found
-
     def offered(self, request: HttpRequest, obj: Any = None, part: Any = None) -> list[Verb]:
         """Return the verbs this person may use: on the list, on ``obj``, or on a part of it."""
         found = []

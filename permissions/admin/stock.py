@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from permissions import access
+from permissions.admin.bars import Barrable
 from permissions.admin.forms import ScopedForm
 from permissions.admin.inlines import ScopedInline
 from permissions.admin.rows import require_rows
@@ -20,7 +21,7 @@ from permissions.resources import registry
 READING = frozenset({"GET", "HEAD"})
 
 
-class StockForms:
+class StockForms(Barrable):
     """The stock add, change and delete pages of a scoped admin.
 
     Each is closed until ``add_permission``, ``change_permission`` or ``delete_permission`` names
@@ -30,12 +31,10 @@ class StockForms:
 
     model: Any
     opts: Any
-    admin_site: Any
     form: Any = ScopedForm
     add_permission: str = ""
     change_permission: str = ""
     delete_permission: str = ""
-    barred: Any
 
     # who may
 

@@ -48,6 +48,7 @@ class AccountSettingsAdmin(ConsoleAdmin):
     menu_section = "account"
     menu_icon = "settings"
     menu_label = "Account settings"
+    opened_by = (MANAGE_ACCOUNT_SETTINGS, MANAGE_THEME)
     page_template = "teams/console/account.html"
     ordering = ("name",)
     verbs = (

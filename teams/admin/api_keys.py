@@ -91,6 +91,7 @@ class ApiKeyAdmin(ConsoleAdmin):
     menu_order = 60
     menu_icon = "key"
     menu_label = "API keys"
+    opened_by = (GENERATE_API_KEYS,)
     page_template = "teams/console/api_key.html"
     empty_text = (
         "There is no API key yet. Create one, and a program of yours works here within its scopes."

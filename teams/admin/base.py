@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,10 +10,9 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from permissions.admin import ScopedModelAdmin, Verb, site_page
-from permissions.errors import Missing, Refused
-from permissions.policy import TOP
+from permissions.errors import Refused
+from teams.admin.closed import closed, nearest
 from teams.admin.desk import Desk, desk_of
-from teams.catalogue import CATALOGUE
 from teams.services.base import record_refused
 
 
@@ -39,6 +39,8 @@ class ConsoleAdmin(ScopedModelAdmin):
     menu_order = 50
     menu_icon = "dot"
     menu_label: Any = ""
+    #: what opens the area, any of these, the plainest first, where it is not ``view_permission``
+    opened_by: tuple[str, ...] = ()
     page_template = ""
     #: what an empty list says: what would be here, and what to do
     empty_text = "There is nothing here that you may see."
@@ -61,17 +63,14 @@ class ConsoleAdmin(ScopedModelAdmin):
         """Return the rows of ``queryset`` that lie in ``place``."""
         return queryset.filter(subaccount=place)
 
+    def needed(self, desk: Desk) -> Collection[str]:
+        """Return the permissions that would open the area, all of them."""
+        return nearest(desk, self.opened_by or (self.view_permission,))
+
     def closed(self, request: HttpRequest) -> Refused:
-        """Return the refusal of an area, with what would open it in the place one is in."""
-        desk, refusal = desk_of(request), super().closed(request)
-        if self.view_permission in CATALOGUE:
-            permission = CATALOGUE[self.view_permission]
-            names = [desk.place.name] if desk.place else list(desk.place_names.values())
-            if permission.level == TOP:
-                names = [desk.account.name]
-            if len(names) == 1:  # of several places, none is the one
-                refusal.missing = (Missing(str(permission), str(permission.label), names[0]),)
-        return refusal
+        """Return the refusal of an area, with what would open it where one works."""
+        desk = desk_of(request)
+        return closed(desk, self.menu_name(request), self.needed(desk))
 
     def on_refused(self, request: HttpRequest, refusal: Refused, act: str) -> None:
         """Record the refused write in the account of whoever tried."""

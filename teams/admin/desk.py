@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from permissions import access
 from permissions.audit import label_of
-from permissions.policy import TOP, Holding, PlaceId
+from permissions.policy import TOP, Holding, PlaceId, Source
 from permissions.profile import Profile, Tenant
 from teams import logins, selectors
 from teams.editions import get
@@ -252,12 +252,17 @@ def initials(text: str) -> str:
     return "".join(w[0] for w in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
 
 
-def highest(tenant: Tenant, place: Any = None) -> Holding | None:
-    """Return the highest role somebody has in ``place``, or anywhere; None for a guest."""
+def highest(
+    tenant: Tenant, place: Any = None, *, knows: Callable[[Source], bool] = lambda _source: True
+) -> Holding | None:
+    """Return the highest role somebody has in ``place``, or anywhere, of those that ``knows`` lets
+    through; None for a guest."""
     roles = [
         holding
         for holding in tenant.standing.holdings
-        if holding.source.kind == "role" and (place is None or place in holding.reach)
+        if holding.source.kind == "role"
+        and (place is None or place in holding.reach)
+        and knows(holding.source)
     ]
     return max(roles, key=lambda h: (h.rank or 0, h.reach.top), default=None)
 

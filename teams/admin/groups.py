@@ -203,6 +203,7 @@ class SubaccountGroupAdmin(ConsoleAdmin):
     menu_order = 11
     menu_icon = "rows"
     menu_label = "Groups"
+    opened_by = (MANAGE_ACCOUNT_SETTINGS,)
     page_template = "teams/console/group.html"
     empty_text = (
         "There is no group yet. A group is a set of subaccounts that a manager can be given as one."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -157,6 +158,10 @@ class InvitationAdmin(ConsoleAdmin):
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Keep the offers of a role there, or of one that reaches it."""
         return queryset.filter(selectors.offered_in(place))
+
+    def needed(self, desk: Desk) -> Collection[str]:
+        """Return what changing people's roles in a subaccount takes."""
+        return desk.edition.changes_subaccount
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader changes anybody's roles."""

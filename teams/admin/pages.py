@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from permissions.admin import site_page
+from teams.admin.closed import closed
 from teams.admin.desk import desk_of
 from teams.admin.home import home_context
 from teams.admin.orphaned import page_context
@@ -43,9 +43,10 @@ def ending(request: HttpRequest) -> HttpResponse:
 
 def orphans(request: HttpRequest) -> HttpResponse:
     """Show the grants whose giver no longer holds them, to whoever manages people."""
-    if not manages_people(desk_of(request)):
-        raise PermissionDenied(
-            "You cannot look at grants of others: none of your roles includes managing people."
+    desk = desk_of(request)
+    if not manages_people(desk):
+        raise closed(
+            desk, "Grants whose giver no longer holds them", desk.edition.changes_subaccount
         )
     return _page(request, "teams/console/orphans.html", page_context(request))
 

@@ -48,6 +48,7 @@ class PersonAdmin(ConsoleAdmin):
     menu_section = "people"
     menu_icon = "users"
     menu_label = "People"
+    opened_by = selectors.SEES_PEOPLE
     page_template = "teams/console/person.html"
 
     list_filter = (*PEOPLE_FILTERS, PeopleInGroup)

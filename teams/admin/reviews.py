@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin
@@ -79,6 +80,10 @@ class AccessReviewAdmin(ConsoleAdmin):
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Keep those of that place, and of the whole account."""
         return queryset.filter(Q(subaccount=place) | Q(subaccount=None))
+
+    def needed(self, desk: Desk) -> Collection[str]:
+        """Return what changing people's roles in a subaccount takes."""
+        return desk.edition.changes_subaccount
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader may start one."""
@@ -244,6 +249,10 @@ class ReviewLineAdmin(ConsoleAdmin):
         if not runs_somewhere(desk.user, desk.account):
             return ReviewLine.objects.none()
         return lines_of(desk.user, desk.account)
+
+    def needed(self, desk: Desk) -> Collection[str]:
+        """Return what changing people's roles in a subaccount takes."""
+        return desk.edition.changes_subaccount
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader may decide anything."""

@@ -15,6 +15,7 @@ from permissions.errors import Refused
 from teams import selectors
 from teams.admin import holders, matrix, ticks, words
 from teams.admin.base import ConsoleAdmin
+from teams.admin.closed import absent
 from teams.admin.desk import Desk, desk_of
 from teams.admin.matrix import Head
 from teams.admin.role_verbs import ROLE_VERBS, CreateRole, people, role_url
@@ -116,10 +117,7 @@ class RoleAdmin(ConsoleAdmin):
 
     def closed(self, request: HttpRequest) -> Refused:
         """Say that the edition has built-in roles only."""
-        edition = desk_of(request).edition.label
-        return Refused(
-            f"You cannot open Custom roles: {edition} has built-in roles only.", code="CLOSED"
-        )
+        return absent(desk_of(request), "Custom roles", "has built-in roles only")
 
     def narrow(self, request: HttpRequest, queryset: QuerySet[Any], place: int) -> QuerySet[Any]:
         """Roles are the account's, whatever subaccount is looked at."""

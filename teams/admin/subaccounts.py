@@ -122,6 +122,7 @@ class SubaccountAdmin(ConsoleAdmin):
     menu_order = 10
     menu_icon = "building"
     menu_label = "Subaccounts"
+    opened_by = (ACCESS_SETTINGS, MANAGE_SUBACCOUNT_SETTINGS, CREATE_SUBACCOUNTS)
     page_template = "teams/console/subaccount.html"
     #: what apps above add to the page of a subaccount: (address, label), None for nothing
     page_links: ClassVar[list[Callable[[HttpRequest, Subaccount], tuple[str, str] | None]]] = []

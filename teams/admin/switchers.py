@@ -9,7 +9,7 @@ from django.db.models import Q
 from permissions.audit import label_of
 from permissions.errors import OwnRights, ServiceError
 from permissions.profile import Profile
-from teams import provider
+from teams import provider, selectors
 from teams.admin import words
 from teams.admin.desk import Desk, role_spec
 from teams.editions.spec import RoleSpec, ToggleSpec
@@ -58,13 +58,15 @@ def switcher(desk: Desk, membership: Membership, spec: RoleSpec, toggle: ToggleS
 def _candidates(desk: Desk) -> list[tuple[Any, str, Offers]]:
     """Return people of the account with a role that may switch something, and the owner last.
 
-    Whoever has a role in one subaccount is nearer than whoever has one on the account; whether
-    they may is for the services' gates to say.
+    Only roles that the reader sees are looked at: others are not theirs to know. Whoever has a
+    role in one subaccount is nearer than whoever has one on the account; whether they may is
+    for the services' gates to say.
     """
     account = desk.account
     able = frozenset[str]().union(*(role.toggled_by for role in desk.edition.roles))
     rows = (
-        Membership.objects.filter(
+        selectors.memberships_of(desk.user)
+        .filter(
             Q(subaccount=None) | Q(subaccount__in=[place.pk for place in desk.places]),
             account=account,
             role__in=able,

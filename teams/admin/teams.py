@@ -26,7 +26,7 @@ from teams.admin.team_people_verbs import AddPeople, ChangeTeamEnd, TakeOut
 from teams.admin.team_sharing_verbs import GiveThings, TakeThing
 from teams.admin.team_things import Thing, given, limited, may_assign, visible
 from teams.admin.team_verbs import ArchiveTeam, CreateTeam, RenameTeam
-from teams.catalogue import MANAGE_TEAMS
+from teams.catalogue import ASSIGN_TEAM_RESOURCES, MANAGE_TEAMS
 from teams.models import Team
 from teams.models.account import TeamMode
 
@@ -51,6 +51,7 @@ class TeamAdmin(ConsoleAdmin):
     menu_order = 30
     menu_icon = "users"
     menu_label = "Teams"
+    opened_by = (MANAGE_TEAMS, ASSIGN_TEAM_RESOURCES)
     page_template = "teams/console/team.html"
     empty_text = "There is no team yet. Create one, add people, and share lists with it."
 

@@ -60,6 +60,7 @@ class WebhookAdmin(ConsoleAdmin):
     menu_order = 60
     menu_icon = "out"
     menu_label = "Webhooks"
+    opened_by = (MANAGE_ACCOUNT_SETTINGS,)
     page_template = "teams/console/webhook.html"
     empty_text = (
         "There is no webhook yet. Add one, and a system of yours is told when access changes here."

@@ -17,8 +17,10 @@ from teams.admin import words
 from teams.admin.desk import Chip, Desk, chip_of
 from teams.admin.known import known_of
 from teams.admin.persons import open_people
+from teams.admin.refusal import by_place
 from teams.admin.site import console
 from teams.catalogue import CATALOGUE
+from teams.denials import denial_text
 from teams.models import Membership, Subaccount
 from teams.why import Step, Why, why
 
@@ -94,11 +96,28 @@ def _area_of(line: str, groups: list[effective.Group]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WhyNot:
-    """Why the reader lacks one permission in one place: the aside, and what they hold instead."""
+    """Why the reader lacks one permission in one place, or in several alike: the aside, what they
+    hold instead, and where (address, name) it says who can."""
 
     aside: Aside
     roles: list[Chip]
     instead: list[str]
+    places: list[str]
+    others: list[tuple[str, str]]
+
+    @property
+    def where(self) -> str:
+        """Return the places in words."""
+        return words.listed(self.places)
+
+    def is_like(self, other: WhyNot) -> bool:
+        """Say whether all but the place is the same."""
+        mine, theirs = (
+            (one.aside.permission, one.aside.needs, one.aside.givers, one.aside.ask_owner,
+             one.roles, one.instead)
+            for one in (self, other)
+        )  # fmt: skip
+        return mine == theirs
 
 
 #: so many missing permissions are explained on one page
@@ -106,20 +125,14 @@ EXPLAINED = 3
 
 
 def why_not(desk: Desk, missing: Sequence[Missing]) -> list[WhyNot]:
-    """Return why the reader lacks each of ``missing``: nothing of places they do not see, and
-    nothing of what they hold after all."""
-    keys = {name: key for key, name in desk.place_names.items()}
-    keys[desk.account.name] = TOP
-    own: list[Membership] = []
+    """Return why the reader lacks each of ``missing``, once for places where it is alike: nothing
+    of places they do not see, and nothing of what they hold after all."""
     found: list[WhyNot] = []
-    for one in missing:
-        if one.permission not in CATALOGUE or one.place not in keys or len(found) == EXPLAINED:
-            continue
-        permission, key = CATALOGUE[one.permission], keys[one.place]
-        if (permission.level == TOP) != (key == TOP):
-            continue
-        mine = selectors.memberships_of(desk.user).filter(account=desk.account, user=desk.user)
-        own = own or list(mine)
+    asked = [(key, line) for key, lines in by_place(desk, missing).items() for line in lines]
+    mine = selectors.memberships_of(desk.user).filter(account=desk.account, user=desk.user)
+    own = list(mine) if asked else []
+    for key, line in asked[:EXPLAINED]:
+        permission = CATALOGUE[line.permission]
         aside = _aside(desk, desk.user, own, permission, str(key))
         if aside.allowed:
             continue
@@ -127,7 +140,14 @@ def why_not(desk: Desk, missing: Sequence[Missing]) -> list[WhyNot]:
         roles = [chip_of(desk.edition, h) for h in holdings if h.source.kind == "role"]
         area = permission.area.permissions
         instead = [str(p.label) for p in area if p.level == permission.level and desk.holds(p, key)]
-        found.append(WhyNot(aside, roles, instead))
+        others = [(aside.others_url, aside.where)] if aside.others_url else []
+        one = WhyNot(aside, roles, instead, [aside.where], others)
+        alike = next((other for other in found if one.is_like(other)), None)
+        if alike is None:
+            found.append(one)
+        else:
+            alike.places.extend(one.places)
+            alike.others.extend(one.others)
     return found
 
 
@@ -173,7 +193,7 @@ def _say_allowed(desk: Desk, person: Any, found: Why, aside: Aside) -> None:
 
 
 def _say_denied(desk: Desk, person: Any, found: Why, aside: Aside) -> None:
-    aside.needs.append(effective.denial_text(desk.edition, found.outcome, aside.permission))
+    aside.needs.append(denial_text(desk.edition, found.outcome, aside.permission))
     if found.switched_off:
         aside.needs.append(
             f"The role {found.switched_off} may be given this here, but it is switched off"

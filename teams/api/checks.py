@@ -20,8 +20,9 @@ from teams.api.base import KeyView, key_of
 from teams.api.description import MissingShape, operation
 from teams.api.fields import Body, Text, read
 from teams.catalogue import CATALOGUE
+from teams.denials import denial_text
 from teams.editions import get
-from teams.effective import denial_text, source_text
+from teams.effective import source_text
 from teams.models import Account, Subaccount
 
 MOST = 100

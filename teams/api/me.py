@@ -16,8 +16,9 @@ from teams.api.base import KeyView
 from teams.api.description import operation
 from teams.api.throttling import per_minute
 from teams.catalogue import CATALOGUE
+from teams.denials import denial_text
 from teams.editions import get
-from teams.effective import denial_text, source_text
+from teams.effective import source_text
 
 
 class PlaceShape(serializers.Serializer):

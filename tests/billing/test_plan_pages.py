@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing import selectors
+from billing.admin.plan import included_in
 from billing.factories import (
     BillingDetailsFactory,
     PlanTierFactory,
@@ -118,7 +119,7 @@ def test_the_page_says_what_the_plan_includes_and_a_change_what_it_costs() -> No
     ):  # fmt: skip
         assert said in page
     url = f"{PLAN}{large.pk}/act/choose/"
-    assert "At renewal, from 1 April 2026 on" in text(client.get(url))
+    assert "When the current plan renews, on 1 April 2026" in text(client.get(url))
     before = stored()
     shown = client.post(url, {"when": "now"})
     assert "€31.00" in text(shown)
@@ -231,3 +232,13 @@ def test_an_account_that_is_read_only_still_says_who_pays() -> None:
     assert "Edit details" in text(client.get(DETAILS))
     assert confirmed(client, f"{DETAILS}act/edit/", EDIT).status_code == 302
     assert confirmed(client, f"{PLAN}{plan.pk}/act/choose/", {"when": "now"}).status_code == 302
+
+
+def test_what_a_plan_includes_reads_as_a_sentence() -> None:
+    plan = RatePlanFactory.build(
+        included_contacts=12000, included_sends=1, included_subaccounts=1, included_seats=3
+    )
+    assert included_in(plan) == (
+        "It includes 12,000 contacts (the most there are at one time in a month), 1 message a "
+        "month, 1 active subaccount and 3 seats, one for each person."
+    )

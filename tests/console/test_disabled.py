@@ -4,22 +4,29 @@ section; and every panel says of everybody what ``who_can`` says."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
-from django.urls import reverse
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.test import Client
+from django.urls import Resolver404, resolve, reverse
 
 from permissions import access
 from teams import who
 from teams.catalogue import CATALOGUE
 from teams.models import Membership, Subaccount
+from tests.commands.helpers import Done, run
 
 pytestmark = pytest.mark.once
 
 PERSONAS = ("owner", "administrator", "author")
 #: pages a persona looks at, found by following links from Home
 PAGES = 12
+NEVER_FOLLOWED = re.compile(r"logout|/accounts/|\.csv|export/|download|^#|^//|^http|^mailto")
 NOT_FOLLOWED = re.compile(r"logout|/accounts/|\.csv|export|download|sign|\?|#|^//|^http")
 
 
@@ -112,6 +119,67 @@ def test_there_are_disabled_controls_and_a_silent_one_is_found(world: Any) -> No
     assert len(page.silent) == 1
 
 
+#: who looks at every kind of page of the demo
+LOOKING = (
+    "constant_contact.account_owner", "constant_contact.account_manager",
+    "emma_corporate.parent", "emma_corporate.administrator",
+    "emma_enterprise.owner", "emma_enterprise.manager",
+    "emma_hq.owner", "emma_hq.administrator",
+    "sailthru.account_admin", "sailthru.marketer_admin",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def seeded(django_db_setup: None, django_db_blocker: Any) -> Iterator[Done]:
+    """Seed the demo once."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield run("seed_demo", force=True, format="json")
+        transaction.set_rollback(True)
+
+
+def one_of_each_kind(client: Client) -> Iterator[tuple[str, Controls]]:
+    """Follow links from Home, and yield one page of each address or verb there is."""
+    waiting, seen = ["/"], set()
+    while waiting:
+        url = waiting.pop(0)
+        try:
+            found = resolve(url.partition("?")[0])
+        except Resolver404:
+            continue
+        kind = found.url_name, found.kwargs.get("verb")
+        if kind in seen:
+            continue
+        seen.add(kind)
+        answer = client.get(url)
+        if answer.status_code in (301, 302):
+            waiting.insert(0, urljoin(url, answer["Location"]))
+        elif answer.status_code == 200 and "text/html" in answer.get("Content-Type", ""):
+            page = read(answer)
+            waiting += [
+                urljoin(url, link).partition("#")[0]
+                for link in page.links
+                if not NEVER_FOLLOWED.search(link)
+            ]
+            yield url, page
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("login", LOOKING)
+def test_every_kind_of_page_of_the_demo_says_why(
+    seeded: Done, db: None, login: str, record_property: Callable[[str, object], None]
+) -> None:
+    client = Client()
+    client.force_login(get_user_model()._default_manager.get(username=login))
+    pages, controls, silent = 0, 0, []
+    for url, page in one_of_each_kind(client):
+        pages, controls = pages + 1, controls + len(page.disabled)
+        silent += [(url, control) for control in page.silent]
+    assert silent == []
+    assert pages > 25
+    record_property("pages looked at", pages)
+    record_property("disabled controls", controls)
+
+
 def kinds(world: Any) -> list[Any]:
     """Return a subaccount, a list, a template and a campaign of it."""
     north = world.places["north"]
@@ -166,7 +234,7 @@ def test_an_area_that_is_closed_says_so_too(world: Any) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
     assert answer.status_code == 403
     label, place = CATALOGUE["access_audience"].label, world.places["north"].name
-    assert f"Needed {label} in {place}" in text
+    assert f"Would open it {label} in {place}" in text
     assert f"Why can I not: {label}" in text
 
 

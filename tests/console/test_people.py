@@ -383,6 +383,23 @@ def test_a_switch_one_does_not_hold_names_who_does(db: Any) -> None:
     assert holder() == "Maria Lopez (parent) does."
 
 
+def test_a_switch_names_nobody_whom_the_reader_does_not_see(db: Any) -> None:
+    world = build("emma_corporate")
+    services.toggle_permission(
+        actor=world.people["owner"],
+        membership=world.seats["manager"],
+        toggle="share_campaigns",
+        on=True,
+    )
+
+    def helper(reader: str) -> str:
+        sentences = locked(world.client(reader), world.people["full"])
+        return next(s for s in sentences if s.startswith("You do not hold Share"))
+
+    # the manager is nearer, and an administrator sees nobody at account level
+    assert helper("administrator").endswith("in North; Maria Lopez (parent) does.")
+
+
 def test_a_switch_of_somebody_above_names_who_can(world: Any) -> None:
     boss = UserFactory(first_name="Second", last_name="Boss")
     MembershipFactory(account=world.account, user=boss, role="manager", all_subaccounts=True)
@@ -399,8 +416,8 @@ def test_a_switch_of_somebody_above_names_who_can(world: Any) -> None:
 def test_ones_own_switches_name_who_can(world: Any) -> None:
     sentences = locked(world.client("full"), None)
     assert set(sentences) == {
-        "Nobody changes their own rights. Administrator One (administrator) can switch this."
-    }
+        "Nobody changes their own rights. Maria Lopez (owner) can switch this."
+    }  # whose people one does not see there, one is not told who is nearer
     services.toggle_permission(
         actor=world.people["owner"],
         membership=world.seats["full"],

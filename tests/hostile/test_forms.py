@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from permissions.admin import ScopedModelAdmin
-from permissions.errors import OutOfScope
+from permissions.errors import OutOfScope, Refused
 from teams.catalogue import ARCHIVE_SUBACCOUNTS
 from teams.models import Campaign, MailingList, Membership
 from tests.hostile.arena import VEIL, Arena, Probe
@@ -91,6 +91,28 @@ def test_inlines_of_one_model_are_judged_each_by_its_own_rule(arena: Arena, rf: 
         assert formset.is_valid()
         two.save_formset(request, None, formset, True)
     assert Campaign.objects.get(mailing_list=row).name == "Yes"
+
+
+def test_a_site_that_bars_writing_bars_the_rows_of_an_inline(arena: Arena, rf: Any) -> None:
+    """Held rights open them, and nothing is shown to be written while the site says so."""
+    lasting = Refused("You cannot do this: Northwind is read-only.", code="READ_ONLY_ACCOUNT")
+    barring = type("Barring", (admin.AdminSite,), {"bar": lambda *_: lasting})("barring")
+    row, request = arena.trio(MailingList).own, rf.post("/")
+    request.user = arena.people["manager"]
+    for site, is_open in ((workshop, True), (barring, False)):
+        inline = CampaignLines(MailingList, site)
+        assert inline.has_view_permission(request, row)
+        assert inline.has_add_permission(request, row) is is_open
+        assert inline.has_change_permission(request, row) is is_open
+        assert inline.has_delete_permission(request, row) is is_open
+    page = Probe(arena, "manager").get(f"/workshop/teams/mailinglist/{row.pk}/change/")
+    posted = {**stock_values(page), "campaigns-0-name": "Late"}
+    formset = CampaignLines(MailingList, workshop).get_formset(request, row)(posted, instance=row)
+    assert formset.is_valid()
+    with pytest.raises(Refused) as refused:
+        CampaignLines(MailingList, barring).save(request, formset)
+    assert refused.value.code == "READ_ONLY_ACCOUNT"
+    assert not Campaign.objects.filter(name="Late").exists()
 
 
 def test_a_deletion_is_judged_again(arena: Arena, rf: Any) -> None:

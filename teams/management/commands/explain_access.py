@@ -69,7 +69,9 @@ class Command(OurCommand):
         if found.stops:
             only = len(found.sources) == 1
             ends = "it would stop if" if only else "the first of these would stop if"
-            console.print(f"  {ends}: {'; or '.join(found.stops)}")
+            console.print(f"  {ends}: {found.stops[0]}")
+        for stop in found.stops[1:]:
+            console.print(f"    or if: {stop}")
         for missing in found.missing:
             givers = missing["who_could_give_it"]
             console.print(f"  missing: {missing['label']} ({missing['permission']})")
