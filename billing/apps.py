@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 ACTIONS = (
     "billing_details.changed",
     "billing_details.taxed",
+    "content.purchased",
     "invoice.credited",
     "invoice.dunned",
     "invoice.issued",

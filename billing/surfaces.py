@@ -12,6 +12,7 @@ from teams.catalogue import (
     CHANGE_BILLING_DETAILS,
     CHANGE_RATE_PLAN,
     PAY_INVOICES,
+    PURCHASE_CONTENT,
     VIEW_BILLING_DETAILS,
     VIEW_BILLING_REPORTS,
     VIEW_INVOICES,
@@ -30,6 +31,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "numbers of invoices in reports",
     ),
     PAY_INVOICES: _PAYING,
+    PURCHASE_CONTENT: ("service purchase_content", "console content to buy"),
     VIEW_BILLING_DETAILS: ("console billing details",),
     CHANGE_BILLING_DETAILS: (
         "service change_details",

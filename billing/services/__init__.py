@@ -16,6 +16,8 @@ from billing.services.payments import (
     record_refund,
 )
 from billing.services.plans import copy_plan, create_plan, edit_plan, offer_plan, rename_plan
+from billing.services.purchases import purchase_content
+from billing.services.shelf import create_content, offer_content, reprice_content
 from billing.services.subscriptions import change_plan, set_plan_as_platform, withdraw_plan_change
 
 __all__ = [
@@ -23,17 +25,21 @@ __all__ = [
     "change_details",
     "change_plan",
     "copy_plan",
+    "create_content",
     "create_plan",
     "credit_invoice",
     "draft_invoices",
     "edit_plan",
     "issue_invoice",
     "look_after_payment",
+    "offer_content",
     "offer_plan",
     "pay_invoice",
+    "purchase_content",
     "record_payment",
     "record_refund",
     "rename_plan",
+    "reprice_content",
     "set_direct_billing",
     "set_plan_as_platform",
     "set_single_bill",
