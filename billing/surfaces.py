@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_lazy as _
+
 from teams.catalogue import (
     CHANGE_BILLING_DETAILS,
     CHANGE_RATE_PLAN,
@@ -20,6 +22,10 @@ from teams.catalogue import (
     VIEW_RATE_PLAN,
     VIEW_SUBACCOUNT_BILLING,
 )
+from teams.features import Feature
+
+#: what may be switched off in a subaccount
+PURCHASES = Feature("purchases", _("Purchases"), frozenset({PURCHASE_CONTENT}))
 
 _PAYING = ("service pay_invoice", "service cancel_payment", "service look_after_payment")
 

@@ -47,7 +47,11 @@ def _bought(desk: Desk) -> list[ContentPurchase]:
 
 
 def _barred(desk: Desk) -> str:
-    """Return why nothing can be bought in the account; empty if something can."""
+    """Return why nothing can be bought in the account, or where one has chosen to be; empty if
+    something can."""
+    if not desk.once(_places):
+        where = desk.place.name if desk.place else "any subaccount that is there now"
+        return f"You cannot buy content for {where}."
     try:
         purchases.check_can_buy(desk.account)
     except Invalid as error:

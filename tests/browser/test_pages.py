@@ -147,6 +147,7 @@ PAGES = {
         "/billing/report/",
         "/billing/rateplan/",
         "/billing/billingdetails/",
+        "/billing/contentitem/",
         "/billing/subaccounts/",
         "/billing/subaccounts/{north}/",
     ],

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from billing.factories import ContentItemFactory, SubscriptionFactory
 from permissions import grants
 from teams import keys, services
 from teams.factories import (
@@ -212,6 +213,8 @@ class Stage:
             self._fill(self.world.home)
         self._staff()
         self.archived = self._archive()
+        SubscriptionFactory(account=self.account)
+        self.content = ContentItemFactory()
         Account.objects.filter(pk=self.account.pk).update(accent="#123456")
         self._rival()
         self.client = self.person.client
