@@ -34,6 +34,11 @@ class ContentForm(PlatformForm):
         ),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            del self.fields["html"]
+
 
 @admin.register(ContentItem, site=operator)
 class ContentShelfAdmin(WrittenAt):
