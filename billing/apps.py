@@ -27,7 +27,15 @@ class BillingConfig(AppConfig):
             unmetered,
         )
         from permissions import locks
-        from teams import event_areas, event_changes, event_sentences, keeping, limits, replay
+        from teams import (
+            event_areas,
+            event_changes,
+            event_sentences,
+            features,
+            keeping,
+            limits,
+            replay,
+        )
         from teams import integrity as teams_integrity
         from teams import surfaces as teams_surfaces
 
@@ -39,5 +47,6 @@ class BillingConfig(AppConfig):
         event_sentences.register(event_words.SENTENCES)
         event_changes.register(single=event_words.SINGLE, said=event_words.SAID)
         keeping.register(unmetered.needed)
+        features.register(surfaces.PURCHASES)
         replay.leave_alone(*event_words.HARMLESS)
         locks.register(immutable.lock_down, immutable.unlock)

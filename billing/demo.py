@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from billing import conf, selectors, services
 from billing.deadlines import days_until
+from billing.demo_content import seed_content
 from billing.demo_stories import DIRECT_PAYER, OFFERS, RIVAL, RIVALS, STORIES, Story
 from billing.models import (
     DunningStep,
@@ -56,12 +57,13 @@ def overdue_account() -> str:
 
 
 def seed_billing() -> None:
-    """Create what is missing of the demo's plans, use, invoices and payments.
+    """Create what is missing of the demo's plans, content, use, invoices and payments.
 
     Raises Invalid (NO_SELLER) where nobody is said to send the invoices.
     """
     today = selectors.today()
     plans = _plans()
+    seed_content()
     stories = STORIES | {f"{slug}-rival": RIVAL for slug in RIVALS}
     billed = set(Subscription.objects.values_list("account", flat=True))
     for account in Account.objects.filter(slug__in=stories).select_related("owner"):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from billing import counting, rating, usage
+from billing import counting, purchases, rating, usage
 from billing.rating import PlaceDay, next_month
 from billing.terms import Span
 from teams.models import Account
@@ -83,4 +83,5 @@ class Estimates:
             (rated[span.plan.pk], span.starts_on, span.ends_on) for span in spans
         )
         found = rating.charges(month, periods, rows, seats)
+        found += purchases.charges(self.account, month, after)
         return sum((charge.amount for charge in found), Decimal(0))

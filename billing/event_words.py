@@ -17,6 +17,7 @@ AREA = (
         "rate_plan.",
         "invoice.",
         "payment.",
+        "content.",
         "account.single_bill_set",
         "account.read_only",
         "account.writable",
@@ -30,6 +31,7 @@ HARMLESS: Mapping[str, Told] = {
     "billing_details.taxed": "set the tax of {subject}.",
     "rate_plan.changed": "changed the rate plan of {subject}.",
     "rate_plan.change_withdrawn": "withdrew a change of the rate plan of {subject}.",
+    "content.purchased": "bought {subject}.",
     "invoice.issued": "issued the invoice {subject}.",
     "invoice.credited": "credited the invoice {subject}.",
     "invoice.paid": "settled the invoice {subject}.",
@@ -47,12 +49,16 @@ SENTENCES: Mapping[str, Told] = {
     **HARMLESS,
     "account.single_bill_set": "changed whether {subject} is on single bill.",
     "subaccount.direct_billing_set": "changed who pays for {subject}.",
-    # about the plans on offer: no tenant's
+    # about the plans and the content on offer: no tenant's
     "rate_plan.created": "wrote the rate plan {subject}.",
     "rate_plan.edited": "changed the terms of the rate plan {subject}.",
     "rate_plan.renamed": "renamed the rate plan {before} to {after}.",
     "rate_plan.offered": "offered the rate plan {subject} to accounts.",
     "rate_plan.withdrawn": "no longer offers the rate plan {subject} to accounts.",
+    "content.created": "put {subject} on the shelf of content.",
+    "content.repriced": "changed the price of {subject}.",
+    "content.offered": "offers {subject} to accounts.",
+    "content.withdrawn": "no longer offers {subject} to accounts.",
 }
 
 
@@ -77,6 +83,7 @@ SAID: Mapping[str, tuple[str, Writer]] = {
     "invoice": ("Invoice", text),
     "credit_note": ("Credit note", text),
     "amount": ("Amount", text),
+    "price": ("Price", text),
     "came": ("Came", text),
     "refunded": ("Sent back", text),
     "total": ("Total", text),

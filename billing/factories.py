@@ -11,6 +11,8 @@ from factory.django import DjangoModelFactory
 
 from billing.models import (
     BillingDetails,
+    ContentItem,
+    ContentPurchase,
     Invoice,
     InvoiceLine,
     Meter,
@@ -142,6 +144,34 @@ class InvoiceFactory(DjangoModelFactory[Invoice]):
                 setattr(invoice, name, value)
             invoice.save(update_fields=list(issued))
         return invoice
+
+
+class ContentItemFactory(DjangoModelFactory[ContentItem]):
+    """A plus campaign of two rows for 12.50 EUR."""
+
+    class Meta:
+        model = ContentItem
+
+    code = factory.Sequence(lambda n: f"content-{n}")
+    name = factory.Sequence(lambda n: f"Spring letter {n}")
+    kind = ContentItem.Kind.CAMPAIGN
+    currency = "EUR"
+    price = Decimal("12.50")
+    rows = factory.LazyFunction(lambda: ["<h1>Spring</h1>", "<p>Dear {{first_name|friend}}</p>"])
+
+
+class ContentPurchaseFactory(DjangoModelFactory[ContentPurchase]):
+    """A plus campaign that was bought on the first of January 2026."""
+
+    class Meta:
+        model = ContentPurchase
+
+    subaccount = factory.SubFactory(SubaccountFactory)
+    account = factory.LazyAttribute(lambda o: o.subaccount.account)
+    item = factory.SubFactory(ContentItemFactory)
+    price = factory.LazyAttribute(lambda o: o.item.price)
+    currency = factory.LazyAttribute(lambda o: o.item.currency)
+    bought_on = JANUARY
 
 
 class PaymentFactory(DjangoModelFactory[Payment]):

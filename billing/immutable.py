@@ -1,4 +1,4 @@
-"""What was issued, paid or metered stays as it is: triggers of the database see to it.
+"""What was issued, paid, bought or metered stays as it is: triggers of the database see to it.
 
 They hold against every way in: the ORM, ``update``, ``bulk_update`` and raw SQL. What is wrong on
 an issued invoice is put right by a credit note. See ``permissions.locks`` for when they are set.
@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from billing.models import (
+    ContentPurchase,
     CreditNote,
     Invoice,
     InvoiceLine,
@@ -58,6 +59,9 @@ FROZEN = (
         forgets=("started_by_id",),
     ),
     Frozen(Refund._meta.db_table, "a refund stays as it is"),
+    Frozen(
+        ContentPurchase._meta.db_table, "what was bought stays as it is", forgets=("bought_by_id",)
+    ),
     # they go with their subaccount, or their account
     Frozen(UsageDay._meta.db_table, "the usage of a day stays as it is", may_go=True),
     Frozen(MeteredDay._meta.db_table, "a metered day stays as it is"),

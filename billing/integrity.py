@@ -5,7 +5,7 @@ Sums are added up here and not by the database, which on SQLite has no decimals.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
@@ -13,7 +13,16 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from billing.models import CreditNote, Invoice, InvoiceLine, Payment, Refund, Subscription
+from billing.models import (
+    ContentPurchase,
+    CreditNote,
+    Invoice,
+    InvoiceLine,
+    Meter,
+    Payment,
+    Refund,
+    Subscription,
+)
 from billing.money import rounded
 from teams.integrity import Found
 
@@ -84,10 +93,28 @@ def _refunds_stay_within_payments() -> Found:
             yield payment, "more was sent back than came"
 
 
+def _what_was_bought_is_charged() -> Found:
+    """Of months of which every invoice is issued: as long as one is a draft, it may stand there."""
+    whole: dict[Any, bool] = {}
+    for account, month, status in Invoice.objects.values_list("account", "month", "status"):
+        issued = status != Invoice.Status.DRAFT
+        whole[account, month] = whole.get((account, month), True) and issued
+    lines = InvoiceLine.objects.filter(meter=Meter.CONTENT)
+    charged = Counter(lines.values_list("subaccount", "starts_on", "amount"))
+    for row in ContentPurchase.objects.select_related("item").order_by("pk").iterator():
+        line = (row.subaccount_id, row.bought_on, row.price)
+        if not whole.get((row.account_id, row.bought_on.replace(day=1))):
+            continue
+        if not charged[line]:
+            yield row, "is on no invoice of its month"
+        charged[line] -= 1
+
+
 CHECKS: tuple[Callable[[], Found], ...] = (
     _subscriptions_follow_each_other,
     _invoices_add_up,
     _numbers_have_no_gaps,
     _payments_are_what_invoices_say,
     _refunds_stay_within_payments,
+    _what_was_bought_is_charged,
 )

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_lazy as _
+
 from teams.catalogue import (
     CHANGE_BILLING_DETAILS,
     CHANGE_RATE_PLAN,
     PAY_INVOICES,
+    PURCHASE_CONTENT,
     VIEW_BILLING_DETAILS,
     VIEW_BILLING_REPORTS,
     VIEW_INVOICES,
@@ -19,6 +22,10 @@ from teams.catalogue import (
     VIEW_RATE_PLAN,
     VIEW_SUBACCOUNT_BILLING,
 )
+from teams.features import Feature
+
+#: what may be switched off in a subaccount
+PURCHASES = Feature("purchases", _("Purchases"), frozenset({PURCHASE_CONTENT}))
 
 _PAYING = ("service pay_invoice", "service cancel_payment", "service look_after_payment")
 
@@ -30,6 +37,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "numbers of invoices in reports",
     ),
     PAY_INVOICES: _PAYING,
+    PURCHASE_CONTENT: ("service purchase_content", "console content to buy"),
     VIEW_BILLING_DETAILS: ("console billing details",),
     CHANGE_BILLING_DETAILS: (
         "service change_details",

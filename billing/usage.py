@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from django.db.models import Max, QuerySet, Sum
 
-from billing import counting, rating
+from billing import counting, purchases, rating
 from billing.models import Meter, MeteredDay, QuotaWarning, RatePlan, Subscription, UsageDay
 from billing.rating import Charge, Period, PlaceDay, Plan, Tier, next_month
 from billing.selectors import today
@@ -167,13 +167,15 @@ def charges_of(account: Account, month: date, until: date | None = None) -> list
     """Return what ``month`` (its first day) costs ``account``, up to the day before ``until``.
 
     Without ``until`` it is the whole month: the base price in full, with whatever use is metered.
+    What was bought comes last.
     Whoever asks for money sees to it that ``metered_until`` has come to the last day of the month.
     """
     after = next_month(month)
     end = after if until is None else max(month, min(until, after))
-    return rating.charges(
+    used = rating.charges(
         month,
         ended(periods_of(account), end),
         place_days(account, month, end),
         seats(account, month, end),
     )
+    return [*used, *purchases.charges(account, month, end)]

@@ -28,7 +28,6 @@ from teams.catalogue import (
     MANAGE_STORES,
     MANAGE_WEBSITES,
     PUBLISH_LANDING_PAGES,
-    PURCHASE_CONTENT,
     RUN_PARTNER_EXPORTS,
     SHARE_CAMPAIGNS,
     USE_API_TEST,
@@ -67,7 +66,6 @@ _DECLARED = (
         frozenset({SHARE_CAMPAIGNS, VIEW_AUDIENCE_SHARING, MANAGE_AUDIENCE_SHARING}),
     ),
     Feature("lookalikes", _("Lookalike audiences"), frozenset({CREATE_LOOKALIKE_AUDIENCES})),
-    Feature("purchases", _("Purchases"), frozenset({PURCHASE_CONTENT})),
     Feature(
         "api",
         _("API and integrations"),
@@ -75,11 +73,18 @@ _DECLARED = (
     ),
 )
 
+_known = {one.codename: one for one in _DECLARED}
 #: the features by codename, in the order of the page that lists them
-FEATURES: Mapping[str, Feature] = {one.codename: one for one in _DECLARED}
+FEATURES: Mapping[str, Feature] = _known
 
 
-@lru_cache(maxsize=1024)  # combinations of nine features, but the text is what somebody stored
+def register(feature: Feature) -> None:
+    """Have ``feature`` of another application switched on and off as ours are; called once, in
+    ``AppConfig.ready``: where that is not installed, nothing is there to be switched."""
+    _known[feature.codename] = feature
+
+
+@lru_cache(maxsize=1024)  # combinations of some nine features, but the text is what somebody stored
 def switched_off(stored: str) -> frozenset[str]:
     """Return the permissions that nobody has where ``stored`` names what is switched off."""
     names = [name for name in stored.split() if name in FEATURES]

@@ -2,10 +2,12 @@
 
 from billing.admin import (
     activity,
+    content,
     details,
     downloads,
     invoices,
     operator,
+    operator_content,
     operator_plans,
     overview,
     place,
@@ -15,10 +17,12 @@ from billing.admin import (
 
 __all__ = [
     "activity",
+    "content",
     "details",
     "downloads",
     "invoices",
     "operator",
+    "operator_content",
     "operator_plans",
     "overview",
     "place",

@@ -1,5 +1,6 @@
-"""Rate plans, usage, invoices, payments."""
+"""Rate plans, usage, content, invoices, payments."""
 
+from billing.models.content import ContentItem, ContentPurchase
 from billing.models.invoices import (
     BillingDetails,
     CreditNote,
@@ -13,6 +14,8 @@ from billing.models.usage import MeteredDay, QuotaWarning, UsageDay
 
 __all__ = [
     "BillingDetails",
+    "ContentItem",
+    "ContentPurchase",
     "CreditNote",
     "DunningStep",
     "GatewayEvent",

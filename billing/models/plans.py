@@ -20,6 +20,7 @@ class Meter(models.TextChoices):
     SENDS = "sends", _("Messages sent")
     SUBACCOUNTS = "subaccounts", _("Active subaccounts")
     SEATS = "seats", _("Seats")
+    CONTENT = "content", _("Content bought")
 
 
 class RatePlan(models.Model):

@@ -24,10 +24,13 @@ from teams.services.inputs import clean_text, expect
 
 __all__ = [
     "Tier",
+    "clean_money",
+    "clean_operator",
     "copy_plan",
     "create_plan",
     "edit_plan",
     "offer_plan",
+    "record_platform",
     "rename_plan",
     "was_chosen",
 ]
@@ -67,7 +70,7 @@ def create_plan(
     Raises Invalid: NOT_AN_OPERATOR, NOT_A_SLUG, ALREADY_USED, UNKNOWN_CURRENCY, UNKNOWN_FIELD,
     NUMBER, MONEY, TIERS, and what ``clean_text`` raises.
     """
-    staff = _operator(operator)
+    staff = clean_operator(operator)
     code, name = _clean_code(code), clean_text(name, "The name", limit=NAME_LIMIT)
     plan = RatePlan(code=code, name=name, **_clean({"currency": None, **terms}))
     rows = _clean_tiers(tiers)
@@ -77,7 +80,7 @@ def create_plan(
     except IntegrityError:
         raise _taken(code) from None
     _store_tiers(plan, rows)
-    _record(staff, "rate_plan.created", plan, **_told(plan, rows))
+    record_platform(staff, "rate_plan.created", plan, **_told(plan, rows))
     return plan
 
 
@@ -90,7 +93,7 @@ def edit_plan(
     Only while nobody has chosen it. Raises Invalid: CHOSEN, ALREADY_SO, and what ``create_plan``
     raises.
     """
-    staff, found = _operator(operator), _locked(plan)
+    staff, found = clean_operator(operator), _locked(plan)
     if was_chosen(found):
         raise Invalid(
             f"{found.name} has been chosen, so nothing of it changes any more but its name and "
@@ -111,7 +114,7 @@ def edit_plan(
         found.tiers.all().delete()
         _store_tiers(found, rows)
     changed = [name for name in after if after[name] != before[name]]
-    _record(
+    record_platform(
         staff,
         "rate_plan.edited",
         found,
@@ -124,25 +127,25 @@ def edit_plan(
 @transaction.atomic
 def rename_plan(*, operator: Any, plan: RatePlan, name: str) -> RatePlan:
     """Give ``plan`` another name. Raises Invalid (ALREADY_SO, and what ``clean_text`` raises)."""
-    staff, found = _operator(operator), _locked(plan)
+    staff, found = clean_operator(operator), _locked(plan)
     before, found.name = found.name, clean_text(name, "The name", limit=NAME_LIMIT)
     if before == found.name:
         raise Invalid(f"It is called {before} already. Choose another name.", code="ALREADY_SO")
     found.save(update_fields=["name"])
-    _record(staff, "rate_plan.renamed", found, before=before, after=found.name)
+    record_platform(staff, "rate_plan.renamed", found, before=before, after=found.name)
     return found
 
 
 @transaction.atomic
 def offer_plan(*, operator: Any, plan: RatePlan, on: bool) -> RatePlan:
     """Offer ``plan`` to tenants, or withdraw the offer: who has it keeps it. Raises Invalid."""
-    staff, found, wanted = _operator(operator), _locked(plan), clean_flag(on, "The offer")
+    staff, found, wanted = clean_operator(operator), _locked(plan), clean_flag(on, "The offer")
     if found.is_offered == wanted:
         state = "on offer" if wanted else "not on offer"
         raise Invalid(f"{found.name} is {state} already.", code="ALREADY_SO")
     found.is_offered = wanted
     found.save(update_fields=["is_offered"])
-    _record(staff, "rate_plan.offered" if wanted else "rate_plan.withdrawn", found)
+    record_platform(staff, "rate_plan.offered" if wanted else "rate_plan.withdrawn", found)
     return found
 
 
@@ -158,7 +161,8 @@ def copy_plan(*, operator: Any, plan: RatePlan, code: str, name: str) -> RatePla
 # what they are given
 
 
-def _operator(value: Any) -> Any:
+def clean_operator(value: Any) -> Any:
+    """Return ``value`` if it is the login of an operator. Raises Invalid (NOT_AN_OPERATOR)."""
     staff = expect(value, get_user_model(), "The operator")
     if not staff.is_active or not (staff.is_staff or staff.is_superuser):
         raise Invalid(
@@ -200,7 +204,8 @@ def _limit(value: Any, what: str) -> int | None:
     return None if value is None else _number(value, what, least=1)
 
 
-def _money(value: Any, what: str) -> Decimal:
+def clean_money(value: Any, what: str) -> Decimal:
+    """Return ``value`` as an amount from 0 upwards. Raises Invalid (MONEY)."""
     try:
         if isinstance(value, bool | float):
             raise InvalidOperation
@@ -231,13 +236,13 @@ def _interval(value: Any, what: str) -> str:
 TERMS: Mapping[str, Callable[[Any], Any]] = {
     "currency": partial(_currency, _what="The currency"),
     "interval": partial(_interval, what="What the price is for"),
-    "price": partial(_money, what="The price"),
+    "price": partial(clean_money, what="The price"),
     "included_contacts": partial(_number, what="The contacts included"),
     "included_sends": partial(_number, what="The messages included"),
     "included_subaccounts": partial(_number, what="The subaccounts included"),
     "included_seats": partial(_number, what="The seats included"),
-    "price_per_subaccount": partial(_money, what="The price of a subaccount"),
-    "price_per_seat": partial(_money, what="The price of a seat"),
+    "price_per_subaccount": partial(clean_money, what="The price of a subaccount"),
+    "price_per_seat": partial(clean_money, what="The price of a seat"),
     "most_subaccounts": partial(_limit, what="The most subaccounts"),
     "most_seats": partial(_limit, what="The most seats"),
     "is_offered": partial(clean_flag, what="The offer"),
@@ -267,7 +272,7 @@ def _clean_tiers(tiers: Iterable[Any]) -> list[Tier]:
                 str(meter),
                 _number(above, "The bound of a tier"),
                 _number(per, "The units of a tier", least=1, most=MOST_PER),
-                _money(price, "The price of a tier"),
+                clean_money(price, "The price of a tier"),
             )
         )
     found.sort(key=lambda tier: (tier.meter, tier.above))
@@ -305,6 +310,9 @@ def _told(plan: RatePlan, tiers: Sequence[Tier]) -> dict[str, Any]:
     return plain | {"tiers": [[*tier[:-1], str(tier.price)] for tier in tiers]}
 
 
-def _record(staff: Any, action: str, plan: RatePlan, **data: Any) -> None:
+def record_platform(staff: Any, action: str, subject: Any, **data: Any) -> None:
+    """Write down what an operator did to what the platform sells."""
     by = {"operator": audit.ref_of(staff)}
-    audit.record(root=ROOT, actor=audit.PLATFORM, action=action, subject=plan, data={**data, **by})
+    audit.record(
+        root=ROOT, actor=audit.PLATFORM, action=action, subject=subject, data={**data, **by}
+    )

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import transaction
 
 from billing import selectors, terms
-from billing.models import RatePlan, Subscription
+from billing.models import ContentPurchase, RatePlan, Subscription
 from billing.services.operating import by_platform
 from billing.services.plan_rules import (
     NOW,
@@ -177,15 +177,16 @@ def _carry_out(
     )
     if after == spans:
         raise Invalid(_already(account, spans, plan, today), code="ALREADY_SO")
-    currencies = {span.plan.currency for span in after}
+    before = terms.running(spans, today)
+    bought = ContentPurchase.objects.filter(account=account).values_list("currency", flat=True)
+    currencies = {span.plan.currency for span in after}.union(bought)
     if len(currencies) > 1:
-        has = after[0].plan.currency
+        has = (before or after[0]).plan.currency
         raise Invalid(
             f"{account.name} pays in {has}, and {plan.name} is in {plan.currency}. Choose a plan "
             f"in {has}.",
             code="CURRENCY",
         )
-    before = terms.running(spans, today)
     if before is None or before.plan != plan:  # to stay is no change that anything must shrink for
         refuse_what_is_too_much(account, plan)
     stored = _store(entry, rows, after)

@@ -200,16 +200,21 @@ def save_row(*, actor: Any, content: Content, key: str, name: str) -> SavedRow:
         work.require(SAVE_ROWS, work.subaccount)
         rows: list[Row] = list(work.obj.rows)
         html = rows[find_row(rows, key)]["html"]
-        name = clean_name(work, SavedRow, name)
-        saved = SavedRow.objects.create(
-            account=work.account,
-            subaccount=work.subaccount,
-            slug=free_slug(work, SavedRow, name),
-            name=name,
-            html=html,
-            created_by=work.actor,
-        )
-        work.record("savedrow.created", saved, name=name)
+        return put_saved_row(work, clean_name(work, SavedRow, name), html)
+
+
+def put_saved_row(work: Work[Any], name: str, html: str) -> SavedRow:
+    """Keep clean ``html`` in the subaccount of ``work`` under a free ``name``; who may do that has
+    been asked."""
+    saved = SavedRow.objects.create(
+        account=work.account,
+        subaccount=work.subaccount,
+        slug=free_slug(work, SavedRow, name),
+        name=name,
+        html=html,
+        created_by=work.actor,
+    )
+    work.record("savedrow.created", saved, name=name)
     return saved
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from teams.catalogue import ACCESS_CONTENT
 from teams.models import MessageTemplate, Subaccount
 from teams.services.base import service
+from teams.services.content import Row
 from teams.services.inputs import expect
 from teams.services.items import (
+    Work,
     at_work,
     clean_name,
     free_slug,
@@ -25,16 +28,22 @@ def create_template(*, actor: Any, subaccount: Subaccount, name: str) -> Message
     """
     subaccount = expect(subaccount, Subaccount, "The subaccount")
     with at_work(actor, subaccount, ACCESS_CONTENT, act="create a template") as work:
-        name = clean_name(work, MessageTemplate, name)
-        made = MessageTemplate.objects.create(
-            account=work.account,
-            subaccount=work.subaccount,
-            slug=free_slug(work, MessageTemplate, name),
-            name=name,
-            created_by=work.actor,
-        )
-        teams = give_to_own_teams(work, made)
-        work.record("messagetemplate.created", made, name=name, teams=teams)
+        return put_template(work, clean_name(work, MessageTemplate, name))
+
+
+def put_template(work: Work[Subaccount], name: str, rows: Sequence[Row] = ()) -> MessageTemplate:
+    """Put a template of clean ``rows`` into the subaccount of ``work``, under a free ``name``; who
+    may do that has been asked. Where teams limit its creator, it goes to all of their teams."""
+    made = MessageTemplate.objects.create(
+        account=work.account,
+        subaccount=work.subaccount,
+        slug=free_slug(work, MessageTemplate, name),
+        name=name,
+        rows=list(rows),
+        created_by=work.actor,
+    )
+    teams = give_to_own_teams(work, made)
+    work.record("messagetemplate.created", made, name=name, teams=teams)
     return made
 
 

@@ -16,8 +16,14 @@ from django.db.migrations import Migration
 from django.db.models.signals import pre_migrate
 from django.utils import timezone
 
-from billing.factories import InvoiceFactory, PaymentFactory, UsageDayFactory
+from billing.factories import (
+    ContentPurchaseFactory,
+    InvoiceFactory,
+    PaymentFactory,
+    UsageDayFactory,
+)
 from billing.models import (
+    ContentPurchase,
     CreditNote,
     Invoice,
     InvoiceLine,
@@ -215,12 +221,31 @@ def test_what_was_metered_stays(db: None) -> None:
     assert UsageDay.objects.get() == other_day
 
 
+def test_what_was_bought_stays(db: None) -> None:
+    bought = ContentPurchaseFactory(bought_by=UserFactory())
+    check_columns(bought, free=set(), said="what was bought stays as it is")
+    for act in (bought.delete, sql("DELETE FROM billing_contentpurchase")):
+        assert "what was bought stays" in refused(act)
+    bought.bought_by.delete()
+    bought.refresh_from_db()
+    assert bought.bought_by is None
+
+
 def test_tables_cannot_be_emptied(db: None) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no TRUNCATE")
     issued()
     sql("SET CONSTRAINTS ALL IMMEDIATE")()
-    for model in (Invoice, InvoiceLine, CreditNote, Payment, Refund, UsageDay, MeteredDay):
+    for model in (
+        Invoice,
+        InvoiceLine,
+        CreditNote,
+        Payment,
+        Refund,
+        UsageDay,
+        MeteredDay,
+        ContentPurchase,
+    ):
         refusal = refused(sql(f"TRUNCATE {model._meta.db_table} CASCADE"))
         assert "as it is" in refusal or "as they are" in refusal
 

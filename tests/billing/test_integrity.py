@@ -11,12 +11,14 @@ import pytest
 
 from billing import integrity
 from billing.factories import (
+    ContentPurchaseFactory,
     InvoiceFactory,
     PaymentFactory,
     RatePlanFactory,
     SubscriptionFactory,
 )
 from billing.models import CreditNote, Invoice, InvoiceLine, Payment, Refund, Subscription
+from teams.factories import SubaccountFactory
 from tests.commands.helpers import run
 from tests.services.world import world
 
@@ -76,6 +78,9 @@ PLANTED: dict[str, list[Callable[[Books], Any]]] = {
         lambda b: Refund.objects.create(
             account=b.account, payment=b.payment, amount=Decimal("121.01"), reference="R1"
         ),
+    ],
+    "what_was_bought_is_charged": [
+        lambda b: ContentPurchaseFactory(subaccount=SubaccountFactory(account=b.account)),
     ],
 }
 

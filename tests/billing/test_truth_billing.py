@@ -12,14 +12,19 @@ from typing import Any
 
 import pytest
 
+from teams.catalogue import PURCHASE_CONTENT
 from tests.billing.rows import charged, month_ago, used
-from tests.console.truth_billing import AREAS, HELD_THERE, PLACES
+from tests.console.truth_billing import AREAS, HELD_THERE, PLACES, SHELF
 from tests.console.truth_stage import Person, person_columns
 from tests.engine.truth import EDITIONS, World, table, toggles
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
-BILLING = {HELD_THERE, *(p for permissions in AREAS.values() for p in permissions)}
+BILLING = {
+    HELD_THERE,
+    PURCHASE_CONTENT,
+    *(p for permissions in AREAS.values() for p in permissions),
+}
 MENU = re.compile(r'<a [^>]*href="(/billing/[^"?#]*)"')
 CASES = [(edition, "") for edition in EDITIONS] + [("constant_contact", "single_bill")]
 
@@ -59,6 +64,8 @@ def menu(person: Person) -> tuple[set[str], set[str]]:
     may = {u for u, needed in AREAS.items() if any(person.holds(p, None) for p in needed)}
     if any(person.holds(HELD_THERE, place) for place in world.places):
         may.add(PLACES)
+    if any(person.holds(PURCHASE_CONTENT, place) for place in world.places):
+        may.add(SHELF)
     sidebar = client.get("/access/").content.decode().partition('id="nav-sidebar"')[2]
     return may, set(MENU.findall(sidebar.partition("</nav>")[0]))
 

@@ -152,6 +152,7 @@ PAGES = {
         "/billing/report/",
         "/billing/rateplan/",
         "/billing/billingdetails/",
+        "/billing/contentitem/",
         "/billing/subaccounts/",
         "/billing/subaccounts/{north}/",
     ],

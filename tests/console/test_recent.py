@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from billing.admin.content import Buy
 from billing.admin.direct_verbs import BillDirectly, BillToAccount, SingleBill
 from billing.admin.plan import ChoosePlan, WithdrawChange
 from permissions.admin import BulkVerb, Verb
@@ -168,6 +169,7 @@ def test_these_verbs_ask_and_no_others() -> None:
         AskSecondFactor,
         BillDirectly,
         BillToAccount,
+        Buy,
         ChoosePlan,
         CreateKey,
         CreateWebhook,

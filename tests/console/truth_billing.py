@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from billing.models import ContentPurchase
 from teams.catalogue import (
+    PURCHASE_CONTENT,
     VIEW_BILLING_DETAILS,
     VIEW_BILLING_REPORTS,
     VIEW_INVOICES,
@@ -66,6 +68,26 @@ PAGES = (
         url=lambda stage, place: f"{PLACES}{place.pk}/",
         menu=PLACES,
         ways=needs((HELD_THERE, HERE)),
+    ),
+)
+
+#: what is bought for one subaccount; tried with every toggle that opens it too
+SHELF = "/billing/contentitem/"
+CONTENT = (
+    Surface(
+        name="content to buy",
+        at=WHOLE,
+        url=lambda stage, place: SHELF,
+        menu="/",
+        ways=needs((PURCHASE_CONTENT, ANYWHERE)),
+    ),
+    Surface(
+        name="contentitem: buy",
+        at=EVERY_PLACE,
+        url=lambda stage, place: f"{SHELF}{stage.content.pk}/act/buy/{place.pk}/",
+        ways=needs((PURCHASE_CONTENT, HERE)),
+        data=lambda stage, place: {"price": str(stage.content.price)},
+        done=lambda stage, place: ContentPurchase.objects.filter(subaccount=place).exists(),
     ),
 )
 

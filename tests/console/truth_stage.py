@@ -20,6 +20,9 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from billing import selectors
+from billing.factories import ContentItemFactory, SubscriptionFactory
+from billing.models import MeteredDay
 from permissions import grants
 from teams import keys, services
 from teams.factories import (
@@ -212,6 +215,10 @@ class Stage:
             self._fill(self.world.home)
         self._staff()
         self.archived = self._archive()
+        # what nobody has metered cannot be purged
+        SubscriptionFactory(account=self.account, starts_on=selectors.today())
+        MeteredDay.objects.create(account=self.account, day=selectors.today(), seats=1)
+        self.content = ContentItemFactory()
         Account.objects.filter(pk=self.account.pk).update(accent="#123456")
         self._rival()
         self.client = self.person.client

@@ -992,6 +992,7 @@ ACTS = (
     *ON_CONTENT,
     *ON_CONTACTS,
     *truth_campaigns.ON_CAMPAIGNS,
+    *truth_billing.CONTENT[1:],
 )
 SURFACES = (
     *PAGES,
@@ -1003,6 +1004,7 @@ SURFACES = (
     *truth_transfers.PAGES,
     *truth_keys.PAGES,
     *truth_billing.PAGES,
+    *truth_billing.CONTENT[:1],
     *ACTS,
 )
 

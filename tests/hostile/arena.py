@@ -27,10 +27,12 @@ from django.utils.html import escape
 
 from billing.factories import (
     BillingDetailsFactory,
+    ContentItemFactory,
+    ContentPurchaseFactory,
     RatePlanFactory,
     SubscriptionFactory,
 )
-from billing.models import BillingDetails, Invoice, Meter, RatePlan
+from billing.models import BillingDetails, ContentItem, Invoice, Meter, RatePlan
 from permissions import grants
 from permissions.admin import ScopedModelAdmin
 from teams.admin import console
@@ -150,7 +152,7 @@ class Arena:
             names = {f.name for f in model._meta.concrete_fields}
             if model is Account:
                 rows = Q(pk=self.rival.pk)
-            elif model in (get_user_model(), RatePlan):
+            elif model in (get_user_model(), RatePlan, ContentItem):
                 rows = Q(pk__gte=FAR)
             elif "account" in names:
                 rows = Q(account=self.rival.pk)
@@ -341,7 +343,17 @@ def billed_in(place: Any, mark: str, contacts: str, amount: str, **far: int) -> 
         "invoice": Invoice.objects.get(pk=invoice.pk),
         "plan": plan,
         "details": details,
+        "item": _sold_in(place, mark, **far),
     }
+
+
+def _sold_in(place: Any, mark: str, **far: int) -> ContentItem:
+    """Sell something to ``place`` that nobody else is offered any more."""
+    gone = {"retired_at": timezone.now()} if far else {}
+    made = ContentItemFactory(name=f"{mark} letter", code=f"{mark}-letter".lower(), **gone, **far)
+    ContentPurchaseFactory(subaccount=place, item=made, **far)
+    found: ContentItem = made
+    return found
 
 
 POSITIONS = {
@@ -427,6 +439,7 @@ def build(edition: str) -> Arena:
     trios[Webhook] = Trio(own_hook, foreign["webhook"], foreign["webhook"])
     trios[Invoice] = Trio(bill["invoice"], foreign["invoice"], foreign["invoice"])
     trios[RatePlan] = Trio(bill["plan"], foreign["plan"], foreign["plan"])
+    trios[ContentItem] = Trio(bill["item"], foreign["item"], foreign["item"])
     trios[BillingDetails] = Trio(bill["details"], foreign["details"], foreign["details"])
     local = set(people) - {"owner", "guest"}
     return Arena(account, people, trios, foreign["account"], foreign, local, set(INSIDE[edition]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from billing.models import BillingDetails, Invoice, RatePlan
+from billing.models import BillingDetails, ContentItem, Invoice, RatePlan
 from teams.models import Account, Role, Team, Webhook
 from tests.hostile.arena import FAR, INSIDE, MARK, SITES, VEIL, Arena, Probe, admins
 from tests.hostile.attacks import assault, pages
@@ -15,7 +15,7 @@ from tests.hostile.attacks import assault, pages
 pytestmark = pytest.mark.django_db
 
 #: what an account has as a whole
-BILLED = (BillingDetails, Invoice, RatePlan)
+BILLED = (BillingDetails, ContentItem, Invoice, RatePlan)
 MODELS = [(site, admin.model._meta.model_name) for site, admin in admins()]
 #: the workshop has nothing that depends on the person beyond what these differ in
 AT_THE_WORKSHOP = ("owner", "manager", "response_only", "guest", "marketer_limited")

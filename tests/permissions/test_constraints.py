@@ -17,6 +17,7 @@ from django.utils import timezone
 from billing.factories import (
     JANUARY,
     BillingDetailsFactory,
+    ContentPurchaseFactory,
     InvoiceFactory,
     PaymentFactory,
     UsageDayFactory,
@@ -450,6 +451,9 @@ BENT: dict[str, list[Callable[[Cast], Any]]] = {
     ],
     "invoiceline_same_account": [
         lambda c: InvoiceLine.objects.create(**c.line(subaccount=c.rival.north)),
+    ],
+    "contentpurchase_same_account": [
+        lambda c: ContentPurchaseFactory(account=c.w.account, subaccount=c.rival.north),
     ],
     "creditnote_same_invoice": [
         lambda c: CreditNote.objects.create(

@@ -1,0 +1,228 @@
+"""The console's shelf of content: what it costs, for which subaccounts one may buy it, and what was
+bought for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from billing import purchases, selectors, services
+from billing.admin.desks import no_lookups
+from billing.models import ContentItem, ContentPurchase
+from billing.money import shown
+from billing.payers import is_direct
+from permissions.admin import VerbForm, site_page
+from permissions.errors import Invalid
+from teams.admin.base import ConsoleAdmin, ConsoleVerb
+from teams.admin.content import preview
+from teams.admin.desk import Desk, desk_of
+from teams.admin.site import console
+from teams.catalogue import PURCHASE_CONTENT
+from teams.models import Subaccount
+
+#: purchases on the page; all of them are on invoices
+NEWEST = 50
+
+
+def _places(desk: Desk) -> list[Subaccount]:
+    """Return the subaccounts for which the reader may buy, by name: of them all, or the one that
+    was chosen in the header."""
+    scope = desk.profile.scope(desk.account.pk, PURCHASE_CONTENT)
+    rows = Subaccount.objects.filter(account=desk.account, archived_at=None)
+    found = [place for place in rows.order_by("name", "pk") if place.pk in scope]
+    for place in found:
+        place.account = desk.account
+    return [p for p in found if desk.place is None or p.pk == desk.place.pk]
+
+
+def _bought(desk: Desk) -> list[ContentPurchase]:
+    return list(purchases.bought(desk.account, [place.pk for place in desk.once(_places)]))
+
+
+def _barred(desk: Desk) -> str:
+    """Return why nothing can be bought in the account, or where one has chosen to be; empty if
+    something can."""
+    if not desk.once(_places):
+        where = desk.place.name if desk.place else "any subaccount that is there now"
+        return f"You cannot buy content for {where}."
+    try:
+        purchases.check_can_buy(desk.account)
+    except Invalid as error:
+        return error.message
+    return ""
+
+
+def _open_places(desk: Desk, item: ContentItem) -> list[Subaccount]:
+    """Return those for which the reader may buy ``item`` and nobody has."""
+    had = {row.subaccount_id for row in desk.once(_bought) if row.item_id == item.pk}
+    return [place for place in desk.once(_places) if place.pk not in had]
+
+
+class BuyForm(VerbForm):
+    """The price that was shown: what is confirmed is that one and no other."""
+
+    price = forms.DecimalField(widget=forms.HiddenInput, max_digits=14, decimal_places=3)
+
+    def prepare(self, verb: Any) -> None:
+        """Begin with what it costs; whoever sent another price is shown this one."""
+        self.sent = self.data.get("price")
+        self.fields["price"].initial = verb.obj.price
+        if self.is_bound:
+            self.data = {"price": verb.obj.price}
+
+    def clean(self) -> dict[str, Any]:
+        """Hand over what was sent."""
+        return {"price": self.sent}
+
+
+class Buy(ConsoleVerb):
+    """Buy it for one subaccount."""
+
+    name = "buy"
+    label = _("Buy…")
+    is_primary = True
+    needs_recent = True
+    choose = True
+    form_class = BuyForm
+    obj: ContentItem
+
+    def refusal(self) -> str:
+        """Refuse what the service would refuse."""
+        if self.part is not None:
+            try:
+                purchases.check_can_have(self.part, self.obj)
+            except Invalid as error:
+                return error.message
+            return ""
+        if barred := self.desk.once(_barred):
+            return barred
+        if not self.obj.is_offered:
+            return f"{self.obj} is not on offer any more."
+        if not _open_places(self.desk, self.obj):
+            return f"{self.obj} was bought wherever you may buy content."
+        return ""
+
+    def options(self) -> Sequence[tuple[str, str, str]]:
+        """Offer the subaccounts that do not have it."""
+        return [(str(one.pk), one.name, "") for one in _open_places(self.desk, self.obj)]
+
+    def find(self, key: str) -> Subaccount | None:
+        """Return one for which the reader may buy."""
+        return next((p for p in self.desk.once(_places) if str(p.pk) == key), None)
+
+    def prompt(self) -> str:
+        """Return the heading of the page that asks for which."""
+        return f"Buy {self.obj} for which subaccount?"
+
+    def title(self) -> str:
+        """Return the heading."""
+        return f"Buy {self.obj} for {self.part.name}" if self.part else self.prompt()
+
+    def consequence(self) -> Sequence[str]:
+        """Say what it costs, who pays when, and where it will be."""
+        month = date_format(selectors.today(), "F Y")
+        payer = self.part.name if is_direct(self.part) else self.desk.account.name
+        what = "a saved row" if self.obj.kind == ContentItem.Kind.IMAGE else "a template"
+        return (
+            f"It costs {price_of(self.obj)} before tax, once. {payer} pays: it will stand on the "
+            f"invoice for {month}.",
+            f"{self.part.name} has it at once, as {what} of its own. It cannot be given back.",
+        )
+
+    def button(self) -> str:
+        """Return what the button says."""
+        return f"Buy for {price_of(self.obj)}"
+
+    def run(self, data: Mapping[str, Any]) -> str:
+        """Buy it."""
+        made = services.purchase_content(
+            actor=self.actor, subaccount=self.part, item=self.obj, price=data["price"] or ""
+        )
+        where = "Saved rows" if self.obj.kind == ContentItem.Kind.IMAGE else "Templates"
+        return f"{made} was bought for {self.part.name}, and is there under {where}."
+
+    def next_url(self) -> str:
+        """Go to the shelf."""
+        return self.list_url()
+
+
+def price_of(item: ContentItem) -> str:
+    """Return what ``item`` costs, as people read it."""
+    return shown(item.price, item.currency)
+
+
+@admin.register(ContentItem, site=console)
+class ContentItemAdmin(ConsoleAdmin):
+    """What can be bought for the subaccounts of the account."""
+
+    menu_section = "billing"
+    menu_icon = "image"
+    menu_label = _("Buy content")
+    menu_order = 44
+    view_permission = PURCHASE_CONTENT
+    page_template = "billing/console/content_item.html"
+    ordering = ("name",)
+    verbs = (Buy,)
+
+    def may_enter(self, request: HttpRequest) -> bool:
+        """Say whether the reader may buy for any subaccount."""
+        desk = desk_of(request)
+        return bool(desk.profile.scope(desk.account.pk, PURCHASE_CONTENT))
+
+    def scope(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return what is on offer to the account, and what was bought where the reader may buy."""
+        if not self.may_enter(request):
+            return ContentItem.objects.none()
+        desk = desk_of(request)
+        had = {row.item_id for row in desk.once(_bought)}
+        return ContentItem.objects.filter(
+            Q(pk__in=purchases.shelf(desk.account).values("pk")) | Q(pk__in=had)
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show what is on offer, and what was bought."""
+        if not self.may_enter(request):
+            raise self.closed(request)
+        no_lookups(request)
+        desk = desk_of(request)
+        context = {
+            "title": "Buy content",
+            "opts": self.opts,
+            "barred": desk.once(_barred),
+            "offers": [
+                {
+                    "item": item,
+                    "price": price_of(item),
+                    "had": self._had_by(desk, item),
+                    "verbs": self.offered(request, item),
+                }
+                for item in purchases.shelf(desk.account)
+            ],
+            "bought": [
+                (row, shown(row.price, row.currency)) for row in desk.once(_bought)[:NEWEST]
+            ],
+        }
+        return site_page(self.admin_site, request, "billing/console/content.html", context)
+
+    def _had_by(self, desk: Desk, item: ContentItem) -> list[str]:
+        return [row.subaccount.name for row in desk.once(_bought) if row.item_id == item.pk]
+
+    def object_view(
+        self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
+    ) -> HttpResponse:
+        """Show what it is made of."""
+        context = {
+            "title": obj.name,
+            "subtitle": f"{obj.get_kind_display()}, {price_of(obj)} before tax",
+            "previews": [preview(html) for html in obj.rows],
+            "had": self._had_by(desk_of(request), obj),
+            "verbs": self.offered(request, obj),
+        }
+        return self.page(request, obj, context)
