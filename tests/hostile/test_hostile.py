@@ -112,6 +112,18 @@ def test_who_belongs_to_no_account_is_sent_to_the_door(
     probe = assault(
         shared_arena, Probe(shared_arena, who), site, admin, "identifiers", "lists", "actions"
     )
+    record_property("hostile requests", probe.requests)
+    assert probe.findings == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("shared_arena", ["emma_hq"], indirect=True)
+@pytest.mark.parametrize("who", OUTSIDE)
+@pytest.mark.parametrize("site", SITES)
+def test_who_belongs_to_no_account_finds_no_page_about_no_row(
+    shared_arena: Arena, who: str, site: str, record_property: Any
+) -> None:
+    probe = Probe(shared_arena, who)
     pages(shared_arena, probe, site)
     record_property("hostile requests", probe.requests)
     assert probe.findings == []
