@@ -55,9 +55,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run browser tests last: Playwright leaves an event loop running in the tests' thread.
 
     Django keeps one connection per thread or event loop, so a test of async code would
-    meet a second connection there, and SQLite's lock. xdist hands tests out in this order.
+    meet a second connection there, and SQLite's lock. xdist hands tests out in this order, so of
+    those the longest, which look at many pages, come first: no core waits for the other at the end.
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+    def when(item: pytest.Item) -> int:
+        if item.get_closest_marker("browser") is None:
+            return 0
+        return 1 if item.name.startswith("test_pages_are_accessible") else 2
+
+    items.sort(key=when)
 
 
 @pytest.hookimpl(trylast=True)

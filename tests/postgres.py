@@ -48,6 +48,10 @@ SERVER_SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
+    # Nobody replicates, and a statement over a few rows is not worth compiling.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
     "log_min_messages": "fatal",
 }
 

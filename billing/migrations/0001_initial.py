@@ -118,6 +118,74 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "invoice",
                 "verbose_name_plural": "invoices",
+                "indexes": [
+                    models.Index(
+                        fields=["account", "-month", "-id"], name="invoice_account_newest"
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "open")),
+                        fields=["due_on"],
+                        name="invoice_open_due",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id"), name="invoice_account_id"),
+                    models.UniqueConstraint(
+                        fields=("account", "number"), name="invoice_account_number"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("subaccount", None)),
+                        fields=("account", "month"),
+                        name="invoice_account_month",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("subaccount", "month"), name="invoice_subaccount_month"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["draft", "open", "paid", "credited"])),
+                        name="invoice_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("due_on", None),
+                                ("issued_on", None),
+                                ("number", None),
+                                ("status", "draft"),
+                            ),
+                            models.Q(
+                                models.Q(("status", "draft"), _negated=True),
+                                ("issued_on__isnull", False),
+                                ("number__gte", 1),
+                                ("due_on__gte", models.F("issued_on")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="invoice_number_when_issued",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("total__gte", 0), ("subtotal__gte", 0), ("tax__gte", 0)
+                        ),
+                        name="invoice_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("paid__gte", 0), ("paid__lte", models.F("total"))),
+                        name="invoice_paid_at_most_total",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("credited__gte", 0), ("credited__lte", models.F("total"))
+                        ),
+                        name="invoice_credited_at_most_total",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "subaccount"),
+                        name="invoice_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_subaccount",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -165,6 +233,15 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "dunning step",
                 "verbose_name_plural": "dunning steps",
+                "constraints": [
+                    models.UniqueConstraint(fields=("invoice", "step"), name="dunningstep_once"),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "invoice"),
+                        name="dunningstep_same_invoice",
+                        to_columns=("account_id", "id"),
+                        to_table="billing_invoice",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -219,6 +296,21 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "credit note",
                 "verbose_name_plural": "credit notes",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "number"), name="creditnote_account_number"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("subtotal__gte", 0), ("tax__gte", 0), ("total__gt", 0)),
+                        name="creditnote_positive",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "invoice"),
+                        name="creditnote_same_invoice",
+                        to_columns=("account_id", "id"),
+                        to_table="billing_invoice",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -288,6 +380,27 @@ class Migration(migrations.Migration):
                 "verbose_name": "line of an invoice",
                 "verbose_name_plural": "lines of an invoice",
                 "ordering": ("invoice", "position"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("invoice", "position"), name="invoiceline_position"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("ends_on__gt", models.F("starts_on"))),
+                        name="invoiceline_ends_after_start",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "invoice"),
+                        name="invoiceline_same_invoice",
+                        to_columns=("account_id", "id"),
+                        to_table="billing_invoice",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "subaccount"),
+                        name="invoiceline_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_subaccount",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -317,6 +430,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "metered day",
                 "verbose_name_plural": "metered days",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "day"), name="meteredday_one_per_day"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -400,6 +518,44 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "payment",
                 "verbose_name_plural": "payments",
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id"), name="payment_account_id"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("reference", ""), _negated=True),
+                        fields=("gateway", "reference"),
+                        name="payment_reference_once",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "pending")),
+                        fields=("invoice",),
+                        name="payment_one_pending",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="payment_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "pending",
+                                    "succeeded",
+                                    "failed",
+                                    "cancelled",
+                                    "surplus",
+                                    "returned",
+                                ],
+                            )
+                        ),
+                        name="payment_status_known",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "invoice"),
+                        name="payment_same_invoice",
+                        to_columns=("account_id", "id"),
+                        to_table="billing_invoice",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -430,6 +586,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "message of a gateway",
                 "verbose_name_plural": "messages of gateways",
+                "constraints": [
+                    models.UniqueConstraint(fields=("gateway", "event"), name="gatewayevent_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -473,6 +632,15 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "quota warning",
                 "verbose_name_plural": "quota warnings",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "month", "meter", "percent"), name="quotawarning_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__in", [80, 100])),
+                        name="quotawarning_percent_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -634,6 +802,19 @@ class Migration(migrations.Migration):
                 "verbose_name": "tier",
                 "verbose_name_plural": "tiers",
                 "ordering": ("meter", "above"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("plan", "meter", "above"), name="plantier_one_per_bound"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("per__gte", 1), ("price__gte", 0)),
+                        name="plantier_price_makes_sense",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("meter__in", ["contacts", "sends"])),
+                        name="plantier_meter_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -674,6 +855,18 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "refund",
                 "verbose_name_plural": "refunds",
+                "constraints": [
+                    models.UniqueConstraint(fields=("payment", "reference"), name="refund_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="refund_positive"
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        fields=("account", "payment"),
+                        name="refund_same_payment",
+                        to_columns=("account_id", "id"),
+                        to_table="billing_payment",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -722,6 +915,24 @@ class Migration(migrations.Migration):
                 "verbose_name": "subscription",
                 "verbose_name_plural": "subscriptions",
                 "ordering": ("account", "starts_on"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "starts_on"), name="subscription_one_per_day"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("ends_on", None)),
+                        fields=("account",),
+                        name="subscription_one_open",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_on", None),
+                            ("ends_on__gt", models.F("starts_on")),
+                            _connector="OR",
+                        ),
+                        name="subscription_ends_after_start",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -757,6 +968,21 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "usage of a day",
                 "verbose_name_plural": "usage by day",
+                "indexes": [
+                    models.Index(fields=["account", "day"], name="usageday_account_day"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("subaccount", "day"), name="usageday_one_per_day"
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        cascade=True,
+                        fields=("account", "subaccount"),
+                        name="usageday_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_subaccount",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -841,313 +1067,5 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["account", "-month", "-id"], name="invoice_account_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(
-                condition=models.Q(("status", "open")), fields=["due_on"], name="invoice_open_due"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(fields=("account", "id"), name="invoice_account_id"),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                fields=("account", "number"), name="invoice_account_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("subaccount", None)),
-                fields=("account", "month"),
-                name="invoice_account_month",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                fields=("subaccount", "month"), name="invoice_subaccount_month"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["draft", "open", "paid", "credited"])),
-                name="invoice_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("due_on", None), ("issued_on", None), ("number", None), ("status", "draft")
-                    ),
-                    models.Q(
-                        models.Q(("status", "draft"), _negated=True),
-                        ("issued_on__isnull", False),
-                        ("number__gte", 1),
-                        ("due_on__gte", models.F("issued_on")),
-                    ),
-                    _connector="OR",
-                ),
-                name="invoice_number_when_issued",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("total__gte", 0), ("subtotal__gte", 0), ("tax__gte", 0)),
-                name="invoice_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("paid__gte", 0), ("paid__lte", models.F("total"))),
-                name="invoice_paid_at_most_total",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credited__gte", 0), ("credited__lte", models.F("total"))),
-                name="invoice_credited_at_most_total",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "subaccount"),
-                name="invoice_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_subaccount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="dunningstep",
-            constraint=models.UniqueConstraint(fields=("invoice", "step"), name="dunningstep_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="dunningstep",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "invoice"),
-                name="dunningstep_same_invoice",
-                to_columns=("account_id", "id"),
-                to_table="billing_invoice",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditnote",
-            constraint=models.UniqueConstraint(
-                fields=("account", "number"), name="creditnote_account_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditnote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("subtotal__gte", 0), ("tax__gte", 0), ("total__gt", 0)),
-                name="creditnote_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditnote",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "invoice"),
-                name="creditnote_same_invoice",
-                to_columns=("account_id", "id"),
-                to_table="billing_invoice",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=models.UniqueConstraint(
-                fields=("invoice", "position"), name="invoiceline_position"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ends_on__gt", models.F("starts_on"))),
-                name="invoiceline_ends_after_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "invoice"),
-                name="invoiceline_same_invoice",
-                to_columns=("account_id", "id"),
-                to_table="billing_invoice",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoiceline",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "subaccount"),
-                name="invoiceline_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_subaccount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="meteredday",
-            constraint=models.UniqueConstraint(
-                fields=("account", "day"), name="meteredday_one_per_day"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(fields=("account", "id"), name="payment_account_id"),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("reference", ""), _negated=True),
-                fields=("gateway", "reference"),
-                name="payment_reference_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "pending")),
-                fields=("invoice",),
-                name="payment_one_pending",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="payment_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        ["pending", "succeeded", "failed", "cancelled", "surplus", "returned"],
-                    )
-                ),
-                name="payment_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "invoice"),
-                name="payment_same_invoice",
-                to_columns=("account_id", "id"),
-                to_table="billing_invoice",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="gatewayevent",
-            constraint=models.UniqueConstraint(
-                fields=("gateway", "event"), name="gatewayevent_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quotawarning",
-            constraint=models.UniqueConstraint(
-                fields=("account", "month", "meter", "percent"), name="quotawarning_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quotawarning",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("percent__in", [80, 100])), name="quotawarning_percent_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plantier",
-            constraint=models.UniqueConstraint(
-                fields=("plan", "meter", "above"), name="plantier_one_per_bound"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plantier",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("per__gte", 1), ("price__gte", 0)),
-                name="plantier_price_makes_sense",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="plantier",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("meter__in", ["contacts", "sends"])),
-                name="plantier_meter_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.UniqueConstraint(fields=("payment", "reference"), name="refund_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="refund_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=permissions.constraints.CompositeForeignKey(
-                fields=("account", "payment"),
-                name="refund_same_payment",
-                to_columns=("account_id", "id"),
-                to_table="billing_payment",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.UniqueConstraint(
-                fields=("account", "starts_on"), name="subscription_one_per_day"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ends_on", None)),
-                fields=("account",),
-                name="subscription_one_open",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_on", None), ("ends_on__gt", models.F("starts_on")), _connector="OR"
-                ),
-                name="subscription_ends_after_start",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="usageday",
-            index=models.Index(fields=["account", "day"], name="usageday_account_day"),
-        ),
-        migrations.AddConstraint(
-            model_name="usageday",
-            constraint=models.UniqueConstraint(
-                fields=("subaccount", "day"), name="usageday_one_per_day"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="usageday",
-            constraint=permissions.constraints.CompositeForeignKey(
-                cascade=True,
-                fields=("account", "subaccount"),
-                name="usageday_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_subaccount",
-            ),
         ),
     ]

@@ -64,6 +64,14 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "account",
                 "verbose_name_plural": "accounts",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("team_mode__in", ["off", "lists", "lists_and_templates"])
+                        ),
+                        name="account_team_mode_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -177,6 +185,9 @@ class Migration(migrations.Migration):
                 "verbose_name": "campaign",
                 "verbose_name_plural": "campaigns",
                 "abstract": False,
+                "indexes": [
+                    models.Index(fields=["account", "-id"], name="campaign_account"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -315,6 +326,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "contact",
                 "verbose_name_plural": "contacts",
+                "indexes": [
+                    models.Index(fields=["account", "-id"], name="contact_account"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -377,6 +391,9 @@ class Migration(migrations.Migration):
                 "verbose_name": "mailing list",
                 "verbose_name_plural": "mailing lists",
                 "abstract": False,
+                "indexes": [
+                    models.Index(fields=["account", "-id"], name="mailinglist_account"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -405,6 +422,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("contact", "mailing_list"), name="listmembership_once"
+                    ),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="contact",
@@ -592,6 +616,15 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "membership",
                 "verbose_name_plural": "memberships",
+                "indexes": [
+                    models.Index(fields=["user", "account"], name="membership_user_account"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id"), name="membership_account_id"),
+                    models.UniqueConstraint(
+                        fields=("id", "user", "account"), name="membership_id_user_account"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -732,6 +765,9 @@ class Migration(migrations.Migration):
                 "verbose_name": "message template",
                 "verbose_name_plural": "message templates",
                 "abstract": False,
+                "indexes": [
+                    models.Index(fields=["account", "-id"], name="messagetemplate_account"),
+                ],
             },
         ),
         migrations.AddField(
@@ -874,6 +910,14 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "custom role",
                 "verbose_name_plural": "custom roles",
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id"), name="role_account_id"),
+                    models.UniqueConstraint(
+                        models.F("account"),
+                        django.db.models.functions.text.Lower("name"),
+                        name="role_account_name",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -947,6 +991,28 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "subaccount",
                 "verbose_name_plural": "subaccounts",
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id"), name="subaccount_account_id"),
+                    models.UniqueConstraint(
+                        fields=("account", "slug"), name="subaccount_account_slug"
+                    ),
+                    models.UniqueConstraint(
+                        models.F("account"),
+                        django.db.models.functions.text.Lower("name"),
+                        name="subaccount_account_name",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_home", True)),
+                        fields=("account",),
+                        name="subaccount_one_home",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_home", False), ("archived_at__isnull", True), _connector="OR"
+                        ),
+                        name="subaccount_home_not_archived",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -1166,6 +1232,13 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "team",
                 "verbose_name_plural": "teams",
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("account"),
+                        django.db.models.functions.text.Lower("name"),
+                        name="team_account_name",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1213,14 +1286,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "team membership",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "team"), name="teammembership_once"),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("team_mode__in", ["off", "lists", "lists_and_templates"])),
-                name="account_team_mode_known",
-            ),
         ),
         migrations.AlterUniqueTogether(
             name="accountgroupgrant",
@@ -1254,59 +1323,6 @@ class Migration(migrations.Migration):
             name="messagetemplateusergrant",
             unique_together={("user", "permission", "content_object")},
         ),
-        migrations.AddConstraint(
-            model_name="role",
-            constraint=models.UniqueConstraint(fields=("account", "id"), name="role_account_id"),
-        ),
-        migrations.AddConstraint(
-            model_name="role",
-            constraint=models.UniqueConstraint(
-                models.F("account"),
-                django.db.models.functions.text.Lower("name"),
-                name="role_account_name",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subaccount",
-            constraint=models.UniqueConstraint(
-                fields=("account", "id"), name="subaccount_account_id"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subaccount",
-            constraint=models.UniqueConstraint(
-                fields=("account", "slug"), name="subaccount_account_slug"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subaccount",
-            constraint=models.UniqueConstraint(
-                models.F("account"),
-                django.db.models.functions.text.Lower("name"),
-                name="subaccount_account_name",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subaccount",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_home", True)),
-                fields=("account",),
-                name="subaccount_one_home",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("is_home", False), ("archived_at__isnull", True), _connector="OR"
-                ),
-                name="subaccount_home_not_archived",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="messagetemplate",
-            index=models.Index(fields=["account", "-id"], name="messagetemplate_account"),
-        ),
         migrations.AddIndex(
             model_name="messagetemplate",
             index=models.Index(fields=["subaccount", "-id"], name="messagetemplate_subaccount"),
@@ -1325,27 +1341,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="membership",
-            index=models.Index(fields=["user", "account"], name="membership_user_account"),
-        ),
-        migrations.AddIndex(
-            model_name="membership",
             index=models.Index(fields=["subaccount", "user"], name="membership_subaccount_user"),
         ),
         migrations.AddIndex(
             model_name="membership",
             index=models.Index(fields=["account", "role"], name="membership_account_role"),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("account", "id"), name="membership_account_id"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("id", "user", "account"), name="membership_id_user_account"
-            ),
         ),
         migrations.AddConstraint(
             model_name="membership",
@@ -1426,10 +1426,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="mailinglist",
-            index=models.Index(fields=["account", "-id"], name="mailinglist_account"),
-        ),
-        migrations.AddIndex(
-            model_name="mailinglist",
             index=models.Index(fields=["subaccount", "-id"], name="mailinglist_subaccount"),
         ),
         migrations.AddConstraint(
@@ -1443,16 +1439,6 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("subaccount", "slug"), name="mailinglist_subaccount_slug"
             ),
-        ),
-        migrations.AddConstraint(
-            model_name="listmembership",
-            constraint=models.UniqueConstraint(
-                fields=("contact", "mailing_list"), name="listmembership_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="contact",
-            index=models.Index(fields=["account", "-id"], name="contact_account"),
         ),
         migrations.AddIndex(
             model_name="contact",
@@ -1471,10 +1457,6 @@ class Migration(migrations.Migration):
                 django.db.models.functions.text.Lower("email"),
                 name="contact_subaccount_email",
             ),
-        ),
-        migrations.AddIndex(
-            model_name="campaign",
-            index=models.Index(fields=["account", "-id"], name="campaign_account"),
         ),
         migrations.AddIndex(
             model_name="campaign",
@@ -1499,17 +1481,5 @@ class Migration(migrations.Migration):
         migrations.AlterUniqueTogether(
             name="subaccountusergrant",
             unique_together={("user", "permission", "content_object")},
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(
-                models.F("account"),
-                django.db.models.functions.text.Lower("name"),
-                name="team_account_name",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="teammembership",
-            constraint=models.UniqueConstraint(fields=("user", "team"), name="teammembership_once"),
         ),
     ]

@@ -82,6 +82,21 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "access review",
                 "verbose_name_plural": "access reviews",
+                "indexes": [
+                    models.Index(fields=["account", "-id"], name="accessreview_account"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "id"), name="accessreview_account_id"
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        cascade=True,
+                        fields=("account", "subaccount"),
+                        name="accessreview_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_subaccount",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -150,6 +165,19 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "API key",
                 "verbose_name_plural": "API keys",
+                "indexes": [
+                    models.Index(fields=["subaccount", "-id"], name="apikey_subaccount"),
+                    models.Index(fields=["account", "-id"], name="apikey_account"),
+                ],
+                "constraints": [
+                    permissions.constraints.CompositeForeignKey(
+                        cascade=True,
+                        fields=("account", "subaccount"),
+                        name="apikey_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_subaccount",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -175,6 +203,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["created_at"], name="apicall_created"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key", "idempotency_key"), name="apicall_once"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ReviewLine",
@@ -276,6 +312,39 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "line of a review",
                 "verbose_name_plural": "lines of reviews",
+                "indexes": [
+                    models.Index(fields=["review", "decision"], name="reviewline_decision"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("review", "ref", "permission"), name="reviewline_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("decided_at", None), ("decision", "open")),
+                            models.Q(
+                                models.Q(("decision", "open"), _negated=True),
+                                ("decided_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="reviewline_decided_at",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        cascade=True,
+                        fields=("account", "review"),
+                        name="reviewline_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_accessreview",
+                    ),
+                    permissions.constraints.CompositeForeignKey(
+                        cascade=True,
+                        fields=("account", "subaccount"),
+                        name="reviewline_same_place",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_subaccount",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -321,6 +390,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "webhook",
                 "verbose_name_plural": "webhooks",
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id"), name="webhook_account_id"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -373,121 +445,21 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "delivery of a webhook",
-            },
-        ),
-        migrations.AddIndex(
-            model_name="accessreview",
-            index=models.Index(fields=["account", "-id"], name="accessreview_account"),
-        ),
-        migrations.AddConstraint(
-            model_name="accessreview",
-            constraint=models.UniqueConstraint(
-                fields=("account", "id"), name="accessreview_account_id"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="apikey",
-            index=models.Index(fields=["subaccount", "-id"], name="apikey_subaccount"),
-        ),
-        migrations.AddIndex(
-            model_name="apikey",
-            index=models.Index(fields=["account", "-id"], name="apikey_account"),
-        ),
-        migrations.AddIndex(
-            model_name="apicall",
-            index=models.Index(fields=["created_at"], name="apicall_created"),
-        ),
-        migrations.AddConstraint(
-            model_name="apicall",
-            constraint=models.UniqueConstraint(
-                fields=("key", "idempotency_key"), name="apicall_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="reviewline",
-            index=models.Index(fields=["review", "decision"], name="reviewline_decision"),
-        ),
-        migrations.AddConstraint(
-            model_name="reviewline",
-            constraint=models.UniqueConstraint(
-                fields=("review", "ref", "permission"), name="reviewline_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reviewline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("decided_at", None), ("decision", "open")),
-                    models.Q(
-                        models.Q(("decision", "open"), _negated=True), ("decided_at__isnull", False)
+                "indexes": [
+                    models.Index(fields=["state", "next_at"], name="webhookdelivery_due"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("webhook", "sequence"), name="webhookdelivery_once"
                     ),
-                    _connector="OR",
-                ),
-                name="reviewline_decided_at",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhook",
-            constraint=models.UniqueConstraint(fields=("account", "id"), name="webhook_account_id"),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(fields=["state", "next_at"], name="webhookdelivery_due"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookdelivery",
-            constraint=models.UniqueConstraint(
-                fields=("webhook", "sequence"), name="webhookdelivery_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="accessreview",
-            constraint=permissions.constraints.CompositeForeignKey(
-                cascade=True,
-                fields=("account", "subaccount"),
-                name="accessreview_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_subaccount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="apikey",
-            constraint=permissions.constraints.CompositeForeignKey(
-                cascade=True,
-                fields=("account", "subaccount"),
-                name="apikey_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_subaccount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reviewline",
-            constraint=permissions.constraints.CompositeForeignKey(
-                cascade=True,
-                fields=("account", "review"),
-                name="reviewline_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_accessreview",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reviewline",
-            constraint=permissions.constraints.CompositeForeignKey(
-                cascade=True,
-                fields=("account", "subaccount"),
-                name="reviewline_same_place",
-                to_columns=("account_id", "id"),
-                to_table="teams_subaccount",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookdelivery",
-            constraint=permissions.constraints.CompositeForeignKey(
-                cascade=True,
-                fields=("account", "webhook"),
-                name="webhookdelivery_same_account",
-                to_columns=("account_id", "id"),
-                to_table="teams_webhook",
-            ),
+                    permissions.constraints.CompositeForeignKey(
+                        cascade=True,
+                        fields=("account", "webhook"),
+                        name="webhookdelivery_same_account",
+                        to_columns=("account_id", "id"),
+                        to_table="teams_webhook",
+                    ),
+                ],
+            },
         ),
     ]

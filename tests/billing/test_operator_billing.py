@@ -25,7 +25,8 @@ from permissions.models import AuditEvent
 from teams.factories import UserFactory
 from tests.services.world import stored, world
 
-pytestmark = pytest.mark.django_db
+# pages, over services that both databases try
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 MODELS = ("rateplan", "subscription", "billingdetails", "invoice", "payment")
 PLAN = {

@@ -23,7 +23,8 @@ from teams.models import Account, Subaccount
 from tests.console.helpers import confirmed, digest_of
 from tests.services.world import stored, world
 
-pytestmark = pytest.mark.django_db
+# pages, over services that both databases try
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PLAN = "/billing/rateplan/"
 DETAILS = "/billing/billingdetails/"

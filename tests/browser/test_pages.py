@@ -190,9 +190,14 @@ _BATCHES = [
     for who, urls in PAGES.items()
     for at in range(0, len(urls), BATCH)
 ]
-#: every third batch: make pages looks at all of them
+#: of the owner's, who sees most, every fourth, of the others' every third: make pages looks at all
 BATCHES = [
-    pytest.param(who, urls, id=name, marks=[pytest.mark.deep] if n % 3 else [])
+    pytest.param(
+        who,
+        urls,
+        id=name,
+        marks=[pytest.mark.deep] if n % (4 if who == "owner" else 3) else [],
+    )
     for n, (name, who, urls) in enumerate(_BATCHES)
 ]
 

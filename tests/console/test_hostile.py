@@ -38,6 +38,7 @@ def test_foreign_missing_and_malformed_answer_alike(world: Any, who: str, model:
         assert len({a.content for a in posted}) == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", ROLES)
 def test_nothing_of_the_rival_is_ever_in_the_bytes(world: Any, who: str) -> None:
     client = world.client(who)
@@ -98,6 +99,7 @@ def test_lookups_that_are_not_declared_are_refused(world: Any, query: str) -> No
     assert world.client("owner").get(f"/auth/user/?{query}").status_code == 400
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("model", ROWS)
 def test_stock_writes_are_refused_and_recorded(lasting_world: Any, model: str) -> None:
     world = lasting_world
