@@ -60,6 +60,14 @@ class AccountRows:
     objects: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
+#: no more than is used of the rows there are most of: reading a column is what a report waits for
+_OF_A_SEAT = (
+    "user", "subaccount", "role", "custom_role", "all_subaccounts", "is_primary_contact",
+    "added_by", "added_at", "ends_at",
+)  # fmt: skip
+_OF_A_PLACE = ("name", "is_home", "billed_directly", "archived_at", "features_off")
+
+
 def read(account: Account, person: Any = None) -> AccountRows:
     """Return what counts now in ``account``, about one ``person`` or everybody."""
     found = AccountRows(account)
@@ -68,7 +76,7 @@ def read(account: Account, person: Any = None) -> AccountRows:
     running, whose = grants.active(timezone.now()), Q() if person is None else Q(user=person)
     seats = Membership.objects.filter(running, whose, account=account, status="active")
     roles = {role.pk: role for role in Role.objects.filter(account=account)}
-    for seat in seats.order_by():
+    for seat in seats.order_by().only(*_OF_A_SEAT):
         custom = roles.get(seat.custom_role_id or 0)
         more = {
             "role": seat.role,
@@ -173,7 +181,8 @@ def _read_given(
 
 def _read_places(found: AccountRows) -> None:
     account = found.account
-    for place in Subaccount.objects.filter(account=account).order_by():
+    places = Subaccount.objects.filter(account=account).order_by().only(*_OF_A_PLACE)
+    for place in places:
         found.names[place.pk] = place.name
         more = {
             "archived": place.is_archived,

@@ -70,7 +70,9 @@ def _decisions(console: Console, decisions: list[dict[str, Any]]) -> None:
 
 
 def _pages(console: Console, pages: list[dict[str, Any]]) -> None:
-    columns = ("person", "ours ms", "plain ms", "ratio", "queries", "plain", "access share")
+    columns = (
+        "person", "ours ms", "plain ms", "ratio", "queries", "of filters", "plain", "access share",
+    )  # fmt: skip
     title = "The console's list of 100 against a plain ModelAdmin"
     _print(console, title, columns, [tuple(row.values()) for row in pages])
 

@@ -100,6 +100,14 @@ def tells_what_was_missed_from_what_was_met(run: dict[str, Any]) -> None:
     missed = judged["4 warm user.has_perm against a backend that says yes"]
     assert (missed["value"], missed["met"], missed["worst"]) == (99.0, False, "owner")
     assert judged["12 growth of the total ratio from small to large"]["met"]
+    few, many = ({**measures["report"], "database_ms": 60.0, "rows": n} for n in (21_000, 70_000))
+    for found, value in ((few, 100.0), (many, 30.0)):
+        row = next(
+            t for t in judge({**measures, "report": found}, "sqlite") if t["name"][:2] == "10"
+        )
+        assert (row["value"], row["met"]) == (value, True)
+    queries = [target for name, target in judged.items() if name.startswith("3 queries")]
+    assert [(target["value"], target["met"]) for target in queries] == [(5, True), (1, True)]
 
 
 @pytest.mark.django_db
