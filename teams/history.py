@@ -17,6 +17,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from permissions import access
 from permissions.audit import label_of
@@ -26,6 +27,7 @@ from permissions.profile import Profile, Tenant
 from permissions.resources import registry
 from teams import replay, selectors
 from teams.catalogue import CATALOGUE
+from teams.editions import EDITIONS
 from teams.models import Account, Subaccount
 
 NOTE = (
@@ -80,6 +82,25 @@ def who_had_access(
     so far, RECORD where it cannot be replayed.
     """
     return lines_of(replay.state_at(account, moment), moment, people=people)
+
+
+def caveats(account: Account, moment: datetime) -> list[str]:
+    """Return, as sentences, what else a reader of what was held at ``moment`` has to know: that
+    built-in roles, whose permissions are in the code and not in the record, gave something else."""
+    said, at = replay.last_built_in(account, moment)
+    if said == replay.built_in(account.edition):
+        return []
+    roles = f"the built-in roles of {EDITIONS[account.edition].label}"
+    if at is None:
+        return [
+            f"What {roles} gave then is not in the record of {account.name}: this is what they "
+            "give today."
+        ]
+    return [
+        f"{roles[0].upper()}{roles[1:]} have changed since the record of {account.name} last said "
+        f"what they were, on {timezone.localtime(at):%d %b %Y}: this is what they give today, and "
+        "may not be what they gave then."
+    ]
 
 
 def difference(

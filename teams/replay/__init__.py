@@ -12,17 +12,22 @@ for such a reason counts as held.
 from __future__ import annotations
 
 from teams.replay.checked import record_says_what_is_stored
-from teams.replay.fold import HANDLED, advance, leave_alone, not_about_access
+from teams.replay.elsewhere import leave_alone, not_about_access
+from teams.replay.fold import advance
+from teams.replay.handling import HANDLED
 from teams.replay.live import stored
-from teams.replay.record import beginning_of, state_at, state_now, sum_up, summed_up
+from teams.replay.record import beginning_of, last_built_in, state_at, state_now, sum_up, summed_up
 from teams.replay.rows import profiles, rows
 from teams.replay.state import State
+from teams.replay.versions import built_in
 
 __all__ = [
     "HANDLED",
     "State",
     "advance",
     "beginning_of",
+    "built_in",
+    "last_built_in",
     "leave_alone",
     "not_about_access",
     "profiles",

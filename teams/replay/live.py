@@ -26,6 +26,7 @@ from teams.models import (
     TeamMembership,
 )
 from teams.replay.state import Crew, Custom, Guest, Place, Seat, State, Thing, moment
+from teams.replay.versions import built_in
 
 #: what of an account's columns a state keeps; its owner besides, as text
 KEPT = (*(name for name in DETAILS if name != "owner_id"), "second_factor")
@@ -43,6 +44,7 @@ def stored(account: Account) -> State:
         sequence=head.sequence if head else 0,
         key=account.pk,
         account={**row, "owner": owner},
+        built_in=built_in(row["edition"]),
     )
     for place in Subaccount.objects.filter(account=account):
         state.places[place.pk] = Place(

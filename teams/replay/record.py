@@ -12,7 +12,8 @@ from permissions.audit import is_checkpoint_signed, ref_of
 from permissions.errors import Invalid
 from permissions.models import AuditCheckpoint, AuditEvent
 from teams.models import Account
-from teams.replay.fold import BEGIN, SNAPSHOT, advance, follows
+from teams.replay.about_account import BEGIN, SNAPSHOT
+from teams.replay.fold import advance, follows
 from teams.replay.state import State
 
 #: so many events are held in memory at once
@@ -121,6 +122,19 @@ def sum_up(root: str, sequence: int) -> dict[str, Any]:
     if label == Account._meta.label_lower and key.isdecimal():
         account = Account.objects.filter(pk=key).first()
     return summed_up(account, sequence) if account is not None else {}
+
+
+def last_built_in(account: Account, moment: datetime) -> tuple[str, datetime | None]:
+    """Return the digest of what the built-in roles gave, as the record of ``account`` said it last
+    before ``moment``, and when it said so; empty and None where it does not say."""
+    root = ref_of(account)
+    begun = AuditEvent.objects.filter(root=root, action__in=BEGIN, at__lte=moment)
+    said = begun.order_by("-sequence").values_list("data__built_in", "at").first()
+    if said is None:
+        summed = _last_checkpoint(root)
+        if summed is not None and summed.last_event_at <= moment:
+            said = summed.state.get("built_in"), summed.last_event_at
+    return (said[0], said[1]) if said is not None and said[0] else ("", None)
 
 
 def beginning_of(account: Account) -> datetime | None:

@@ -99,7 +99,9 @@ class State:
     """One account at one moment, after the event with number ``sequence``.
 
     ``account`` are its own columns; empty before the record begins. ``guests`` are by person and
-    thing. What has ended is still there until it is cleared away: whoever asks judges the ends.
+    thing. ``built_in`` is the digest of what the built-in roles gave when the record began; empty
+    where it does not say. What has ended is still there until it is cleared away: whoever asks
+    judges the ends.
     """
 
     sequence: int = 0
@@ -112,6 +114,7 @@ class State:
     teams: dict[int, Crew] = field(default_factory=dict)
     things: dict[ThingKey, Thing] = field(default_factory=dict)
     guests: dict[tuple[str, ThingKey], Guest] = field(default_factory=dict)
+    built_in: str = ""
 
     @property
     def began(self) -> bool:
@@ -131,6 +134,7 @@ class State:
             "sequence": self.sequence,
             "key": self.key,
             "account": self.account,
+            "built_in": self.built_in,
             "places": {
                 str(key): [p.name, p.home, p.direct, p.archived, p.off]
                 for key, p in sorted(self.places.items())
@@ -158,6 +162,7 @@ class State:
             sequence=data["sequence"],
             key=data["key"],
             account=dict(data["account"]),
+            built_in=data.get("built_in", ""),
             places={int(key): Place(*row) for key, row in data["places"].items()},
             roles={int(key): Custom(*row) for key, row in data["roles"].items()},
             groups={int(key): set(inside) for key, inside in data["groups"].items()},
@@ -171,9 +176,13 @@ class State:
         )
 
     def unlike(self, other: State) -> Iterator[tuple[str, Any, Any]]:
-        """Yield what differs, as (where, here, in ``other``); the number of the event aside."""
+        """Yield what differs, as (where, here, in ``other``); the number of the event aside, and
+        what built-in roles give where one of the two does not say."""
         mine, theirs = self.as_json(), other.as_json()
-        for part in (name for name in mine if name not in ("version", "sequence")):
+        aside = {"version", "sequence"}
+        if not (self.built_in and other.built_in):
+            aside.add("built_in")
+        for part in (name for name in mine if name not in aside):
             one, two = _keyed(mine[part]), _keyed(theirs[part])
             for key in sorted(one.keys() | two.keys()):
                 if one.get(key) != two.get(key):

@@ -25,6 +25,7 @@ from teams import logins, provider
 from teams.editions import EDITIONS
 from teams.factors import starting_classes
 from teams.models import Account, ApiKey, Membership, Subaccount
+from teams.replay import built_in
 from teams.services import api_keys, departures
 from teams.services.base import Change, root_key
 from teams.services.gates import stored_membership
@@ -132,6 +133,7 @@ def _record_new(account: Account, because: Mapping[str, Any], *, is_new: bool) -
                 "new_login": is_new,
                 "seat_limit": account.seat_limit,
                 "second_factor": account.second_factor,
+                "built_in": built_in(account.edition),
             },
         )
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,11 @@ from django.utils import timezone
 from permissions import access, audit
 from permissions.errors import Invalid
 from teams import history, replay, services
+from teams.catalogue import SEND_CAMPAIGNS
+from teams.editions import EDITIONS
 from teams.factories import MailingListFactory, UserFactory
 from teams.models import Account, MailingList, Membership
+from teams.replay.checked import ROLES
 from teams.services.base import root_key
 from teams.services.platform import create_account
 from teams.services.pruning import kinds, prune
@@ -287,6 +291,55 @@ def test_for_now_it_says_what_who_can_says() -> None:
         for permission in one.held
     }
     assert said == asked
+
+
+def test_built_in_roles_that_gave_something_else_then_are_said_to(
+    clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a role gives is in the code: the record says which version of it there was."""
+    w = world("emma_hq")
+    snapshot(w.account)
+    then = clock()
+    assert history.caveats(w.account, then) == []
+    assert not snapshot(w.account)
+
+    roles = tuple(
+        dataclasses.replace(role, holds=role.holds - {SEND_CAMPAIGNS}) for role in w.edition.roles
+    )
+    changed = dataclasses.replace(w.edition, roles=roles)
+    monkeypatch.setattr("teams.replay.versions.EDITIONS", {**EDITIONS, "emma_hq": changed})
+    (said,) = history.caveats(w.account, then)
+    assert said.startswith("The built-in roles of Emma HQ have changed since the record of ")
+    found = [detail for _account, detail in replay.record_says_what_is_stored()]
+    assert found == [ROLES]
+
+    assert snapshot(w.account)
+    assert history.caveats(w.account, clock()) == []
+    assert history.caveats(w.account, then) == [said]
+    assert list(replay.record_says_what_is_stored()) == []
+
+
+def test_a_record_of_before_says_that_it_does_not_say_what_roles_gave() -> None:
+    w = world("emma_hq")
+    state = replay.stored(w.account).as_json()
+    del state["built_in"]
+    audit.record(
+        root=root_key(w.account), actor=None, action="account.snapshot", subject=w.account,
+        data=state,
+    )  # fmt: skip
+    (said,) = history.caveats(w.account, timezone.now())
+    assert "is not in the record" in said
+    same(w.account)
+    assert snapshot(w.account)
+    assert history.caveats(w.account, timezone.now()) == []
+
+
+def test_a_new_account_says_what_its_roles_give() -> None:
+    account = create_account(
+        reason="A new customer", slug="fresh", name="Fresh", edition="emma_hq", owner=UserFactory()
+    )
+    assert history.caveats(account, timezone.now()) == []
+    same(account)
 
 
 @pytest.mark.once

@@ -59,10 +59,13 @@ class Command(OurCommand):
             raise UsageError("--since must be earlier than --as-of.")
         self._check(options)
         rows: list[tuple[str, ...]] = []
+        notes = [history.NOTE]
         for account, known in self._accounts(doer, options):
             if doer.is_platform:
                 with transaction.atomic():
                     record_look(account, doer.because, as_of=at, since=since)
+            for moment in filter(None, (since, at)):
+                notes += [note for note in history.caveats(account, moment) if note not in notes]
             place = None
             if options["subaccount"]:
                 place = doer.subaccount(account, options["subaccount"]).pk
@@ -79,7 +82,7 @@ class Command(OurCommand):
                 {
                     "as_of": at,
                     "since": since,
-                    "note": history.NOTE,
+                    "note": " ".join(notes),
                     "lines": [dict(zip(columns, row, strict=True)) for row in shown],
                 }
             )
@@ -90,7 +93,7 @@ class Command(OurCommand):
             self.table(columns, shown, fmt)
         if fmt == "text":
             local = timezone.localtime(at)
-            self.stdout.write(f"\nAs of {local:%d %b %Y %H:%M:%S %Z}. {history.NOTE}")
+            self.stdout.write(f"\nAs of {local:%d %b %Y %H:%M:%S %Z}. {' '.join(notes)}")
 
     def _doer(self, options: dict[str, Any]) -> Doer:
         if bool(options["actor"]) == bool(options["as_platform"]):
