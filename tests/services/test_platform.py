@@ -24,6 +24,7 @@ from teams.factories import MailingListFactory, UserFactory
 from teams.factors import starting_classes
 from teams.integrity import problems
 from teams.models import Account, MailingList, Membership, Subaccount
+from teams.replay import built_in
 from teams.services import platform
 from teams.services.platform import NewOwner, create_account
 from tests.services.test_key_reach import key_of
@@ -308,6 +309,7 @@ def test_account_is_empty_and_its_owners(edition: str) -> None:
     assert (first.root, first.sequence, first.actor_label) == (audit.ref_of(made), 1, "Platform")
     assert first.data == {
         "as_platform": True,
+        "built_in": built_in(edition),
         "edition": edition,
         "name": "New",
         "new_login": False,
