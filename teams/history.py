@@ -90,7 +90,8 @@ def caveats(account: Account, moment: datetime) -> list[str]:
     said, at = replay.last_built_in(account, moment)
     if said == replay.built_in(account.edition):
         return []
-    roles = f"the built-in roles of {EDITIONS[account.edition].label}"
+    edition = EDITIONS.get(account.edition)
+    roles = f"the built-in roles of {edition.label if edition else account.edition}"
     if at is None:
         return [
             f"What {roles} gave then is not in the record of {account.name}: this is what they "

@@ -6,7 +6,8 @@ the same profiles. ``stored`` reads a state off the live tables: what the record
 an account was there before it (``teams.services.snapshots``), and what it is held against.
 
 What the record does not say: whether a login was switched off, or had a second factor. What slept
-for such a reason counts as held.
+for such a reason counts as held. Nor does it say what a built-in role gave, which is in the code:
+only which version of it there was (``built_in``).
 """
 
 from __future__ import annotations
