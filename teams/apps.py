@@ -18,12 +18,14 @@ class TeamsConfig(AppConfig):
         webhooks what happens."""
         from permissions import access, audit, locks  # models must be loaded first
         from permissions.resources import registry
-        from teams import guarded, integrity, provider, replay, review_locks
+        from teams import guarded, integrity, provider, replay, review_checks, review_locks
         from teams.services import webhook_delivery
 
         guarded.register(registry)
         access.use(provider)
-        integrity.register(replay.record_says_what_is_stored)
+        integrity.register(
+            replay.record_says_what_is_stored, review_checks.finished_reviews_are_as_recorded
+        )
         locks.register(review_locks.lock_down, review_locks.unlock)
         audit.listen(webhook_delivery.listener)
         audit.sum_up_with(replay.sum_up)

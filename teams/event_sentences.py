@@ -209,6 +209,7 @@ _SENTENCES: dict[str, Told] = {
     "webhook.switched": _switched,
     "review.line_confirmed": _line("confirmed"),
     "review.line_withdrawn": _line("withdrew"),
+    "review.line_gone": _line("found gone"),
     "review.refreshed": "brought the access review {subject} up to date.",
     "review.reminded": "reminded the reviewers of the access review {subject}.",
 }

@@ -6,6 +6,7 @@ markup, so that nothing can be formatted, linked or loaded by it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from functools import cache
@@ -62,6 +63,17 @@ def load_fonts() -> None:
 def text(value: object, style: ParagraphStyle = TEXT) -> Paragraph:
     """Return ``value`` as it is: what looks like markup is shown, not obeyed."""
     return Paragraph(escape(str(value)), style)
+
+
+def is_told_as_it_is(value: object) -> bool:
+    """Say whether the fonts have every character of ``value``, and it is read from left to right:
+    nothing here turns Arabic or Hebrew around, or joins its letters."""
+    known = pdfmetrics.getFont(REGULAR).face.charToGlyph
+    return all(
+        ord(char) in known and unicodedata.bidirectional(char) not in ("R", "AL")
+        for char in str(value)
+        if not char.isspace()
+    )
 
 
 def lines(values: Iterable[object], style: ParagraphStyle = TEXT) -> list[Paragraph]:

@@ -20,6 +20,7 @@ from teams.paper import (
     document,
     facts,
     grid,
+    is_told_as_it_is,
     load_fonts,
     text,
 )
@@ -32,6 +33,11 @@ _PERSON, _KIND, _WHAT, _WHERE, _LAST, _SAID, _WHY, _WHO, _WHEN = (
         "Decided",
     )
 )  # fmt: skip
+#: what is said where a name is not printed as it is
+UNTOLD = (
+    "Some of it is written in characters that this document cannot print, or not in their order. "
+    "The CSV has all of it as it is."
+)
 
 
 def pdf_of(review: AccessReview) -> bytes:
@@ -54,6 +60,9 @@ def _document(review: AccessReview) -> bytes:
         ("Lines", _counts([row[_SAID] for row in rows[1:]])),
         ("SHA-256 of the CSV", digest_of(review)),
     ]
+    shown = [*(value for _label, value in known), *(cell for row in rows for cell in row)]
+    if not all(map(is_told_as_it_is, shown)):
+        known.append(("Read with care", UNTOLD))
     head = [text(name, HEAD) for name in ("Person", "What they had", "Decision")]
     cells = [
         [

@@ -119,13 +119,15 @@ def listen(listener: Callable[[AuditEvent], None]) -> None:
 
 def record_refusal(*, root: str, actor: Any, subject: Any, refusal: Refused, verb: str) -> None:
     """Record that a write was refused; at most one per actor, code and minute."""
-    since = timezone.now() - timedelta(minutes=1)
+    now = timezone.now()
     with transaction.atomic():
         _locked_end(root)
         seen = AuditEvent.objects.filter(
             root=root,
             actor_ref=ref_of(actor),
-            at__gt=since,
+            # a clock that was ahead once must not keep the record silent until then
+            at__gt=now - timedelta(minutes=1),
+            at__lte=now,
             action=REFUSED,
             data__code=str(refusal.code),
         )

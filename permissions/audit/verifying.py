@@ -118,20 +118,32 @@ class _Walk:
         self.expected, self.previous = event.sequence + 1, event.digest
 
 
-def _verify_chain(root: str, *, trusting: bool = False) -> Iterator[Flaw]:
-    start = None
-    for checkpoint in AuditCheckpoint.objects.filter(root=root).order_by("sequence"):
-        if trusting or is_checkpoint_signed(checkpoint):
-            start = checkpoint
-        else:
-            yield Flaw(root, checkpoint.sequence, FORGED_CHECKPOINT)
-    walk = _Walk(root, start)
-    yield from walk.go_on()
-    with transaction.atomic():
-        # nobody appends while the end is compared, or what has just happened would look forged
-        head = AuditHead.objects.select_for_update().filter(root=root).first()
-        rest = [*walk.go_on(), *_flaws_of_end(walk, head, trusting=trusting)]
-    yield from rest
+def _verify_chain(root: str, *, trusting: bool = False) -> list[Flaw]:
+    """Return every flaw of one chain; walked once more if its old events went meanwhile, or what
+    was archived and taken out would look cut out."""
+    while True:
+        start, found = None, []
+        covered = _covered(root)
+        for checkpoint in AuditCheckpoint.objects.filter(root=root).order_by("sequence"):
+            if trusting or is_checkpoint_signed(checkpoint):
+                start = checkpoint
+            else:
+                found.append(Flaw(root, checkpoint.sequence, FORGED_CHECKPOINT))
+        walk = _Walk(root, start)
+        found += walk.go_on()
+        with transaction.atomic():
+            # nobody appends while the end is compared, or what has just happened would look
+            # forged; nor does anybody take out, who locks it as well
+            head = AuditHead.objects.select_for_update().filter(root=root).first()
+            found += [*walk.go_on(), *_flaws_of_end(walk, head, trusting=trusting)]
+            if _covered(root) == covered:
+                return found
+
+
+def _covered(root: str) -> int | None:
+    """Return up to which event there are checkpoints, whoever wrote them."""
+    rows = AuditCheckpoint.objects.filter(root=root).order_by("-sequence")
+    return rows.values_list("sequence", flat=True).first()
 
 
 def _flaws_of_end(walk: _Walk, head: AuditHead | None, *, trusting: bool) -> Iterator[Flaw]:

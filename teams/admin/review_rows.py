@@ -186,11 +186,13 @@ def note_of(line: ReviewLine, thing: Thing | None) -> str:
 
 
 class Choice(NamedTuple):
-    """What the page of a review shows: which lines, of whom, where."""
+    """What the page of a review shows: which lines, of whom, where; and whether ``all`` of them are
+    ticked, to be decided at once."""
 
     show: str
     person: str
     place: str
+    all: bool = False
 
     @classmethod
     def of(cls, query: Mapping[str, Any], *, is_finished: bool) -> Choice:
@@ -199,8 +201,10 @@ class Choice(NamedTuple):
         default = ALL if is_finished else OPEN
         return cls(
             show if show in SHOWS else default,
-            str(query.get("person", "")),
+            # PostgreSQL has no text with it in, so nobody is called so
+            str(query.get("person", "")).replace("\0", "\ufffd"),
             str(query.get("place", "")),
+            "all" in query,
         )
 
     def chosen(self, lines: QuerySet[ReviewLine]) -> QuerySet[ReviewLine]:

@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from permissions.admin import ScopedFilter, row_of
-from teams.admin import review_verbs, words
+from teams.admin import review_line_verbs, review_verbs, words
 from teams.admin.base import ConsoleAdmin
 from teams.admin.desk import Desk, desk_of
 from teams.admin.review_rows import (
@@ -121,6 +121,7 @@ class AccessReviewAdmin(ConsoleAdmin):
         is_barred = is_finished or bool(desk.account.read_only_because)
         kept = request.GET.copy()
         kept.pop("page", None)
+        kept.pop("all", None)
         context = {
             "title": obj.name,
             "state": state_of(obj),
@@ -241,7 +242,7 @@ class ReviewLineAdmin(ConsoleAdmin):
     search_fields = ("person_label",)
     search_help_text = "Person"
     ordering = ("-review", "position")
-    bulk_verbs = review_verbs.BULK_VERBS
+    bulk_verbs = review_line_verbs.BULK_VERBS
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the lines of the chosen account that the reader sees."""

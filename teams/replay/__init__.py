@@ -6,13 +6,16 @@ the same profiles. ``stored`` reads a state off the live tables: what the record
 an account was there before it (``teams.services.snapshots``), and what it is held against.
 
 What the record does not say: whether a login was switched off, or had a second factor. What slept
-for such a reason counts as held.
+for such a reason counts as held. Nor does it say what a built-in role gave, which is in the code:
+only a digest of it (``rules``).
 """
 
 from __future__ import annotations
 
 from teams.replay.checked import record_says_what_is_stored
-from teams.replay.fold import HANDLED, advance, leave_alone, not_about_access
+from teams.replay.elsewhere import leave_alone, not_about_access
+from teams.replay.fold import advance
+from teams.replay.handling import HANDLED
 from teams.replay.live import stored
 from teams.replay.record import beginning_of, state_at, state_now, sum_up, summed_up
 from teams.replay.rows import key_of, profiles, rows

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from permissions.audit import is_checkpoint_signed, ref_of
 from permissions.errors import Invalid
 from permissions.models import AuditCheckpoint, AuditEvent
 from teams.models import Account
-from teams.replay.fold import BEGIN, SNAPSHOT, advance, follows
+from teams.replay.about_account import BEGIN, SNAPSHOT
+from teams.replay.fold import advance, follows
 from teams.replay.state import State
 
 #: so many events are held in memory at once
@@ -67,15 +70,24 @@ def state_at(account: Account, moment: datetime) -> State:
     """Return the state of ``account`` at ``moment``: after the last event that is not later.
 
     Reads the events in their order up to the first that is later, so that clocks that differ by a
-    little tear nothing apart. Raises Invalid: NO_RECORD where the record does not reach back so
-    far, RECORD where it cannot be replayed.
+    little tear nothing apart. One that says it is still to come was written by a clock that was
+    wrong: it happened when the next one did, or all that followed it would be hidden until then.
+    Raises Invalid: NO_RECORD where the record does not reach back so far, RECORD where it cannot
+    be replayed.
     """
-    state = _start(account, at=moment)
+    state, now = _start(account, at=moment), timezone.now()
+    untimely: list[AuditEvent] = []
     for event in _events(account, state):
-        if event.at > moment:
-            follows(state, event)  # or something that was not later is missing
+        if event.at > now:
+            untimely.append(event)
+        elif event.at > moment:
+            follows(state, [*untimely, event][0])  # or something that was not later is missing
             break
-        advance(state, [event])
+        else:
+            advance(state, [*untimely, event])
+            untimely = []
+    else:
+        advance(state, untimely)
     if not state.began:
         raise Invalid(_nothing_yet(account), code="NO_RECORD")
     return state

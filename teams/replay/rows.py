@@ -42,7 +42,8 @@ def rows(
     Each login counts as switched on and as having a second factor: the record does not say. Keys
     of grants are not in it either.
     """
-    return list(_Facts(state, people, at, recorded).all())
+    # a set: each of them is looked for once a row
+    return list(_Facts(state, frozenset(people), at, recorded).all())
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class _Facts:
     """The facts about some people at one moment."""
 
     state: State
-    people: Collection[Any]
+    people: frozenset[Any]
     at: datetime
     recorded: bool
 

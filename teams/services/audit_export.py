@@ -21,7 +21,7 @@ from django.db import transaction
 
 from permissions import access, audit
 from permissions.errors import Invalid, NotFound
-from permissions.models import AuditEvent
+from permissions.models import AuditCheckpoint, AuditEvent
 from teams.csv_files import written
 from teams.event_filters import EventFilters
 from teams.event_sight import Reader
@@ -49,6 +49,9 @@ COLUMNS = (
     "via",
     "via_ref",
     "digest",
+    # with these, whoever has the file computes the digest of each line: ``audit.canonical``
+    "previous",
+    "root",
 )
 #: what whoever is not the owner gets
 TOLD = ("at", "actor", "in_words", "channel")
@@ -122,10 +125,25 @@ def _record(entry: Entry, filters: EventFilters, fmt: str, because: Mapping[str,
 def _read(account: Account, filters: EventFilters, last: int, rows: _Rows) -> Iterator[Row]:
     """Yield the events up to ``last``, by number: no cursor stays open while a file is fetched."""
     chosen = filters.apply(AuditEvent.objects.filter(root=root_key(account), sequence__lte=last))
-    done = 0
-    while batch := list(chosen.filter(sequence__gt=done).order_by("sequence")[:BATCH]):
+    done, covered = 0, _taken_out(account)
+    while True:
+        batch = list(chosen.filter(sequence__gt=done).order_by("sequence")[:BATCH])
+        if _taken_out(account) > max(done, covered):
+            raise Invalid(
+                f"Old events of {account.name} were archived and taken out while the file was "
+                "written, so it would miss some. Take it out once more.",
+                code="TAKEN_OUT",
+            )
+        if not batch:
+            return
         yield from rows(batch)
         done = batch[-1].sequence
+
+
+def _taken_out(account: Account) -> int:
+    """Return up to which event the record was archived and taken out; 0 for none."""
+    rows = AuditCheckpoint.objects.filter(root=root_key(account)).order_by("-sequence")
+    return rows.values_list("sequence", flat=True).first() or 0
 
 
 # how it is written
@@ -134,7 +152,7 @@ def _read(account: Account, filters: EventFilters, last: int, rows: _Rows) -> It
 def _stored(event: AuditEvent) -> dict[str, Any]:
     cells = (
         event.sequence,
-        event.at.isoformat(),
+        event.at.isoformat(timespec="microseconds"),
         event.actor_label,
         event.actor_ref,
         event.action,
@@ -146,6 +164,8 @@ def _stored(event: AuditEvent) -> dict[str, Any]:
         event.via_label,
         event.via_ref,
         event.digest,
+        event.previous,
+        event.root,
     )
     return dict(zip(COLUMNS, cells, strict=True))
 

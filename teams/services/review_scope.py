@@ -19,7 +19,8 @@ from teams import provider, selectors
 from teams.catalogue import CATALOGUE, GENERATE_API_KEYS, MANAGE_TEAMS
 from teams.editions.spec import ALL_SUBACCOUNTS
 from teams.models import Membership, ReviewLine, Subaccount
-from teams.reviewed import Reading, Rows, Thing, all_rows, in_scope
+from teams.review_reading import Reading
+from teams.reviewed import Rows, Thing, all_rows, in_scope
 from teams.services.change import Change
 from teams.services.invitation_gates import offered, seat_of
 

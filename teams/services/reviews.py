@@ -15,9 +15,10 @@ from permissions.errors import Invalid, LimitReached, NotFound
 from permissions.policy import TOP, PlaceId
 from teams.catalogue import CATALOGUE
 from teams.models import AccessReview, Account, ReviewLine, Subaccount
+from teams.review_reading import Reading
 from teams.review_report import digest_of
 from teams.review_sight import reads_all, reads_as_written
-from teams.reviewed import Reading, Thing, rows_of
+from teams.reviewed import Thing, rows_of
 from teams.services.base import changing, service
 from teams.services.change import Change
 from teams.services.gates import clean_end, clean_flag, own_subaccount, places_of, refuse_archived

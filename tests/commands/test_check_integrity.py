@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from permissions import audit, grants
 from permissions.models import AuditEvent
-from teams import integrity, services
+from teams import integrity, review_locks, services
 from teams.factories import (
     CampaignFactory,
     ContactFactory,
@@ -27,6 +27,7 @@ from teams.factories import (
     UserFactory,
 )
 from teams.models import (
+    AccessReview,
     Account,
     Campaign,
     Contact,
@@ -45,6 +46,7 @@ from teams.models import (
     Team,
 )
 from teams.models.account import TeamMode
+from teams.review_report import digest_of
 from tests.commands.helpers import run
 from tests.services.world import World, world
 
@@ -338,6 +340,31 @@ def test_planted_corruption_is_found(cast: Cast, rule: str, case: str) -> None:
     for found in done.json:
         assert found["subject"].count(":") == 1
         assert found["detail"]
+
+
+@pytest.mark.parametrize("how", ["line", "digest", "both", "gone"])
+def test_a_finished_review_that_was_written_anew_is_found(cast: Cast, how: str) -> None:
+    """By somebody who may write the table of reviews, and drop its triggers, but not the audit."""
+    w = cast.hq
+    soon = timezone.now() + timedelta(days=3)
+    review = services.start_review(actor=w.owner, account=w.account, name="Spring", due_at=soon)
+    services.finish_review(actor=w.owner, review=review, leave_open=True)
+    assert run("check_integrity", "--sample=0", format="json").json == []
+    review_locks.unlock("default")
+    if how in ("line", "both"):
+        review.lines.update(decision="confirmed", decided_at=timezone.now())
+    if how in ("digest", "both"):
+        digest = digest_of(review) if how == "both" else "0" * 64
+        AccessReview.objects.filter(pk=review.pk).update(digest=digest)
+    if how == "gone":
+        review.lines.all().delete()
+        AccessReview.objects.filter(pk=review.pk).delete()
+    review_locks.lock_down("default")
+
+    (found,) = run("check_integrity", "--sample=0", format="json").json
+
+    assert found["rule"] == "finished_reviews_are_as_recorded"
+    assert found["detail"]
 
 
 def test_tampered_audit_is_found(cast: Cast) -> None:

@@ -159,6 +159,26 @@ def test_the_printed_report_is_the_same_file_and_obeys_no_name(lines: int) -> No
         assert not list(page.images)
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [("Žofie Ωμέγα 😀", True), ("王小明", False), ("محمد", False), ("שלום", False)],
+)
+def test_a_name_that_cannot_be_printed_as_it_is_is_said_so(name: str, printed: bool) -> None:
+    w = world("emma_hq")
+    member = w.member("editor")
+    member.user.first_name = name
+    member.user.save()
+    review = start(w)
+    services.finish_review(actor=w.owner, review=review, leave_open=True)
+
+    document = PdfReader(io.BytesIO(file_of(review, "pdf").content))
+
+    said = "".join(page.extract_text() for page in document.pages)
+    assert ("Read with care" in said) is not printed
+    assert name in file_of(review, "csv").content.decode()
+
+
 def test_without_reportlab_there_is_csv_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert formats() == ("csv", "pdf")
     monkeypatch.setattr(

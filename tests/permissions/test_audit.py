@@ -295,6 +295,21 @@ def test_refusal_a_minute_later_is_recorded_again(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_clock_that_was_ahead_does_not_silence_the_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = world("emma_hq")
+    actor = w.member("full").user
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(days=365))
+    refuse(w, actor)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    refuse(w, actor)
+
+    assert refusals(w.account) == [(audit.ref_of(actor), "OUT_OF_SCOPE")] * 2
+
+
+@pytest.mark.django_db(transaction=True)
 def test_attack_on_another_account_never_shows_in_the_victims_record(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -227,6 +227,40 @@ def test_seals_find_a_chain_that_went_on_differently(unlocked: None, tmp_path: P
     assert found.rows[1:] == [[ROOT, "3", "was written anew: another event stood here"]]
 
 
+def test_seals_find_a_backup_that_was_put_back_and_grew_past_them(
+    unlocked: None, tmp_path: Path
+) -> None:
+    """Consistent, signed by us, and longer than what was sealed: another event stands there."""
+    seals = str(tmp_path / "seals.json")
+    append("test:1", 3)
+    append("test:2", 1)
+    backup = events("test:1")[:2], AuditHead.objects.get(root="test:1")
+    assert run("verify_audit", "--keep-seals", seals).code == 0
+    assert run("verify_audit", "--against", seals).out.endswith(f"hold: 2, of {seals}.\n")
+    rows, head = backup
+    AuditEvent.objects.filter(root="test:1", sequence__gt=2).delete()
+    head.sequence, head.digest = 2, rows[-1].digest
+    head.signature = audit.sign(head)
+    head.save()
+    append("test:1", 4)
+
+    assert flaws() == []
+    found = run("verify_audit", "--against", seals, "--format", "csv")
+    assert found.rows[1:] == [["test:1", "3", "was written anew: another event stood here"]]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['[{"root": "test:1", "sequence": "3", "digest": "x"}]', '[{"root": 1, "sequence": 3, "digest"'
+     ': "x"}]', '[{"root": "test:1", "sequence": 3, "digest": null}]', "[1]", "{}x"],
+)  # fmt: skip
+def test_what_is_no_seal_is_said_so(tmp_path: Path, said: str) -> None:
+    append("test:1")
+    file = tmp_path / "seals.json"
+    file.write_text(said)
+    assert run("verify_audit", "--against", str(file)).code == 2
+
+
 def test_seals_overwrite_nothing_and_must_be_some(tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("mine")

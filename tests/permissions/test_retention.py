@@ -193,6 +193,23 @@ def test_two_at_once_archive_once() -> None:
     assert (numbers(), AuditCheckpoint.objects.count(), flaws()) == ([3], 1, [])
 
 
+def test_taking_out_while_somebody_verifies_is_no_flaw() -> None:
+    """The checkpoint comes after the checkpoints were read, the deletion before the events are."""
+    before = old_and_new(2, 1)
+    raced: list[int] = []
+
+    def race(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("SELECT") and 'FROM "permissions_auditevent"' in sql and not raced:
+            raced.append(1)
+            retain(before)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(race):
+        found = list(audit.verify(ROOT))
+
+    assert (raced, numbers(), found) == ([1], [3], [])
+
+
 def test_flawed_chain_is_not_signed_over() -> None:
     before = old_and_new(3, 1)
     with unlocked():

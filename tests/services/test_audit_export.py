@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -98,6 +99,66 @@ def test_owner_alone_gets_what_is_stored(w: World) -> None:
         for event in record(w):
             assert event.digest not in text
         assert w.south.name not in text
+
+
+@pytest.mark.parametrize("fmt", ["json", "jsonl"])
+def test_whoever_has_the_file_verifies_it_without_us(w: World, fmt: str) -> None:
+    """Each line hashes to its digest, and follows the one before it."""
+    added(w, w.north)
+    services.rename_subaccount(actor=w.owner, subaccount=w.north, name="Nördlich")
+    text = whole(
+        export_as_platform(
+            reason="Asked for by court", account=w.account, filters=EVERYTHING, fmt=fmt
+        )
+    )
+    rows = json.loads(text) if fmt == "json" else list(map(json.loads, text.splitlines()))
+    previous = ""
+    for row in rows:
+        came = {
+            key: row[name]
+            for key, name in (
+                ("channel", "channel"),
+                ("request_id", "request_id"),
+                ("via_label", "via"),
+                ("via_ref", "via_ref"),
+            )
+            if row[name]
+        }
+        said = {
+            "root": row["root"],
+            "sequence": row["number"],
+            "at": row["at"],
+            "actor": [row["actor_ref"], row["actor"]],
+            "action": row["action"],
+            "subject": [row["subject_ref"], row["subject"]],
+            "data": row["data"],
+            "previous": row["previous"],
+            **({"came": came} if came else {}),
+        }
+        line = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        assert hashlib.sha256(line.encode()).hexdigest() == row["digest"]
+        assert row["previous"] == previous
+        previous = row["digest"]
+    assert len(rows) >= 2
+
+
+def test_a_file_that_would_miss_what_went_meanwhile_ends_in_a_refusal(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kept(io.BytesIO):
+        def seal(self) -> None:
+            """It is in memory."""
+
+    monkeypatch.setattr(audit_export, "BATCH", 2)
+    for number in range(5):
+        services.rename_subaccount(actor=w.owner, subaccount=w.north, name=f"North {number}")
+    lines = export(actor=w.owner, account=w.account, filters=EVERYTHING, fmt="jsonl")
+    next(lines), next(lines)
+    assert audit.retain(audit.ref_of(w.account), record(w)[4].at, Kept())
+    with pytest.raises(Invalid, match="taken out while the file was written"):
+        next(lines)
+    again = export(actor=w.owner, account=w.account, filters=EVERYTHING, fmt="jsonl")
+    assert whole(again).count("\n") == len(record(w)) - 1, "all there is but this very export"
 
 
 def test_who_owns_no_more_gets_nothing_more(w: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from teams.event_areas import HistoryFilters, area_of
 from teams.event_sentences import is_told
 from teams.event_sight import Reader
 from teams.event_words import Words
-from teams.models import Archivable, ContactImport
+from teams.models import Archivable, ContactImport, ReviewLine
 from teams.services.change import root_key
 from tests.services.world import World, world
 
@@ -54,7 +54,9 @@ COMPOSED = {
     "payment.{status}": {
         f"payment.{status}" for status in (Payment.Status.FAILED, Payment.Status.CANCELLED)
     },
-    "review.line_{line.decision}": {"review.line_confirmed", "review.line_withdrawn"},
+    "review.line_{line.decision}": {
+        f"review.line_{decision}" for decision in set(ReviewLine.Decision) - {"open"}
+    },
 }
 
 

@@ -288,3 +288,28 @@ def test_for_now_it_says_what_who_can_says() -> None:
         for permission in one.held
     }
     assert said == asked
+
+
+@pytest.mark.once
+def test_each_person_is_looked_for_once_a_row_and_not_among_all() -> None:
+    """An account of thousands is read in the time of its rows, not of their square."""
+    looked = [0]
+
+    class Key(int):
+        __hash__ = int.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            looked[0] += 1
+            return int(self) == other
+
+    count = 300
+    seats = {n: replay.state.Seat(user=str(n), subaccount=1, role="editor") for n in range(count)}
+    state = replay.State(
+        key=1,
+        account={"owner": "-1", "edition": "emma_hq", "second_factor": []},
+        places={1: replay.state.Place("North")},
+        seats=seats,
+    )
+    rows = replay.rows(state, [Key(n) for n in range(count)], timezone.now())
+    assert len([row for row in rows if row.kind == "membership"]) == count
+    assert looked[0] < 10 * count

@@ -221,6 +221,30 @@ def test_all_of_one_moment_counts_at_that_moment(clock: Clock) -> None:
     assert before.seats.keys() & {row.pk for row in rows} == set()
 
 
+def test_a_clock_that_was_ahead_once_hides_nothing_that_followed(clock: Clock) -> None:
+    """The event it wrote says next year: it happened when the one after it did."""
+    w = world("emma_hq")
+    snapshot(w.account)
+    early = clock.after(1)
+    before = added(w, w.north).pk
+    begun = clock.after(1)
+    clock.after(365)
+    untimely = added(w, w.north).pk
+    clock.at = clock.after(-364)
+    after = added(w, w.south).pk
+
+    def seats(at: datetime) -> set[int]:
+        return replay.state_at(w.account, at).seats.keys() & {before, untimely, after}
+
+    now = clock()
+    assert seats(now) == {before, untimely, after}
+    assert seats(begun) == {before}
+    assert seats(early - DAY / 2) == set()
+    untimely_too = clock.after(365) and added(w, w.south).pk
+    clock.at = now
+    assert untimely_too in replay.state_at(w.account, now).seats, "nothing came after it"
+
+
 def test_a_long_record_is_read_a_batch_at_a_time(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ FILLED = {
     ("", ".", ""): (ARCHIVED, ("purged",)),
     ("contact_import.", ""): (("done", "undone", "failed"),),
     ("payment.", ""): (("failed", "cancelled"),),
-    ("review.line_", ""): (("confirmed", "withdrawn"),),
+    ("review.line_", ""): (("confirmed", "withdrawn", "gone"),),
 }
 #: recorded under a name of their own
 BY_NAME = {"account.read_only", "account.writable", "mailinglist.deleted", "savedrow.deleted"}

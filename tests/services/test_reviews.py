@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from permissions.errors import ServiceError
 from permissions.models import AuditEvent
-from teams import services
+from teams import history, services
 from teams.catalogue import CATALOGUE
 from teams.factories import InvitationFactory, UserFactory
 from teams.keys import issue
@@ -31,10 +31,12 @@ from teams.models import (
     ReviewLine,
     SubaccountUserGrant,
 )
+from teams.replay import record_says_what_is_stored
 from teams.review_report import csv_of, digest_of
 from teams.review_sight import lines_of, reads_all, reviews_of
 from teams.services.review_lines import is_own, withdraw_thing
 from teams.services.reviews import current
+from teams.services.snapshots import snapshot
 from teams.who import who_can
 from tests.services.world import World, refused, world
 
@@ -412,6 +414,7 @@ def test_withdrawing_needs_a_reason(w: World) -> None:
 
 def test_what_is_gone_is_closed_as_gone_and_what_changed_is_decided_by_nobody(w: World) -> None:
     gone, changed = w.member("editor"), w.member("editor")
+    snapshot(w.account)
     review = start(w)
     services.remove_member(actor=w.owner, membership=gone)
     services.change_role(actor=w.owner, membership=changed, role="full")
@@ -420,6 +423,9 @@ def test_what_is_gone_is_closed_as_gone_and_what_changed_is_decided_by_nobody(w:
         actor=w.owner, line=line_of(review, Kind.ROLE, gone.user), reason="Left"
     )
     assert line.decision == Decision.GONE
+    # or nobody could ask any more who had access, nor take anything old out of the record
+    assert list(record_says_what_is_stored()) == []
+    assert history.who_had_access(w.account, timezone.now(), people=[gone.user]) == []
     stale = line_of(review, Kind.ROLE, changed.user)
     with refused("CHANGED"):
         services.confirm_line(actor=w.owner, line=stale)

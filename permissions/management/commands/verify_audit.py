@@ -67,11 +67,12 @@ class Command(OurCommand):
         if options["sign_anew"]:
             self._sign_anew(kept, trusting=options["old_key_is_lost"])
         else:
-            self._verify(root, kept, options["format"])
+            self._verify(root, kept, options)
         if options["keep_seals"]:
             _keep(options["keep_seals"], audit.seals())
 
-    def _verify(self, root: str | None, kept: list[Seal], fmt: str) -> None:
+    def _verify(self, root: str | None, kept: list[Seal], options: dict[str, Any]) -> None:
+        fmt = options["format"]
         flaws = [*audit.verify(root), *audit.verify_seals(kept)]
         if fmt != "text" or flaws:
             self._tell(flaws, fmt)
@@ -80,6 +81,8 @@ class Command(OurCommand):
         if fmt == "text":
             events = AuditEvent.objects.all() if root is None else audit.timeline(root)
             self.stdout.write(f"The audit is intact: {events.count()} events.")
+            if options["against"]:
+                self.stdout.write(f"Seals that hold: {len(kept)}, of {options['against']}.")
 
     def _sign_anew(self, kept: list[Seal], *, trusting: bool) -> None:
         flaws = list(audit.verify_seals(kept))
@@ -105,11 +108,20 @@ def _exists(root: str) -> bool:
 def _read(name: str) -> list[Seal]:
     """Return the seals in a file that --keep-seals wrote. Raises UsageError."""
     try:
-        return [Seal(**one) for one in json.loads(Path(name).read_text("utf-8"))]
+        found = [Seal(**one) for one in json.loads(Path(name).read_text("utf-8"))]
+        if not all(map(_is_seal, found)):
+            raise ValueError
+        return found
     except OSError as error:
         raise UsageError(f"The seals cannot be read: {error.strerror}.") from None
     except (ValueError, TypeError):
         raise UsageError(f"{name} holds no seals: --keep-seals writes some.") from None
+
+
+def _is_seal(found: Any) -> bool:
+    """Say whether what JSON made of a seal is one: it holds whatever stood in the file."""
+    is_number = isinstance(found.sequence, int) and 0 <= found.sequence < 2**63
+    return is_number and isinstance(found.root, str) and isinstance(found.digest, str)
 
 
 def _keep(name: str, seals: Iterable[Seal]) -> None:
