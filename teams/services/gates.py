@@ -223,9 +223,8 @@ def own_subaccount(change: Change, subaccount: Any) -> Subaccount:
 
 def stored_membership(membership: Any) -> Membership:
     """Return ``membership`` as it is now. Raises NotFound if it is gone."""
-    key = expect(membership, Membership, "The membership").pk
-    rows = Membership.objects.select_related("account", "user", "subaccount", "custom_role")
-    return rows.get(pk=key)
+    follow = ("account", "user", "subaccount", "custom_role")
+    return expect(membership, Membership, "The membership", *follow)
 
 
 def about(membership: Membership) -> dict[str, Any]:

@@ -15,29 +15,32 @@ from permissions.errors import Invalid, NotFound
 M = TypeVar("M", bound=models.Model)
 
 
-def expect(value: Any, model: type[M], what: str) -> M:
+def expect(value: Any, model: type[M], what: str, *follow: str) -> M:
     """Return ``value`` as it is stored now. Raises Invalid or NotFound naming what is wrong.
 
-    What the caller holds may be stale, half loaded or gone; only its key is believed.
+    What the caller holds may be stale, half loaded or gone; only its key is believed. What it
+    points at by the names ``follow`` comes with it, in the same look: at a second one it may be
+    gone.
     """
     if not isinstance(value, model) or value.pk is None:
         raise Invalid(
             f"{what} must be a stored {model._meta.verbose_name}, not {type(value).__name__}.",
             code="WRONG_TYPE",
         )
-    found = stored(model, value.pk)
+    found = stored(model, value.pk, *follow)
     if found is None:
         raise NotFound(f"{what} is not there any more.")
     return found
 
 
-def stored(model: type[M], key: Any) -> M | None:
+def stored(model: type[M], key: Any, *follow: str) -> M | None:
     """Return the row of ``model`` with that key, or None; a key out of range is nobody's."""
     try:
         clean = model._meta.pk.clean(key, None)
     except ValidationError:
         return None
-    return model._default_manager.filter(pk=clean).first()
+    rows = model._default_manager.filter(pk=clean)
+    return (rows.select_related(*follow) if follow else rows).first()
 
 
 def expect_user(value: Any, what: str) -> Any:

@@ -285,9 +285,8 @@ def _own_teams(change: Change, teams: Any) -> list[Team]:
 
 
 def _stored(invitation: Any) -> Invitation:
-    key = expect(invitation, Invitation, "The invitation").pk
-    rows = Invitation.objects.select_related("account", "subaccount", "custom_role")
-    return rows.get(pk=key)
+    follow = ("account", "subaccount", "custom_role")
+    return expect(invitation, Invitation, "The invitation", *follow)
 
 
 def _pending(invitation: Invitation) -> Invitation:

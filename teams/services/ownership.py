@@ -209,8 +209,7 @@ def _make_room(change: Change) -> None:
 
 
 def _stored(transfer: Any) -> OwnershipTransfer:
-    key = expect(transfer, OwnershipTransfer, "The offer").pk
-    return OwnershipTransfer.objects.select_related("account", "owner", "heir").get(pk=key)
+    return expect(transfer, OwnershipTransfer, "The offer", "account", "owner", "heir")
 
 
 def _offered_to(actor: Any, transfer: Any) -> OwnershipTransfer:
