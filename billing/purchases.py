@@ -1,7 +1,8 @@
 """What content is on offer to whom, what was bought, and what it adds to a month. Reads only.
 
 ``services.purchases`` buys. Content is charged on the day it is bought, to whoever pays for the
-subaccount, like everything that is used there.
+subaccount, like everything that is used there. What a list of content is made of is left out, as
+that may be long: whoever asks one row for it gets it.
 """
 
 from __future__ import annotations
@@ -29,20 +30,20 @@ def shelf(account: Account) -> QuerySet[ContentItem]:
     if plan is None:
         return ContentItem.objects.none()
     rows = ContentItem.objects.filter(retired_at=None, currency=plan.currency)
-    return rows.order_by("kind", "name", "pk")
+    return rows.defer("rows").order_by("kind", "name", "pk")
 
 
 def bought(account: Account, places: Collection[Any]) -> QuerySet[ContentPurchase]:
     """Return what was bought for the subaccounts ``places`` (keys), the newest first."""
     rows = ContentPurchase.objects.filter(any_of("subaccount_id", places), account=account)
-    return rows.select_related("item", "subaccount").order_by("-bought_on", "-pk")
+    named = rows.select_related("item", "subaccount").defer("item__rows")
+    return named.order_by("-bought_on", "-pk")
 
 
 def charges(account: Account, start: date, end: date) -> list[Charge]:
     """Return what was bought from ``start`` to the day before ``end``, a charge each."""
-    rows = ContentPurchase.objects.filter(
-        account=account, bought_on__gte=start, bought_on__lt=end
-    ).select_related("item")
+    rows = ContentPurchase.objects.filter(account=account, bought_on__gte=start, bought_on__lt=end)
+    rows = rows.select_related("item").defer("item__rows")
     return [
         Charge(
             row.subaccount_id,

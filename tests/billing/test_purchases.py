@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing import integrity, purchases, selectors, usage
 from billing.factories import (
@@ -33,6 +35,7 @@ from teams.factories import (
     CampaignFactory,
     MessageTemplateFactory,
     SavedRowFactory,
+    SubaccountFactory,
     UserFactory,
 )
 from teams.models import Account, MessageTemplate, SavedRow, Subaccount
@@ -325,6 +328,22 @@ def test_the_console_shows_what_it_costs_and_who_pays_before_it_is_bought() -> N
     assert "Bought for North" in text(done)
     assert f"{SHELF}{item.pk}/act/buy/" not in text(done), "there is nowhere left to buy it for"
     assert client.get(f"{url}{w.north.pk}/").status_code == 403
+
+
+def test_the_shelf_stays_short_and_reads_no_contents() -> None:
+    w, item = shop(), ContentItemFactory(name="Spring")
+    for n in range(7):
+        place = SubaccountFactory(account=w.account, name=f"Place {n}")
+        ContentPurchaseFactory(subaccount=place, item=item)
+    client = browser(w.owner)
+    with CaptureQueriesContext(connection) as asked:
+        page = text(client.get(SHELF))
+    assert "Bought for Place 6, Place 5, Place 4, Place 3, Place 2, 2 others" in page
+    assert not [one for one in asked if '"billing_contentitem"."rows"' in one["sql"]]
+    with CaptureQueriesContext(connection) as asked:
+        usage.charges_of(w.account, date(2026, 1, 1))
+        list(integrity._what_was_bought_is_charged())
+    assert not [one for one in asked if '"billing_contentitem"."rows"' in one["sql"]]
 
 
 def test_where_nothing_can_be_bought_nothing_is_offered() -> None:
