@@ -57,7 +57,7 @@ def _buyers(desk: Desk) -> dict[Any, list[Subaccount]]:
 
 
 def _had_by(desk: Desk, item: ContentItem) -> list[str]:
-    """Return what a sentence says for whom it was bought: the newest few by name, others as many."""
+    """Return for whom it was bought: the newest few by name, and how many others."""
     names = [place.name for place in desk.once(_buyers).get(item.pk, ())]
     if len(names) <= NAMED:
         return names
