@@ -13,6 +13,7 @@ from typing import Any
 from billing import purchases, selectors
 from billing.models import ContentItem, ContentPurchase
 from billing.money import shown
+from billing.services.shelf import locked_content
 from permissions.errors import Invalid
 from teams.catalogue import PURCHASE_CONTENT
 from teams.models import MessageTemplate, SavedRow, Subaccount
@@ -39,7 +40,7 @@ def purchase_content(
     act = "buy content"
     with at_work(actor, subaccount, PURCHASE_CONTENT, act=act) as work:
         in_person(act, work.account)
-        wanted = _locked(item)
+        wanted = locked_content(item)
         own = Subaccount.objects.select_related("account").get(pk=work.subaccount.pk)
         purchases.check_can_have(own, wanted)
         if _clean_price(price) != wanted.price:
@@ -66,12 +67,6 @@ def purchase_content(
         )
         _hand_over(work, wanted)
     return bought
-
-
-def _locked(item: Any) -> ContentItem:
-    """Return the item as it is stored, and keep it so: nobody changes the price meanwhile."""
-    key = expect(item, ContentItem, "The content").pk
-    return ContentItem.objects.select_for_update(no_key=True).get(pk=key)
 
 
 def _clean_price(value: Any) -> Decimal:

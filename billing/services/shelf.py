@@ -71,7 +71,7 @@ def create_content(
 def reprice_content(*, operator: Any, item: ContentItem, price: Any) -> ContentItem:
     """Let ``item`` cost ``price`` from now on; what was bought stays. Raises Invalid: MONEY,
     ALREADY_SO, and what ``create_content`` raises of an operator; or NotFound."""
-    staff, found = clean_operator(operator), _locked(item)
+    staff, found = clean_operator(operator), locked_content(item)
     before, found.price = found.price, _clean_price(price, found.currency)
     if before == found.price:
         raise Invalid(f"{found} costs that already. Write another price.", code="ALREADY_SO")
@@ -83,7 +83,11 @@ def reprice_content(*, operator: Any, item: ContentItem, price: Any) -> ContentI
 @transaction.atomic
 def offer_content(*, operator: Any, item: ContentItem, on: bool) -> ContentItem:
     """Offer ``item``, or do so no more: who bought it keeps it. Raises Invalid or NotFound."""
-    staff, found, wanted = clean_operator(operator), _locked(item), clean_flag(on, "The offer")
+    staff, found, wanted = (
+        clean_operator(operator),
+        locked_content(item),
+        clean_flag(on, "The offer"),
+    )
     if found.is_offered == wanted:
         state = "on offer" if wanted else "not on offer"
         raise Invalid(f"{found} is {state} already.", code="ALREADY_SO")
@@ -93,7 +97,9 @@ def offer_content(*, operator: Any, item: ContentItem, on: bool) -> ContentItem:
     return found
 
 
-def _locked(item: Any) -> ContentItem:
+def locked_content(item: Any) -> ContentItem:
+    """Return ``item`` as it is stored, and keep it so until the end of the transaction: nobody
+    changes its price meanwhile. Raises Invalid (WRONG_TYPE) or NotFound."""
     key = expect(item, ContentItem, "The content").pk
     found = ContentItem.objects.select_for_update(no_key=True).filter(pk=key).first()
     if found is None:
