@@ -76,8 +76,14 @@ def check_can_buy(account: Account) -> None:
 def check_can_have(subaccount: Subaccount, item: ContentItem) -> None:
     """Refuse what cannot be bought for ``subaccount`` now, whoever buys.
 
-    Raises Invalid: NO_PLAN, OVERDUE, RETIRED, CURRENCY, ALREADY_BOUGHT.
+    Raises Invalid: ALREADY_BOUGHT, whatever else is in the way; NO_PLAN, OVERDUE, RETIRED,
+    CURRENCY.
     """
+    if ContentPurchase.objects.filter(subaccount=subaccount, item=item).exists():
+        raise Invalid(
+            f"{item} was bought for {subaccount.name} before, and is bought once only.",
+            code="ALREADY_BOUGHT",
+        )
     account = subaccount.account
     check_can_buy(account)
     late = Invoice.objects.filter(
@@ -85,11 +91,6 @@ def check_can_have(subaccount: Subaccount, item: ContentItem) -> None:
     )
     if late.exists():
         raise _unpaid(subaccount.name)
-    if ContentPurchase.objects.filter(subaccount=subaccount, item=item).exists():
-        raise Invalid(
-            f"{item} was bought for {subaccount.name} before, and is bought once only.",
-            code="ALREADY_BOUGHT",
-        )
     if not item.is_offered:
         raise Invalid(f"{item} is not on offer any more.", code="RETIRED")
     plan = selectors.plan_of(account)

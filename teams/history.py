@@ -96,7 +96,7 @@ class Past:
         take to work out what they had."""
         state, found = self.state, Counter({self.state.account["owner"]: len(self.state.places)})
         for seat in state.seats.values():
-            named = len(seat.managed) + sum(len(state.groups[key]) for key in seat.groups)
+            named = len(seat.managed) + sum(len(state.groups.get(key, ())) for key in seat.groups)
             if seat.subaccount is not None:
                 found[seat.user] += 1
             else:

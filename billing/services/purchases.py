@@ -12,7 +12,7 @@ from typing import Any
 
 from billing import purchases, selectors
 from billing.models import ContentItem, ContentPurchase
-from billing.money import shown
+from billing.money import rounded, shown
 from billing.services.shelf import locked_content
 from permissions.errors import Invalid
 from teams.catalogue import PURCHASE_CONTENT
@@ -33,7 +33,7 @@ def purchase_content(
 
     Needs ``purchase_content`` there (Constant Contact, row 17). A plus campaign becomes a template,
     an image a saved row. No API key buys anything. Raises Refused (IN_PERSON for a key), NotFound,
-    or Invalid: WRONG_TYPE, NOT_A_PRICE, ARCHIVED, NO_PLAN, OVERDUE, ALREADY_BOUGHT, RETIRED,
+    or Invalid: WRONG_TYPE, NOT_A_PRICE, ARCHIVED, ALREADY_BOUGHT, NO_PLAN, OVERDUE, RETIRED,
     CURRENCY, PRICE_CHANGED.
     """
     subaccount = expect(subaccount, Subaccount, "The subaccount")
@@ -62,7 +62,7 @@ def purchase_content(
             "content.purchased",
             bought,
             kind=wanted.kind,
-            price=str(wanted.price),
+            price=str(rounded(wanted.price, wanted.currency)),
             currency=wanted.currency,
         )
         _hand_over(work, wanted)

@@ -62,7 +62,7 @@ def create_content(
             item.save(force_insert=True)
     except IntegrityError:
         raise _taken(code) from None
-    said = {"kind": kind, "price": str(item.price), "currency": currency}
+    said = {"kind": kind, "price": str(rounded(item.price, currency)), "currency": currency}
     record_platform(staff, "content.created", item, **said)
     return item
 
@@ -76,7 +76,8 @@ def reprice_content(*, operator: Any, item: ContentItem, price: Any) -> ContentI
     if before == found.price:
         raise Invalid(f"{found} costs that already. Write another price.", code="ALREADY_SO")
     found.save(update_fields=["price"])
-    record_platform(staff, "content.repriced", found, before=str(before), after=str(found.price))
+    was, now = (str(rounded(price, found.currency)) for price in (before, found.price))
+    record_platform(staff, "content.repriced", found, before=was, after=now)
     return found
 
 

@@ -128,7 +128,7 @@ def test_it_goes_to_the_teams_of_whom_teams_limit_and_the_record_says_all_of_it(
         "messagetemplate.created",
     ]
     event = found.get(action="content.purchased")
-    assert event.data["price"] == "12.500"
+    assert event.data["price"] == "12.50"
     assert (event.subject_label, event.data["subaccount"]) == (str(made), w.north.pk)
 
 
@@ -370,6 +370,7 @@ def test_the_command_buys_for_whom_it_names() -> None:
     common = [f"--account={w.account.slug}", "--subaccount=north", f"--actor={w.owner}"]
     tried = run("purchase_content", "spring", *common, "--price=12.50", "--dry-run")
     assert (tried.code, ContentPurchase.objects.count()) == (0, 0)
+    assert "Spring for North, at €12.50 before tax" in tried.out
     wrong = run("purchase_content", "spring", *common, "--price=12")
     assert wrong.code != 0
     assert "costs €12.50 now" in wrong.error
@@ -379,9 +380,10 @@ def test_the_command_buys_for_whom_it_names() -> None:
     assert "Purchase content" in run("purchase_content", "spring", *stranger, "--price=1").error
     platform = [*common[:2], "--as-platform", "--reason=Because we can"]
     assert "buys nothing" in run("purchase_content", "spring", *platform, "--price=12.50").error
-    done = run("purchase_content", "spring", *common, "--price=12.50")
-    assert "Spring for North, at €12.50 before tax" in done.out
+    done = run("purchase_content", "spring", *common, "--price=12.50", "--format=json")
+    assert '"price": "12.50"' in done.out
     assert ContentPurchase.objects.get().item == item
+    InvoiceFactory(account=w.account)  # overdue: nothing more can be bought
     again = run("purchase_content", "spring", *common, "--price=12.50")
     assert again.code == 0
     assert ContentPurchase.objects.count() == 1
