@@ -101,7 +101,8 @@ def _what_was_bought_is_charged() -> Found:
         whole[account, month] = whole.get((account, month), True) and issued
     lines = InvoiceLine.objects.filter(meter=Meter.CONTENT)
     charged = Counter(lines.values_list("subaccount", "starts_on", "amount"))
-    for row in ContentPurchase.objects.select_related("item").order_by("pk").iterator():
+    bought = ContentPurchase.objects.select_related("item").defer("item__rows")
+    for row in bought.order_by("pk").iterator():
         line = (row.subaccount_id, row.bought_on, row.price)
         if not whole.get((row.account_id, row.bought_on.replace(day=1))):
             continue

@@ -1,7 +1,8 @@
 """What content is on offer to whom, what was bought, and what it adds to a month. Reads only.
 
 ``services.purchases`` buys. Content is charged on the day it is bought, to whoever pays for the
-subaccount, like everything that is used there.
+subaccount, like everything that is used there. What a list of content is made of is left out, as
+that may be long: whoever asks one row for it gets it.
 """
 
 from __future__ import annotations
@@ -29,20 +30,20 @@ def shelf(account: Account) -> QuerySet[ContentItem]:
     if plan is None:
         return ContentItem.objects.none()
     rows = ContentItem.objects.filter(retired_at=None, currency=plan.currency)
-    return rows.order_by("kind", "name", "pk")
+    return rows.defer("rows").order_by("kind", "name", "pk")
 
 
 def bought(account: Account, places: Collection[Any]) -> QuerySet[ContentPurchase]:
     """Return what was bought for the subaccounts ``places`` (keys), the newest first."""
     rows = ContentPurchase.objects.filter(any_of("subaccount_id", places), account=account)
-    return rows.select_related("item", "subaccount").order_by("-bought_on", "-pk")
+    named = rows.select_related("item", "subaccount").defer("item__rows")
+    return named.order_by("-bought_on", "-pk")
 
 
 def charges(account: Account, start: date, end: date) -> list[Charge]:
     """Return what was bought from ``start`` to the day before ``end``, a charge each."""
-    rows = ContentPurchase.objects.filter(
-        account=account, bought_on__gte=start, bought_on__lt=end
-    ).select_related("item")
+    rows = ContentPurchase.objects.filter(account=account, bought_on__gte=start, bought_on__lt=end)
+    rows = rows.select_related("item").defer("item__rows")
     return [
         Charge(
             row.subaccount_id,
@@ -75,8 +76,14 @@ def check_can_buy(account: Account) -> None:
 def check_can_have(subaccount: Subaccount, item: ContentItem) -> None:
     """Refuse what cannot be bought for ``subaccount`` now, whoever buys.
 
-    Raises Invalid: NO_PLAN, OVERDUE, RETIRED, CURRENCY, ALREADY_BOUGHT.
+    Raises Invalid: ALREADY_BOUGHT, whatever else is in the way; NO_PLAN, OVERDUE, RETIRED,
+    CURRENCY.
     """
+    if ContentPurchase.objects.filter(subaccount=subaccount, item=item).exists():
+        raise Invalid(
+            f"{item} was bought for {subaccount.name} before, and is bought once only.",
+            code="ALREADY_BOUGHT",
+        )
     account = subaccount.account
     check_can_buy(account)
     late = Invoice.objects.filter(
@@ -84,11 +91,6 @@ def check_can_have(subaccount: Subaccount, item: ContentItem) -> None:
     )
     if late.exists():
         raise _unpaid(subaccount.name)
-    if ContentPurchase.objects.filter(subaccount=subaccount, item=item).exists():
-        raise Invalid(
-            f"{item} was bought for {subaccount.name} before, and is bought once only.",
-            code="ALREADY_BOUGHT",
-        )
     if not item.is_offered:
         raise Invalid(f"{item} is not on offer any more.", code="RETIRED")
     plan = selectors.plan_of(account)

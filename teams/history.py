@@ -11,6 +11,7 @@ such a reason counts as held. What a role gave is not either: the rules are toda
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -88,6 +89,20 @@ class Past:
             moment,
             {ref: known.get(ref, f"A login that is gone (#{ref})") for ref in state.people()},
         )
+
+    @cached_property
+    def width(self) -> Mapping[str, int]:
+        """Return in how many places each of them may have had something, at most: so much it may
+        take to work out what they had."""
+        state, found = self.state, Counter({self.state.account["owner"]: len(self.state.places)})
+        for seat in state.seats.values():
+            named = len(seat.managed) + sum(len(state.groups.get(key, ())) for key in seat.groups)
+            if seat.subaccount is not None:
+                found[seat.user] += 1
+            else:
+                found[seat.user] += len(state.places) if seat.every or not named else named
+        found.update(user for user, _thing in state.guests)
+        return found
 
     @cached_property
     def things(self) -> Mapping[ThingKey, str]:

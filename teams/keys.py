@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,15 +96,6 @@ def why_dead(key: ApiKey) -> str:
     """
     creator = key.created_by_id
     return state_of(key, provider.load_profiles([creator])[creator] if creator else None)
-
-
-def states_of(found: Collection[ApiKey]) -> dict[int, str]:
-    """Return what ``why_dead`` says of each of these keys, by primary key, with one query for all.
-
-    Of keys loaded with their subaccounts and creators.
-    """
-    profiles = provider.load_profiles({key.created_by_id for key in found} - {None})
-    return {key.pk: state_of(key, profiles.get(key.created_by_id)) for key in found}
 
 
 def state_of(key: ApiKey, profile: Profile | None) -> str:

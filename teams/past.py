@@ -34,8 +34,9 @@ NOTE = (
     "Logins that were switched off then, and rights that slept for want of a second factor, are "
     "not in the record: what slept counts as held. What a role gave is told by today's rules."
 )
-#: so many people are worked out at once
-_CHUNK = 100
+#: so many people are worked out at once, and of people who reach many places so few that they have
+#: something in so many in all: each place may be some sixty lines
+_CHUNK, _PLACES = 100, 1000
 #: before it, or spreadsheets take the file for something else than UTF-8
 _MARK = "\ufeff"
 
@@ -125,10 +126,26 @@ class Answer:
             and question.permission in (None, line.permission)
         ]
 
+    def parts(self, people: Collection[str], most: int) -> Iterator[list[str]]:
+        """Yield these people, in their order, so many at once as are worked out at once: ``most``,
+        or fewer where they reach many places; never none."""
+        pasts = [past for past in (self.before, self.then) if past is not None]
+        part: list[str] = []
+        places = 0
+        for ref in people:
+            width = sum(past.width.get(ref, 0) for past in pasts)
+            if part and (len(part) == most or places + width > _PLACES):
+                yield part
+                part, places = [], 0
+            part.append(ref)
+            places += width
+        if part:
+            yield part
+
     def all(self) -> Iterator[Finding]:
         """Yield everything that is found, by name."""
-        for begin in range(0, len(self.people), _CHUNK):
-            yield from self.of(self.people[begin : begin + _CHUNK])
+        for part in self.parts(self.people, _CHUNK):
+            yield from self.of(part)
 
     def cells(self, finding: Finding) -> tuple[str, ...]:
         """Return a finding under ``columns``."""

@@ -29,6 +29,8 @@ from teams.models import Subaccount
 
 #: purchases on the page; all of them are on invoices
 NEWEST = 50
+#: so many subaccounts that have something are named
+NAMED = 5
 
 
 def _places(desk: Desk) -> list[Subaccount]:
@@ -46,6 +48,23 @@ def _bought(desk: Desk) -> list[ContentPurchase]:
     return list(purchases.bought(desk.account, [place.pk for place in desk.once(_places)]))
 
 
+def _buyers(desk: Desk) -> dict[Any, list[Subaccount]]:
+    """Return for which subaccounts each item (key) was bought, the newest first."""
+    found: dict[Any, list[Subaccount]] = {}
+    for row in desk.once(_bought):
+        found.setdefault(row.item_id, []).append(row.subaccount)
+    return found
+
+
+def _had_by(desk: Desk, item: ContentItem) -> list[str]:
+    """Return for whom it was bought: the newest few by name, and how many others."""
+    names = [place.name for place in desk.once(_buyers).get(item.pk, ())]
+    if len(names) <= NAMED:
+        return names
+    rest = len(names) - NAMED
+    return [*names[:NAMED], f"{rest} other{'' if rest == 1 else 's'}"]
+
+
 def _barred(desk: Desk) -> str:
     """Return why nothing can be bought in the account, or where one has chosen to be; empty if
     something can."""
@@ -61,7 +80,7 @@ def _barred(desk: Desk) -> str:
 
 def _open_places(desk: Desk, item: ContentItem) -> list[Subaccount]:
     """Return those for which the reader may buy ``item`` and nobody has."""
-    had = {row.subaccount_id for row in desk.once(_bought) if row.item_id == item.pk}
+    had = {place.pk for place in desk.once(_buyers).get(item.pk, ())}
     return [place for place in desk.once(_places) if place.pk not in had]
 
 
@@ -181,7 +200,7 @@ class ContentItemAdmin(ConsoleAdmin):
         if not self.may_enter(request):
             return ContentItem.objects.none()
         desk = desk_of(request)
-        had = {row.item_id for row in desk.once(_bought)}
+        had = desk.once(_buyers).keys()
         return ContentItem.objects.filter(
             Q(pk__in=purchases.shelf(desk.account).values("pk")) | Q(pk__in=had)
         )
@@ -200,7 +219,7 @@ class ContentItemAdmin(ConsoleAdmin):
                 {
                     "item": item,
                     "price": price_of(item),
-                    "had": self._had_by(desk, item),
+                    "had": _had_by(desk, item),
                     "verbs": self.offered(request, item),
                 }
                 for item in purchases.shelf(desk.account)
@@ -211,9 +230,6 @@ class ContentItemAdmin(ConsoleAdmin):
         }
         return site_page(self.admin_site, request, "billing/console/content.html", context)
 
-    def _had_by(self, desk: Desk, item: ContentItem) -> list[str]:
-        return [row.subaccount.name for row in desk.once(_bought) if row.item_id == item.pk]
-
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
     ) -> HttpResponse:
@@ -222,7 +238,7 @@ class ContentItemAdmin(ConsoleAdmin):
             "title": obj.name,
             "subtitle": f"{obj.get_kind_display()}, {price_of(obj)} before tax",
             "previews": [preview(html) for html in obj.rows],
-            "had": self._had_by(desk_of(request), obj),
+            "had": _had_by(desk_of(request), obj),
             "verbs": self.offered(request, obj),
         }
         return self.page(request, obj, context)

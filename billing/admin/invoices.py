@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from billing import gateways, sight
 from billing.admin import invoice_verbs
 from billing.admin.desks import holder_of, holds, lacking
-from billing.models import CreditNote, Invoice, InvoiceLine, Payment
+from billing.models import Invoice, InvoiceLine, Payment
 from billing.money import shown
 from billing.reports import payer_name
 from billing.selectors import today
@@ -295,11 +295,6 @@ class InvoiceAdmin(ConsoleAdmin):
             "problem": row.problem,
             "verbs": self.offered(request, obj, row) if is_pending else [],
         }
-
-
-def note_url(note: CreditNote) -> str:
-    """Return where the PDF of a credit note is."""
-    return reverse("console:credit_note_pdf", args=[note.pk])
 
 
 def way_label(codename: str) -> str:

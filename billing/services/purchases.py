@@ -12,7 +12,8 @@ from typing import Any
 
 from billing import purchases, selectors
 from billing.models import ContentItem, ContentPurchase
-from billing.money import shown
+from billing.money import rounded, shown
+from billing.services.shelf import locked_content
 from permissions.errors import Invalid
 from teams.catalogue import PURCHASE_CONTENT
 from teams.models import MessageTemplate, SavedRow, Subaccount
@@ -32,14 +33,14 @@ def purchase_content(
 
     Needs ``purchase_content`` there (Constant Contact, row 17). A plus campaign becomes a template,
     an image a saved row. No API key buys anything. Raises Refused (IN_PERSON for a key), NotFound,
-    or Invalid: WRONG_TYPE, NOT_A_PRICE, ARCHIVED, NO_PLAN, OVERDUE, ALREADY_BOUGHT, RETIRED,
+    or Invalid: WRONG_TYPE, NOT_A_PRICE, ARCHIVED, ALREADY_BOUGHT, NO_PLAN, OVERDUE, RETIRED,
     CURRENCY, PRICE_CHANGED.
     """
     subaccount = expect(subaccount, Subaccount, "The subaccount")
     act = "buy content"
     with at_work(actor, subaccount, PURCHASE_CONTENT, act=act) as work:
         in_person(act, work.account)
-        wanted = _locked(item)
+        wanted = locked_content(item)
         own = Subaccount.objects.select_related("account").get(pk=work.subaccount.pk)
         purchases.check_can_have(own, wanted)
         if _clean_price(price) != wanted.price:
@@ -61,17 +62,11 @@ def purchase_content(
             "content.purchased",
             bought,
             kind=wanted.kind,
-            price=str(wanted.price),
+            price=str(rounded(wanted.price, wanted.currency)),
             currency=wanted.currency,
         )
         _hand_over(work, wanted)
     return bought
-
-
-def _locked(item: Any) -> ContentItem:
-    """Return the item as it is stored, and keep it so: nobody changes the price meanwhile."""
-    key = expect(item, ContentItem, "The content").pk
-    return ContentItem.objects.select_for_update(no_key=True).get(pk=key)
 
 
 def _clean_price(value: Any) -> Decimal:

@@ -62,7 +62,7 @@ def create_content(
             item.save(force_insert=True)
     except IntegrityError:
         raise _taken(code) from None
-    said = {"kind": kind, "price": str(item.price), "currency": currency}
+    said = {"kind": kind, "price": str(rounded(item.price, currency)), "currency": currency}
     record_platform(staff, "content.created", item, **said)
     return item
 
@@ -71,19 +71,24 @@ def create_content(
 def reprice_content(*, operator: Any, item: ContentItem, price: Any) -> ContentItem:
     """Let ``item`` cost ``price`` from now on; what was bought stays. Raises Invalid: MONEY,
     ALREADY_SO, and what ``create_content`` raises of an operator; or NotFound."""
-    staff, found = clean_operator(operator), _locked(item)
+    staff, found = clean_operator(operator), locked_content(item)
     before, found.price = found.price, _clean_price(price, found.currency)
     if before == found.price:
         raise Invalid(f"{found} costs that already. Write another price.", code="ALREADY_SO")
     found.save(update_fields=["price"])
-    record_platform(staff, "content.repriced", found, before=str(before), after=str(found.price))
+    was, now = (str(rounded(price, found.currency)) for price in (before, found.price))
+    record_platform(staff, "content.repriced", found, before=was, after=now)
     return found
 
 
 @transaction.atomic
 def offer_content(*, operator: Any, item: ContentItem, on: bool) -> ContentItem:
     """Offer ``item``, or do so no more: who bought it keeps it. Raises Invalid or NotFound."""
-    staff, found, wanted = clean_operator(operator), _locked(item), clean_flag(on, "The offer")
+    staff, found, wanted = (
+        clean_operator(operator),
+        locked_content(item),
+        clean_flag(on, "The offer"),
+    )
     if found.is_offered == wanted:
         state = "on offer" if wanted else "not on offer"
         raise Invalid(f"{found} is {state} already.", code="ALREADY_SO")
@@ -93,7 +98,9 @@ def offer_content(*, operator: Any, item: ContentItem, on: bool) -> ContentItem:
     return found
 
 
-def _locked(item: Any) -> ContentItem:
+def locked_content(item: Any) -> ContentItem:
+    """Return ``item`` as it is stored, and keep it so until the end of the transaction: nobody
+    changes its price meanwhile. Raises Invalid (WRONG_TYPE) or NotFound."""
     key = expect(item, ContentItem, "The content").pk
     found = ContentItem.objects.select_for_update(no_key=True).filter(pk=key).first()
     if found is None:

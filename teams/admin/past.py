@@ -31,7 +31,7 @@ TYPES = {"csv": "text/csv", "json": "application/json"}
 #: people on one page
 ROWS = 25
 #: so many are looked at to find those, some at a time, and so many lines about them
-LOOKED_AT, CHUNK, LINES = 500, 10, 20_000
+LOOKED_AT, CHUNK, LINES = 500, 10, 60_000
 #: so many names stand in a sentence; the others are below it
 NAMED = 3
 
@@ -50,18 +50,16 @@ def look(answer: Answer, after: str = "") -> Found:
     rest = answer.people
     rest = rest[rest.index(after) + 1 :] if after else rest
     found: list[tuple[str, list[Finding]]] = []
-    lines = 0
-    for begin in range(0, len(rest), CHUNK):
-        chunk = rest[begin : begin + CHUNK]
-        findings = answer.of(chunk)
+    done = lines = 0
+    for part in answer.parts(rest, CHUNK):
+        findings = answer.of(part)
         for ref, own in groupby(findings, key=lambda one: one.line.person_ref):
             if len(found) == ROWS:
                 return Found(found, found[-1][0], True)
             found.append((ref, list(own)))
-        lines += len(findings)
-        is_last = begin + CHUNK >= len(rest)
-        if not is_last and (begin + CHUNK >= LOOKED_AT or lines >= LINES):
-            return Found(found, chunk[-1], False)
+        done, lines = done + len(part), lines + len(findings)
+        if done < len(rest) and (done >= LOOKED_AT or lines >= LINES):
+            return Found(found, part[-1], False)
     return Found(found, "", False)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -18,6 +18,8 @@ from teams.replay.state import State
 
 #: so many events are held in memory at once
 BATCH = 1000
+#: whoever asked so long ago at most asks for the present: reading a record takes its time
+PRESENT = timedelta(minutes=5)
 
 
 def _events(account: Account, state: State, **asked: Any) -> Iterator[AuditEvent]:
@@ -72,6 +74,7 @@ def state_at(account: Account, moment: datetime) -> State:
     Reads the events in their order up to the first that is later, so that clocks that differ by a
     little tear nothing apart. One that says it is still to come was written by a clock that was
     wrong: it happened when the next one did, or all that followed it would be hidden until then.
+    Where there is none after it, it has just happened, and is no part of what was long before.
     Raises Invalid: NO_RECORD where the record does not reach back so far, RECORD where it cannot
     be replayed.
     """
@@ -87,7 +90,10 @@ def state_at(account: Account, moment: datetime) -> State:
             advance(state, [*untimely, event])
             untimely = []
     else:
-        advance(state, untimely)
+        if untimely and moment < now - PRESENT:
+            follows(state, untimely[0])
+        else:
+            advance(state, untimely)
     if not state.began:
         raise Invalid(_nothing_yet(account), code="NO_RECORD")
     return state

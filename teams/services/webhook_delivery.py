@@ -45,6 +45,8 @@ GIVE_UP = timedelta(days=5)
 BATCH = 100
 #: seconds after which a task of the queue begins no more messages: whoever waits there comes first
 ROUND = 20.0
+#: so much later than it is due a repetition is begun: a clock that is a bit behind finds it due
+LEEWAY = timedelta(seconds=1)
 #: where the queue has an order, mail and sending come before all webhooks
 PRIORITY = -10
 SWITCHED = "webhook.switched"
@@ -106,11 +108,15 @@ def _behind_others() -> Any:
 def deliver_webhooks(account: int) -> int:
     """Send what is due in an account, and see to what has to be tried again; return how many.
 
-    After ``ROUND`` it lets others go first, and goes on when it is its turn again.
+    After ``ROUND`` it lets others go first, and goes on when it is its turn again. Whoever found
+    nothing to try leaves the repetitions to who tried last: else every task that ever came would
+    come again each time, for as long as one receiver is out of reach.
     """
     begun = time.monotonic()
     count = work_off(account, seconds=ROUND)
-    if count and time.monotonic() - begun >= ROUND and due(account).exists():
+    if not count:
+        return 0
+    if time.monotonic() - begun >= ROUND and due(account).exists():
         background.enqueue(_behind_others(), account)
         return count
     waiting = WebhookDelivery.objects.filter(account=account, state=State.WAITING)
@@ -118,7 +124,7 @@ def deliver_webhooks(account: int) -> int:
     again = later.aggregate(at=Min("next_at"))["at"]
     # only where the queue can wait; elsewhere, and should it be lost, there is send_webhooks
     if again is not None and deliver_webhooks.get_backend().supports_defer:
-        _behind_others().using(run_after=again).enqueue(account)
+        _behind_others().using(run_after=again + LEEWAY).enqueue(account)
     return count
 
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from billing import integrity, purchases, selectors, usage
 from billing.factories import (
@@ -33,6 +35,7 @@ from teams.factories import (
     CampaignFactory,
     MessageTemplateFactory,
     SavedRowFactory,
+    SubaccountFactory,
     UserFactory,
 )
 from teams.models import Account, MessageTemplate, SavedRow, Subaccount
@@ -125,7 +128,7 @@ def test_it_goes_to_the_teams_of_whom_teams_limit_and_the_record_says_all_of_it(
         "messagetemplate.created",
     ]
     event = found.get(action="content.purchased")
-    assert event.data["price"] == "12.500"
+    assert event.data["price"] == "12.50"
     assert (event.subject_label, event.data["subaccount"]) == (str(made), w.north.pk)
 
 
@@ -327,6 +330,22 @@ def test_the_console_shows_what_it_costs_and_who_pays_before_it_is_bought() -> N
     assert client.get(f"{url}{w.north.pk}/").status_code == 403
 
 
+def test_the_shelf_stays_short_and_reads_no_contents() -> None:
+    w, item = shop(), ContentItemFactory(name="Spring")
+    for n in range(7):
+        place = SubaccountFactory(account=w.account, name=f"Place {n}")
+        ContentPurchaseFactory(subaccount=place, item=item)
+    client = browser(w.owner)
+    with CaptureQueriesContext(connection) as asked:
+        page = text(client.get(SHELF))
+    assert "Bought for Place 6, Place 5, Place 4, Place 3, Place 2, 2 others" in page
+    assert not [one for one in asked if '"billing_contentitem"."rows"' in one["sql"]]
+    with CaptureQueriesContext(connection) as asked:
+        usage.charges_of(w.account, date(2026, 1, 1))
+        list(integrity._what_was_bought_is_charged())
+    assert not [one for one in asked if '"billing_contentitem"."rows"' in one["sql"]]
+
+
 def test_where_nothing_can_be_bought_nothing_is_offered() -> None:
     w, item = shop(), ContentItemFactory()
     InvoiceFactory(account=w.account)
@@ -351,6 +370,7 @@ def test_the_command_buys_for_whom_it_names() -> None:
     common = [f"--account={w.account.slug}", "--subaccount=north", f"--actor={w.owner}"]
     tried = run("purchase_content", "spring", *common, "--price=12.50", "--dry-run")
     assert (tried.code, ContentPurchase.objects.count()) == (0, 0)
+    assert "Spring for North, at €12.50 before tax" in tried.out
     wrong = run("purchase_content", "spring", *common, "--price=12")
     assert wrong.code != 0
     assert "costs €12.50 now" in wrong.error
@@ -360,9 +380,10 @@ def test_the_command_buys_for_whom_it_names() -> None:
     assert "Purchase content" in run("purchase_content", "spring", *stranger, "--price=1").error
     platform = [*common[:2], "--as-platform", "--reason=Because we can"]
     assert "buys nothing" in run("purchase_content", "spring", *platform, "--price=12.50").error
-    done = run("purchase_content", "spring", *common, "--price=12.50")
-    assert "Spring for North, at €12.50 before tax" in done.out
+    done = run("purchase_content", "spring", *common, "--price=12.50", "--format=json")
+    assert '"price": "12.50"' in done.out
     assert ContentPurchase.objects.get().item == item
+    InvoiceFactory(account=w.account)  # overdue: nothing more can be bought
     again = run("purchase_content", "spring", *common, "--price=12.50")
     assert again.code == 0
     assert ContentPurchase.objects.count() == 1

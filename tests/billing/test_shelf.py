@@ -55,6 +55,8 @@ def test_an_operator_fills_the_shelf_reprices_and_withdraws() -> None:
         "content.offered",
         "content.withdrawn",
     ]
+    repriced = found.get(action="content.repriced").data
+    assert (repriced["before"], repriced["after"]) == ("12.50", "14.00")
 
 
 def test_who_may_not_write_looks() -> None:

@@ -243,6 +243,9 @@ def test_a_clock_that_was_ahead_once_hides_nothing_that_followed(clock: Clock) -
     untimely_too = clock.after(365) and added(w, w.south).pk
     clock.at = now
     assert untimely_too in replay.state_at(w.account, now).seats, "nothing came after it"
+    clock.after(2)
+    assert untimely_too in replay.state_at(w.account, clock()).seats
+    assert untimely_too not in replay.state_at(w.account, clock() - DAY).seats, "nor was it there"
 
 
 def test_a_long_record_is_read_a_batch_at_a_time(

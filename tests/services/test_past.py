@@ -62,6 +62,31 @@ def test_all_parts_together_are_what_everybody_had(monkeypatch: Any) -> None:
         past.file_of(answer, "exe")
 
 
+def test_who_reaches_many_places_is_worked_out_with_few_others(monkeypatch: Any) -> None:
+    """Sixty lines for each place: ten administrators of a thousand would fill the memory."""
+    w = world("emma_hq")
+    few = [w.member("author").user for _n in range(3)]
+    many = [w.manager(role="administrator").user for _n in range(2)]
+    named = w.manager(w.north, w.south, role="administrator").user
+    snapshot(w.account)
+    answer = ask(w.account)
+    everywhere = len(answer.then.state.places)
+    assert answer.then.width == {
+        str(w.owner.pk): everywhere,
+        **{str(one.pk): 1 for one in few},
+        **{str(one.pk): everywhere for one in many},
+        str(named.pk): 2,
+    }
+    refs = [str(one.pk) for one in (*many, *few, named)]
+    assert list(answer.parts(refs, 5)) == [refs[:5], refs[5:]]
+    monkeypatch.setattr(past, "_PLACES", everywhere + 1)
+    parts = list(answer.parts(refs, 5))
+    assert parts == [refs[:1], refs[1:3], refs[3:]]
+    assert [found.line for found in answer.all()] == history.who_had_access(
+        w.account, answer.question.at
+    )
+
+
 def test_who_may_not_know_of_somebody_is_not_given_their_name() -> None:
     w = world("emma_hq")
     here = w.member("administrator")

@@ -535,6 +535,23 @@ def test_a_slow_receiver_lets_others_go_first(
     assert queued.count() == 2, "after the last nothing is left to go on with"
 
 
+def test_repetitions_are_begun_once_however_many_tasks_came(w: World, near: Receiver) -> None:
+    hook(w, near.url)
+    near.answer = 500
+    for _one in range(4):
+        happen(w)
+    queued = DBTaskResult.objects.filter(task_path__endswith=".deliver_webhooks")
+
+    done = [webhook_delivery.deliver_webhooks.func(w.account.pk) for _ in range(4)]
+
+    assert (done, queued.count()) == ([1, 0, 0, 0], 1)
+    tried = WebhookDelivery.objects.get(attempts=1)
+    assert queued.get().run_after == tried.next_at + webhook_delivery.LEEWAY
+    later(minutes=2)
+    assert webhook_delivery.deliver_webhooks.func(w.account.pk) == 1
+    assert queued.count() == 2, "whoever tried it sees to the next time"
+
+
 def test_gone_switches_it_off_and_drops_what_waits(w: World, near: Receiver) -> None:
     mirror = hook(w, near.url)
     near.answer = 410

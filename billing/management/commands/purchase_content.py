@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from billing import purchases, services
 from billing.models import ContentItem
-from billing.money import shown
+from billing.money import rounded, shown
 from permissions.errors import Invalid, NotFound
 from permissions.management.base import UsageError
 from teams.explain import is_text
@@ -56,7 +56,11 @@ class Command(ActCommand):
             f"{item} for {place.name}, at {price} before tax",
             account,
             (),
-            {"item": item.code, "price": str(made.price), "currency": made.currency},
+            {
+                "item": item.code,
+                "price": str(rounded(made.price, made.currency)),
+                "currency": made.currency,
+            },
         )
 
 
