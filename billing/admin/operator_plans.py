@@ -15,7 +15,8 @@ from billing import services
 from billing.admin.written import PlatformForm, WrittenAt
 from billing.models import PlanTier, RatePlan
 from billing.money import shown
-from billing.services.plans import CODE_LIMIT, NAME_LIMIT, TERMS, Tier, was_chosen
+from billing.services.offering import CODE_LIMIT
+from billing.services.plans import NAME_LIMIT, TERMS, Tier, was_chosen
 from permissions.errors import Invalid
 from teams.admin.site import operator
 

@@ -7,40 +7,37 @@ is still on offer. To change more, copy it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
-from django.utils.text import slugify
 
 from billing.models import Meter, PlanTier, RatePlan
-from billing.money import MOST_DECIMALS, check_currency
-from permissions import audit
-from permissions.errors import AlreadyUsed, Invalid, NotFound
+from billing.money import check_currency
+from billing.services.offering import (
+    clean_code,
+    clean_money,
+    clean_operator,
+    code_taken,
+    record_platform,
+)
+from permissions.errors import Invalid, NotFound
 from teams.services.gates import clean_flag, clean_list
 from teams.services.inputs import clean_text, expect
 
 __all__ = [
     "Tier",
-    "clean_money",
-    "clean_operator",
     "copy_plan",
     "create_plan",
     "edit_plan",
     "offer_plan",
-    "record_platform",
     "rename_plan",
     "was_chosen",
 ]
 
-#: the audit chain of what the platform does to itself
-ROOT = "platform"
 NAME_LIMIT = 80
-CODE_LIMIT = 60
 MOST = 1_000_000_000
-MOST_MONEY = Decimal(10) ** 9
 MOST_PER = 1_000_000
 
 
@@ -71,14 +68,14 @@ def create_plan(
     NUMBER, MONEY, TIERS, and what ``clean_text`` raises.
     """
     staff = clean_operator(operator)
-    code, name = _clean_code(code), clean_text(name, "The name", limit=NAME_LIMIT)
+    code, name = clean_code(code, RatePlan), clean_text(name, "The name", limit=NAME_LIMIT)
     plan = RatePlan(code=code, name=name, **_clean({"currency": None, **terms}))
     rows = _clean_tiers(tiers)
     try:
         with transaction.atomic():  # somebody else may have been quicker
             plan.save(force_insert=True)
     except IntegrityError:
-        raise _taken(code) from None
+        raise code_taken(code) from None
     _store_tiers(plan, rows)
     record_platform(staff, "rate_plan.created", plan, **_told(plan, rows))
     return plan
@@ -161,37 +158,12 @@ def copy_plan(*, operator: Any, plan: RatePlan, code: str, name: str) -> RatePla
 # what they are given
 
 
-def clean_operator(value: Any) -> Any:
-    """Return ``value`` if it is the login of an operator. Raises Invalid (NOT_AN_OPERATOR)."""
-    staff = expect(value, get_user_model(), "The operator")
-    if not staff.is_active or not (staff.is_staff or staff.is_superuser):
-        raise Invalid(
-            f"{audit.label_of(staff)} is not one of the platform's staff.", code="NOT_AN_OPERATOR"
-        )
-    return staff
-
-
 def _locked(plan: Any) -> RatePlan:
     key = expect(plan, RatePlan, "The rate plan").pk
     found = RatePlan.objects.select_for_update(no_key=True).filter(pk=key).first()
     if found is None:
         raise NotFound("The rate plan is not there any more.")
     return found
-
-
-def _taken(code: str) -> AlreadyUsed:
-    return AlreadyUsed(f"The short name {code} is taken. Choose another one.")
-
-
-def _clean_code(value: Any) -> str:
-    code = clean_text(value, "The short name", limit=CODE_LIMIT)
-    if code != slugify(code):
-        raise Invalid(
-            "The short name may hold lower-case letters, digits and hyphens.", code="NOT_A_SLUG"
-        )
-    if RatePlan.objects.filter(code=code).exists():
-        raise _taken(code)
-    return code
 
 
 def _number(value: Any, what: str, *, least: int = 0, most: int = MOST) -> int:
@@ -202,24 +174,6 @@ def _number(value: Any, what: str, *, least: int = 0, most: int = MOST) -> int:
 
 def _limit(value: Any, what: str) -> int | None:
     return None if value is None else _number(value, what, least=1)
-
-
-def clean_money(value: Any, what: str) -> Decimal:
-    """Return ``value`` as an amount from 0 upwards. Raises Invalid (MONEY)."""
-    try:
-        if isinstance(value, bool | float):
-            raise InvalidOperation
-        amount = Decimal(value)
-        fits = amount.is_finite() and 0 <= amount <= MOST_MONEY
-        if not fits or amount != round(amount, MOST_DECIMALS):
-            raise InvalidOperation
-    except (InvalidOperation, TypeError, ValueError):
-        raise Invalid(
-            f"{what} must be an amount from 0 to {MOST_MONEY:,}, with {MOST_DECIMALS} decimals at "
-            "most.",
-            code="MONEY",
-        ) from None
-    return round(amount, MOST_DECIMALS)
 
 
 def _currency(value: Any, _what: str) -> str:
@@ -308,11 +262,3 @@ def _told(plan: RatePlan, tiers: Sequence[Tier]) -> dict[str, Any]:
     said = {name: getattr(plan, name) for name in TERMS}
     plain = {n: str(v) if isinstance(v, Decimal) else v for n, v in said.items()}
     return plain | {"tiers": [[*tier[:-1], str(tier.price)] for tier in tiers]}
-
-
-def record_platform(staff: Any, action: str, subject: Any, **data: Any) -> None:
-    """Write down what an operator did to what the platform sells."""
-    by = {"operator": audit.ref_of(staff)}
-    audit.record(
-        root=ROOT, actor=audit.PLATFORM, action=action, subject=subject, data={**data, **by}
-    )

@@ -13,12 +13,17 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.text import slugify
 
 from billing.models import ContentItem
 from billing.money import check_currency, rounded
-from billing.services.plans import CODE_LIMIT, clean_money, clean_operator, record_platform
-from permissions.errors import AlreadyUsed, Invalid, NotFound
+from billing.services.offering import (
+    clean_code,
+    clean_money,
+    clean_operator,
+    code_taken,
+    record_platform,
+)
+from permissions.errors import Invalid, NotFound
 from teams.services.content import ROWS_LIMIT, new_row
 from teams.services.gates import clean_flag, clean_list
 from teams.services.inputs import clean_text, expect
@@ -45,7 +50,7 @@ def create_content(
     UNKNOWN_CURRENCY, MONEY, NO_IMAGE, EMPTY, TOO_MANY, and what ``clean_text`` raises.
     """
     staff = clean_operator(operator)
-    code, name = _clean_code(code), clean_text(name, "The name", limit=NAME_LIMIT)
+    code, name = clean_code(code, ContentItem), clean_text(name, "The name", limit=NAME_LIMIT)
     if kind not in ContentItem.Kind.values:
         raise Invalid("The kind must be image or campaign.", code="UNKNOWN_FIELD")
     currency = check_currency(currency)
@@ -61,7 +66,7 @@ def create_content(
         with transaction.atomic():  # somebody else may have been quicker
             item.save(force_insert=True)
     except IntegrityError:
-        raise _taken(code) from None
+        raise code_taken(code) from None
     said = {"kind": kind, "price": str(rounded(item.price, currency)), "currency": currency}
     record_platform(staff, "content.created", item, **said)
     return item
@@ -106,21 +111,6 @@ def locked_content(item: Any) -> ContentItem:
     if found is None:
         raise NotFound("The content is not there any more.")
     return found
-
-
-def _taken(code: str) -> AlreadyUsed:
-    return AlreadyUsed(f"The short name {code} is taken. Choose another one.")
-
-
-def _clean_code(value: Any) -> str:
-    code = clean_text(value, "The short name", limit=CODE_LIMIT)
-    if code != slugify(code):
-        raise Invalid(
-            "The short name may hold lower-case letters, digits and hyphens.", code="NOT_A_SLUG"
-        )
-    if ContentItem.objects.filter(code=code).exists():
-        raise _taken(code)
-    return code
 
 
 def _clean_price(value: Any, currency: str) -> Decimal:
