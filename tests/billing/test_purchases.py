@@ -328,7 +328,9 @@ def test_the_console_shows_what_it_costs_and_who_pays_before_it_is_bought() -> N
     assert "Spring" in text(client.get(there))
     assert "bought Spring for North." in text(browser(w.owner).get("/history/"))
     assert f"{SHELF}{item.pk}/act/buy/" not in text(done), "there is nowhere left to buy it for"
-    assert client.get(f"{url}{w.north.pk}/").status_code == 403
+    again = client.get(f"{url}{w.north.pk}/")
+    assert again.status_code == 403
+    assert "What is missing" not in text(again), "nothing is: it was bought"
 
 
 def test_where_nothing_can_be_bought_nothing_is_offered() -> None:
