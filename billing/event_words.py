@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from permissions.models import AuditEvent
 from teams.event_changes import Writer, moment, text
 from teams.event_names import Names
 from teams.event_sentences import Told
@@ -25,17 +26,30 @@ AREA = (
     ),
 )
 
+#: by the step that was taken; what an older record calls otherwise is told in general
+_DUNNED = {
+    "reminder": "reminded of the invoice {}, which is overdue.",
+    "last_reminder": "reminded for the last time of the invoice {}, which is overdue.",
+    "read_only": "closed the account to changes until the invoice {}, which is overdue, is paid.",
+}
+
+
+def _dunned(names: Names, event: AuditEvent) -> str:
+    said = _DUNNED.get(str(event.data.get("step")), "took a step: the invoice {} is overdue.")
+    return said.format(names.subject(event))
+
+
 #: what is recorded in a tenant's audit and changes nobody's access
 HARMLESS: Mapping[str, Told] = {
     "billing_details.changed": "changed the billing details of {subject}.",
     "billing_details.taxed": "set the tax of {subject}.",
     "rate_plan.changed": "changed the rate plan of {subject}.",
     "rate_plan.change_withdrawn": "withdrew a change of the rate plan of {subject}.",
-    "content.purchased": "bought {subject}.",
+    "content.purchased": "bought {subject} for {place}.",
     "invoice.issued": "issued the invoice {subject}.",
     "invoice.credited": "credited the invoice {subject}.",
     "invoice.paid": "settled the invoice {subject}.",
-    "invoice.dunned": "took a step because the invoice {subject} is overdue.",
+    "invoice.dunned": _dunned,
     "payment.started": "started a payment. {subject}.",
     "payment.succeeded": "received a payment. {subject}.",
     "payment.failed": "saw a payment fail. {subject}.",

@@ -22,9 +22,11 @@ from permissions.access import Narrowing
 from permissions.policy import SWITCHED_OFF, Denial, decide
 from permissions.profile import Profile
 from teams import provider
-from teams.catalogue import CATALOGUE, GENERATE_API_KEYS
+from teams.catalogue import CATALOGUE, GENERATE_API_KEYS, PURCHASE_CONTENT
 from teams.models import ApiKey, Subaccount
 
+#: what people do in person: no key makes another, or spends money
+IN_PERSON = frozenset({GENERATE_API_KEYS, PURCHASE_CONTENT})
 #: what every key begins with, so that people and scanners recognise one
 MARK = "sak"
 _PREFIX_CHARACTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that looks like another
@@ -70,7 +72,7 @@ def find(text: str) -> ApiKey | None:
 
 def scopes_for(user: Any, subaccount: Subaccount) -> list[str]:
     """Return the permissions ``user`` can put into a key there now: what they hold there, but for
-    what makes keys, in the order of the catalogue."""
+    ``IN_PERSON``, in the order of the catalogue."""
     return scopes_in(access.profile_of(user), subaccount)
 
 
@@ -79,7 +81,7 @@ def scopes_in(profile: Profile, subaccount: Subaccount) -> list[str]:
     return [
         str(permission)
         for permission in CATALOGUE
-        if permission != GENERATE_API_KEYS
+        if permission not in IN_PERSON
         and subaccount.pk in profile.scope(subaccount.account_id, permission)
     ]
 

@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -25,12 +26,17 @@ from teams.admin.content import preview
 from teams.admin.desk import Desk, desk_of
 from teams.admin.site import console
 from teams.catalogue import PURCHASE_CONTENT
-from teams.models import Subaccount
+from teams.models import MessageTemplate, SavedRow, Subaccount
 
 #: purchases on the page; all of them are on invoices
 NEWEST = 50
 #: so many subaccounts that have something are named
 NAMED = 5
+#: what content becomes, and what the menu calls the list of that
+KEPT_UNDER: dict[str, tuple[Any, str]] = {
+    ContentItem.Kind.IMAGE: (SavedRow, "Saved rows"),
+    ContentItem.Kind.CAMPAIGN: (MessageTemplate, "Templates"),
+}
 
 
 def _places(desk: Desk) -> list[Subaccount]:
@@ -164,12 +170,23 @@ class Buy(ConsoleVerb):
         made = services.purchase_content(
             actor=self.actor, subaccount=self.part, item=self.obj, price=data["price"] or ""
         )
-        where = "Saved rows" if self.obj.kind == ContentItem.Kind.IMAGE else "Templates"
+        _model, where = KEPT_UNDER[self.obj.kind]
         return f"{made} was bought for {self.part.name}, and is there under {where}."
 
     def next_url(self) -> str:
         """Go to the shelf."""
         return self.list_url()
+
+
+def _kept_under(request: HttpRequest, row: ContentPurchase) -> tuple[str, str]:
+    """Return under what the subaccount has what was bought, and where the reader finds that list;
+    no address for whoever may not open it."""
+    model, label = KEPT_UNDER[row.item.kind]
+    model_admin: Any = console._registry[model]
+    if not model_admin.may_enter(request):
+        return label, ""
+    url = reverse(f"{console.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return label, f"{url}?place={row.subaccount_id}"
 
 
 def price_of(item: ContentItem) -> str:
@@ -225,7 +242,8 @@ class ContentItemAdmin(ConsoleAdmin):
                 for item in purchases.shelf(desk.account)
             ],
             "bought": [
-                (row, shown(row.price, row.currency)) for row in desk.once(_bought)[:NEWEST]
+                (row, shown(row.price, row.currency), *_kept_under(request, row))
+                for row in desk.once(_bought)[:NEWEST]
             ],
         }
         return site_page(self.admin_site, request, "billing/console/content.html", context)

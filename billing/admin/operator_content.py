@@ -118,10 +118,11 @@ class ContentShelfAdmin(WrittenAt):
         self._set(request, queryset, on=False)
 
     def _set(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
+        said = "{} is on offer." if on else "{} is not on offer any more. Who bought it keeps it."
         for item in queryset:
             try:
                 made = services.offer_content(operator=request.user, item=item, on=on)
             except Invalid as error:
                 self.message_user(request, error.message, messages.WARNING)
             else:
-                self.message_user(request, f"{made}: done.", messages.SUCCESS)
+                self.message_user(request, said.format(made), messages.SUCCESS)

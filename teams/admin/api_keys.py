@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -52,11 +53,15 @@ def dead_because(desk: Desk, key: ApiKey) -> str:
 
 
 def state_cell(desk: Desk, key: ApiKey) -> SafeString:
-    """Return the state as dot and word, with the reason."""
+    """Return the state as dot and word; where it takes more than a word, the reason."""
     because = dead_because(desk, key)
     if not because:
         word = "Replaced, ends soon" if key.replaced_by_id else "Active"
         return format_html('<span class="state state--active">{}</span>', word)
+    if key.revoked_at is not None:
+        because = "Revoked"
+    elif key.expires_at is not None and key.expires_at <= timezone.now():
+        because = "Expired"
     return format_html('<span class="state state--suspended">{}</span>', because)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import F, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -264,6 +265,17 @@ class ReviewLineAdmin(ConsoleAdmin):
         """Load the review with it."""
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.select_related("review", "review__account")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Lead whoever chose no line of a review back to it, and say so."""
+        if request.method == "POST" and not request.POST.getlist(ACTION_CHECKBOX_NAME):
+            desk = desk_of(request)
+            asked = request.POST.get("review", "")
+            if self.may_enter(request) and row_of(reviews_of(desk.user, desk.account), asked):
+                text = "Choose the lines first: no line was ticked, and nothing was changed."
+                messages.warning(request, text)
+                return HttpResponseRedirect(review_url(asked))
+        return super().changelist_view(request, extra_context)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Return the columns."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
@@ -80,6 +81,15 @@ def test_each_step_is_taken_on_its_day_and_once() -> None:
     before = stored()
     assert steps(dunning.run(on=after(90))) == []
     assert stored() == before
+    client = Client()
+    client.force_login(w.owner)
+    told = str(client.get("/history/?area=billing").content.decode())
+    for said in (
+        f"reminded of the invoice {invoice.label}, which is overdue.",
+        f"reminded for the last time of the invoice {invoice.label}, which is overdue.",
+        f"closed the account to changes until the invoice {invoice.label}, which is overdue, is",
+    ):
+        assert said in told
 
 
 def test_a_subaccount_that_pays_for_itself_is_reminded_only() -> None:

@@ -326,8 +326,14 @@ def test_the_console_shows_what_it_costs_and_who_pays_before_it_is_bought() -> N
     done = client.post(f"{url}{w.north.pk}/", {"price": "13.000"}, follow=True)
     assert "Spring was bought for North, and is there under Templates." in text(done)
     assert "Bought for North" in text(done)
+    there = f"/teams/messagetemplate/?place={w.north.pk}"
+    assert f'<a href="{there}">Templates' in text(done)
+    assert "Spring" in text(client.get(there))
+    assert "bought Spring for North." in text(browser(w.owner).get("/history/"))
     assert f"{SHELF}{item.pk}/act/buy/" not in text(done), "there is nowhere left to buy it for"
-    assert client.get(f"{url}{w.north.pk}/").status_code == 403
+    again = client.get(f"{url}{w.north.pk}/")
+    assert again.status_code == 403
+    assert "What is missing" not in text(again), "nothing is: it was bought"
 
 
 def test_the_shelf_stays_short_and_reads_no_contents() -> None:

@@ -19,8 +19,8 @@ README = Path(__file__).parents[2] / "README.md"
 SECTIONS = ("Roles, teams, ownership", "Billing", "Ask it")
 #: the month that README takes for the last one
 MONTH = "2026-10"
-#: the day that README takes for today
-TODAY = "2026-11-30"
+#: how README has the shell say which day it is
+TODAY = "$(date +%F)"
 
 
 def lines(section: str) -> list[list[str]]:

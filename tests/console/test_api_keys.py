@@ -228,6 +228,9 @@ def test_a_key_is_replaced_and_revoked(world: World) -> None:
     done = stale.post(f"{page}act/revoke/")
     assert done.status_code == 302
     assert dies(key) == "This key has been revoked."
+    assert '<span class="state state--suspended">Revoked</span>' in (
+        stale.get(f"{KEYS}?state=over").content.decode()
+    )
     assert "It opens nothing now: This key has been revoked." in (
         stale.get(f"{page}change/").content.decode()
     )

@@ -52,6 +52,17 @@ def decide(client: Any, verb: str, *lines: ReviewLine, **data: Any) -> Any:
     return answer
 
 
+def test_who_chose_no_line_is_led_back_to_the_review_and_told_so(world: Any) -> None:
+    """The list of all lines is where they are sent from, and no page anybody asked for."""
+    client, review = world.client("owner"), start(world)
+    posted = hidden(client.get(page_of(review))) | {"action": "withdraw"}
+    answer = client.post(LINES, posted, follow=True)
+    assert answer.request["PATH_INFO"] == page_of(review)
+    assert "no line was ticked, and nothing was changed" in body(answer)
+    foreign = client.post(LINES, {**posted, "review": "999999"})
+    assert foreign["Location"] == LINES
+
+
 def test_one_is_started_gone_through_and_finished(world: Any) -> None:
     client = world.client("owner")
     assert "No access has been reviewed yet" in body(client.get(LIST))

@@ -114,10 +114,11 @@ def test_scopes_are_what_one_holds_there_and_what_is_missing_is_named(
     offered = keys.scopes_for(ana.user, w.north)
     assert READ in offered
     assert "generate_api_keys" not in offered
+    assert "purchase_content" not in keys.scopes_for(w.owner, w.north)  # who may buy
     with refused("OUT_OF_SCOPE") as caught:
         make(w, ana.user, scopes=[READ, "share_campaigns"])
     assert missing(caught) == {("share_campaigns", "North")}
-    for never in ("generate_api_keys", "manage_account_settings"):
+    for never in ("generate_api_keys", "purchase_content", "manage_account_settings"):
         with refused("OUT_OF_SCOPE"):
             make(w, w.owner, scopes=[never])
     with refused("NO_SCOPES"):

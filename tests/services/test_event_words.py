@@ -100,7 +100,7 @@ def is_action(text: Any) -> bool:
 
 
 KINDS = {
-    *("account", "audit", "billing_details", "campaign", "contact", "contact_export"),
+    *("account", "audit", "billing_details", "campaign", "contact", "contact_export", "content"),
     *("contact_import", "end", "features", "field", "group", "guest", "history"),
     *("invitation", "invoice"),
     *("key", "mailinglist", "member", "membership", "messagetemplate", "ownership", "payment"),

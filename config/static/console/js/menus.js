@@ -20,3 +20,13 @@ document.addEventListener("click", (event) => {
         }
     });
 });
+// The side menu is longer than many a window: show where one is without moving the page.
+const side = document.getElementById("nav-sidebar");
+const here = side && side.querySelector("[aria-current=page]");
+if (here) {
+    const [row, box] = [here.getBoundingClientRect(), side.getBoundingClientRect()];
+    const bottom = Math.min(box.bottom, window.innerHeight);
+    if (row.bottom > bottom) {
+        side.scrollTop += row.bottom - bottom + box.height / 3;
+    }
+}
