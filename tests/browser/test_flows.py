@@ -42,19 +42,19 @@ def test_switch_scope_add_toggle_be_refused_archive_and_restore(
     page.locator(".scope > summary").click()
     page.get_by_placeholder("Type a name").fill("nor")
     page.get_by_role("button", name="North", exact=True).click()
-    assert page.locator(".scope > summary").inner_text().endswith("North")
+    expect(page.locator(".scope > summary")).to_contain_text("North")
     page.get_by_role("link", name="Audience").first.click()
     expect(page.get_by_role("link", name="Newsletter")).to_be_visible()
     page.locator(".scope > summary").click()
     page.get_by_role("button", name="All mine").click()
-    assert "All subaccounts" in page.locator(".scope > summary").inner_text()
+    expect(page.locator(".scope > summary")).to_contain_text("All subaccounts")
 
     page.goto(f"{live_server.url}/teams/subaccount/{world.places['south'].pk}/change/")
     page.get_by_role("link", name="Add person").click()
     page.get_by_label("Person").select_option(label="Author One, " + address(world, "author"))
     page.get_by_label("Role").select_option(label="Editor")
     page.get_by_role("button", name="Add person").click()
-    assert "Author One has a role in South now." in page.content()
+    expect(page.get_by_text("Author One has a role in South now.")).to_be_visible()
     added = Membership.objects.get(user=world.people["author"], subaccount=world.places["south"])
     assert added.role == "editor"
 
@@ -62,7 +62,7 @@ def test_switch_scope_add_toggle_be_refused_archive_and_restore(
     page.get_by_label("Export contacts").check()
     page.get_by_role("button", name="Save switches").click()
     confirm(page, "Save switches")
-    assert page.get_by_label("Export contacts").is_checked()
+    expect(page.get_by_label("Export contacts")).to_be_checked()
 
     page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
     page.get_by_role("link", name="Archive…").click()

@@ -51,7 +51,7 @@ def test_a_role_is_changed_by_keyboard(role: Role, live_server: Any, browser: An
     page.get_by_label("API test", exact=True).press("Space")
     status = page.locator("[data-ticks-status]")
     expect(status).to_have_text("Ticked along: Settings.")
-    assert page.get_by_label("Settings", exact=True).is_checked()
+    expect(page.get_by_label("Settings", exact=True)).to_be_checked()
     page.get_by_label("Settings", exact=True).press("Space")
     expect(status).to_have_text("Taken out along: API test.")
     page.get_by_label("API test", exact=True).press("Space")

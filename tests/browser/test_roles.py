@@ -69,19 +69,20 @@ def test_areas_fold_by_keyboard_and_keep_their_counts(
     fold = page.get_by_role("button", name="Audience 15", exact=True)
     fold.focus()
     page.keyboard.press("Enter")
-    assert fold.get_attribute("aria-expanded") == "false"
-    assert rows.count() == before - 15
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(rows).to_have_count(before - 15)
     assert matrix.get_by_role("row", name="Audience 15").inner_text().split("\t")[1:3] == [
         "15",
         "15",
     ]
     page.keyboard.press("Space")
-    assert fold.get_attribute("aria-expanded") == "true"
-    assert rows.count() == before
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    expect(rows).to_have_count(before)
     page.get_by_role("button", name="Fold all areas").click()
-    assert (rows.count(), counts.count()) == (0, areas)
+    expect(rows).to_have_count(0)
+    expect(counts).to_have_count(areas)
     page.get_by_role("button", name="Open all areas").click()
-    assert rows.count() == before
+    expect(rows).to_have_count(before)
     # a fold that is reached backwards is not behind the header
     page.get_by_role("button", name="Billing 8", exact=True).focus()
     for _ in range(3):
@@ -100,19 +101,20 @@ def test_roles_are_found_and_compared_without_script(
     sign_in(page, live_server.url, world.people["author"].username)
     page.goto(f"{live_server.url}/roles/")
     rows = page.locator(".matrix tbody th[scope=row]:visible")
-    assert rows.count() == 83
-    assert page.locator(".matrix button, [data-folds]:visible").count() == 0
+    expect(rows).to_have_count(83)
+    expect(page.locator(".matrix button, [data-folds]:visible")).to_have_count(0)
     page.get_by_label("Find", exact=True).fill("export")
     page.get_by_role("button", name="Show permissions").click()
-    assert rows.all_inner_texts()[0] == "Export contacts"
-    assert rows.count() == 3
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_have_text("Export contacts")
     page.get_by_role("link", name="Show everything").click()
+    expect(rows).to_have_count(83)
     page.get_by_label("Area", exact=True).select_option(label="Campaigns")
     page.get_by_label("Compare", exact=True).select_option(label="Full")
     page.get_by_label("with", exact=True).select_option(label="Editor")
     page.get_by_role("button", name="Show permissions").click()
     expect(page.get_by_role("heading", name="Full and Editor differ in 3 of 8")).to_be_visible()
-    assert rows.count() == 3
+    expect(rows).to_have_count(3)
     page.get_by_role("link", name="Show all lines").click()
-    assert rows.count() == 8
+    expect(rows).to_have_count(8)
     context.close()
