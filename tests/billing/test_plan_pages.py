@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing import selectors
-from billing.admin.plan import included_in
+from billing.admin.plan_words import included_in
 from billing.factories import (
     BillingDetailsFactory,
     PlanTierFactory,
