@@ -132,7 +132,7 @@ class NameTooSlow(requests.exceptions.ConnectTimeout):
     """Whoever answers for a name took too long."""
 
 
-class _PromptNames(IPFilterAdapter):  # type: ignore[misc]
+class _PromptNames(IPFilterAdapter):  # type: ignore[misc]  # requests-hardened has no types
     """Looks a name up, as its base does, within ``LOOK_UP`` seconds: the system's own look-up takes
     no limit, and whoever has a name decides how long the answer takes."""
 
@@ -161,27 +161,23 @@ def _within(seconds: float, work: Callable[[], Any]) -> Any:
         raise NameTooSlow from None
 
 
-class _Short:
+class _Short(HTTPConnection):
     """A connection that is cut off in the end: a timeout is one for each byte, and would let a
     receiver drip for days."""
 
-    def _new_conn(self: Any) -> Any:
-        sock = super()._new_conn()  # type: ignore[misc]
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
         self._guard = sock.dup()  # TLS takes the socket over; this stays ours
         self._timer = threading.Timer(LONGEST, _cut_off, [self._guard])
         self._timer.daemon = True
         self._timer.start()
         return sock
 
-    def close(self: Any) -> None:
-        super().close()  # type: ignore[misc]
+    def close(self) -> None:
+        super().close()
         if hasattr(self, "_timer"):
             self._timer.cancel()
             self._guard.close()
-
-
-class _ShortHttp(_Short, HTTPConnection):
-    pass
 
 
 class _ShortHttps(_Short, HTTPSConnection):
@@ -189,7 +185,7 @@ class _ShortHttps(_Short, HTTPSConnection):
 
 
 class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _ShortHttp
+    ConnectionCls = _Short
 
 
 class _HttpsPool(HTTPSConnectionPool):

@@ -22,7 +22,7 @@ from teams.admin.contact_forms import (
 )
 from teams.admin.desk import Place
 from teams.admin.forms import OfferedField, chosen_from
-from teams.admin.work import CreateWork
+from teams.admin.work import PlacedWork
 from teams.catalogue import ADD_CONTACTS, EXPORT_PII
 from teams.models import MailingList, Subaccount
 from teams.services.masking import masks
@@ -41,7 +41,7 @@ class AddForm(PersonForm):
         self.add_own(verb.part, {})
 
 
-class AddContact(CreateWork):
+class AddContact(PlacedWork):
     """Add a contact to a subaccount, on a list of it or on none."""
 
     name = "add"

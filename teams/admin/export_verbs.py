@@ -19,7 +19,7 @@ from teams import services
 from teams.admin.base import ConsoleVerb
 from teams.admin.forms import OfferedField, chosen_from, offer
 from teams.admin.transfer_verbs import Continue, lists_for
-from teams.admin.work import CreateWork, WorkVerb
+from teams.admin.work import PlacedWork, WorkVerb
 from teams.catalogue import CATALOGUE, EXPORT_CONTACTS, EXPORT_PII
 from teams.models import ContactExport, MailingList, Segment
 from teams.services import exports
@@ -105,7 +105,7 @@ class ExportForm(VerbForm):
         offer(self, "what", found)
 
 
-class ExportHere(_Exporting, CreateWork):
+class ExportHere(_Exporting, PlacedWork):
     """Take contacts of a subaccount out."""
 
     name = "export"

@@ -20,7 +20,7 @@ from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Place
 from teams.admin.forms import ENCODINGS, OfferedField, chosen_from, offer
 from teams.admin.transfer_verbs import Continue, lists_for
-from teams.admin.work import CreateWork, WorkVerb
+from teams.admin.work import PlacedWork, WorkVerb
 from teams.catalogue import ADD_CONTACTS
 from teams.csv_files import BYTES_LIMIT, MEGABYTE, unguarded
 from teams.models import ContactImport, MailingList
@@ -96,7 +96,7 @@ class _Uploading(ConsoleVerb):
         return reverse(name, args=[self.made.pk, "start"])
 
 
-class Upload(_Uploading, CreateWork):
+class Upload(_Uploading, PlacedWork):
     """Begin an import into a subaccount."""
 
     name = "upload"

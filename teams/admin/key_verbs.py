@@ -20,7 +20,7 @@ from teams.admin import matrix, words
 from teams.admin.base import ConsoleVerb
 from teams.admin.desk import Desk
 from teams.admin.forms import OfferedField, OfferedSet, offer
-from teams.admin.work import CreateWork, lacks
+from teams.admin.work import PlacedWork, lacks
 from teams.catalogue import GENERATE_API_KEYS
 from teams.models import ApiKey, Membership, Subaccount
 from teams.services.api_keys import CreatedKey, alive, closed_among, is_over, why_not
@@ -108,7 +108,7 @@ class CreateKeyForm(VerbForm):
         offer(self, "scopes", [group for group in groups if group[1]])
 
 
-class CreateKey(CreateWork):
+class CreateKey(PlacedWork):
     """Make a key to one subaccount."""
 
     name = "create"

@@ -26,7 +26,7 @@ from teams.admin.drafts import Draft, rules_from, sees_addresses
 from teams.admin.forms import NameForm, OfferedField, chosen_from
 from teams.admin.resources import ResourceAdmin
 from teams.admin.site import console
-from teams.admin.work import CreateWork, WorkVerb
+from teams.admin.work import CreateWork, PlacedWork, WorkVerb
 from teams.catalogue import ACCESS_AUDIENCE, CREATE_SEGMENTS, USE_AUDIENCE_BUILDER, VIEW_CONTACTS
 from teams.models import Contact, MailingList, Segment
 from teams.services.fields import fields_of
@@ -112,7 +112,7 @@ class RulesVerb(ConsoleVerb):
         return ""
 
 
-class Build(RulesVerb, CreateWork):
+class Build(RulesVerb, PlacedWork):
     """Look who matches; nothing is saved."""
 
     name = "build"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,8 +50,8 @@ class WorkVerb(ConsoleVerb):
         return ""
 
 
-class CreateWork(ConsoleVerb):
-    """Make something in a subaccount: where first, unless there is only one place for it."""
+class PlacedWork(ConsoleVerb):
+    """Do something in a subaccount: where first, unless there is only one place for it."""
 
     permission: str = ""
     on_list = True
@@ -58,7 +59,6 @@ class CreateWork(ConsoleVerb):
     is_primary = True
     #: what is made, as in "add a mailing list"
     noun = ""
-    made: Any = None
 
     def places(self) -> list[Place]:
         """Return the subaccounts in which the actor may make one."""
@@ -108,14 +108,20 @@ class CreateWork(ConsoleVerb):
         """Return what the button says."""
         return f"Add {self.noun}"
 
+
+class CreateWork(PlacedWork):
+    """Make something in a subaccount, and go to its page."""
+
+    made: Any = None
+
     def run(self, data: Mapping[str, Any]) -> str | HttpResponse:
         """Make it."""
         self.made = self.make(data)
         return f"{self.made} was added to {self.part.name}."
 
+    @abstractmethod
     def make(self, data: Mapping[str, Any]) -> Any:
         """Call the service and return what it made."""
-        raise NotImplementedError
 
     def next_url(self) -> str:
         """Go to the page of what was made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -174,20 +175,20 @@ class KeyView(OpenView):
         return not (self.is_acting and self.holds(EXPORT_PII))
 
 
-class Rows(KeyView):
+class Rows(KeyView, ABC):
     """Lists rows and adds to them, or shows and changes one of them.
 
     ``rows`` is the one place that says which rows there are for the key; lists, single rows,
     changes and the repetition of an answer all go through it.
     """
 
+    @abstractmethod
     def rows(self) -> QuerySet[Any]:
         """Return the rows the key may read. Raises OutOfScope where it may read none at all."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shown(self, row: Any) -> dict[str, Any]:
         """Return ``row`` as it is answered."""
-        raise NotImplementedError
 
     def found(self, pk: int) -> Any:
         """Return the row with that key. Raises NotFound, alike for foreign and missing."""

@@ -102,7 +102,7 @@ def work_off(
     ``progress`` is told after each message how many were settled. Safe to call at any time, by
     anybody and any number of times: what may be sent was settled when it was scheduled.
     """
-    letters.unsubscribe_url(letters.NOBODYS_TOKEN)  # a project without one sends nothing
+    letters.unsubscribe_url(letters.NOBODYS)  # a project without one sends nothing
     idle = begin(campaign)
     if idle is not None:
         return idle

@@ -170,7 +170,7 @@ def _settle(work: Work[Campaign], step: str, at: datetime) -> Campaign:
     found = work.obj
     is_new = found.status == Campaign.Status.DRAFT
     flow.take(found, step)
-    letters.unsubscribe_url(letters.NOBODYS_TOKEN)  # a project without one sends nothing
+    letters.unsubscribe_url(letters.NOBODYS)  # a project without one sends nothing
     if is_new:
         for obstacle in obstacles(found):
             raise obstacle

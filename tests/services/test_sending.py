@@ -637,7 +637,7 @@ def test_a_test_goes_to_whoever_asks_and_to_nobody_else(w: World) -> None:
     assert message.subject.startswith("[Test] ")
     assert states(campaign) == {}
     assert now(campaign).status == Campaign.Status.DRAFT
-    assert leaving.unsubscribe(letters.NOBODYS_TOKEN) is None
+    assert leaving.unsubscribe(letters.NOBODYS) is None
 
 
 def test_tests_are_counted(w: World) -> None:
