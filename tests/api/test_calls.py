@@ -186,7 +186,7 @@ def test_no_key_stands_in_a_report_of_an_error(
     body = problem(answer, 500, "INTERNAL")
     assert "fire" not in str(body)
     (mail,) = mailoutbox
-    secret = mine.text.rpartition("_")[2]
+    secret = mine.text.split("_", 2)[2]
     everything = mail.body + str(mail.alternatives)
     assert "disk on fire" in everything
     assert secret not in everything
