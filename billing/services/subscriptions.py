@@ -74,7 +74,7 @@ def offered_to(account: Account) -> list[RatePlan]:
     current = Subscription.objects.filter(account=account).select_related("plan").first()
     if current is not None:
         found = found.filter(currency=current.plan.currency)
-    return sorted(found, key=lambda plan: (plan.currency, _a_year(plan), plan.name))
+    return sorted(found, key=lambda plan: (plan.currency, _a_year(plan), plan.name, plan.pk))
 
 
 def _a_year(plan: RatePlan) -> Decimal:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ import requests
 SECRET = "whsec_of_the_tests"
 KEY = "sk_test_of_the_tests"
 ROOT = Path(__file__).resolve().parents[2]
+#: what is told of a session; of all else that localstripe tells of, nobody hears
+TOLD = ("completed", "expired", "async_payment_succeeded", "async_payment_failed")
+#: seconds somebody waits for the server, which answers at once unless the machine is busy
+PATIENCE = 60
 
 
 @dataclass(slots=True)
@@ -39,7 +44,7 @@ class Stripe:
     line: requests.Session
 
     def _post(self, path: str, **data: Any) -> Any:
-        answer = self.line.post(f"{self.base}/_config/{path}", json=data, timeout=10)
+        answer = self.line.post(f"{self.base}/_config/{path}", json=data, timeout=PATIENCE)
         answer.raise_for_status()
         return answer.json()
 
@@ -103,7 +108,7 @@ def stop(server: Stripe) -> None:
     """End the process."""
     server.line.close()
     server.process.terminate()
-    server.process.wait(timeout=10)
+    server.process.wait(timeout=PATIENCE)
     assert server.process.stdout is not None
     server.process.stdout.close()
 
@@ -134,10 +139,9 @@ def _serve() -> None:  # noqa: PLR0915  (what it declares belongs to one server)
         """Let direct debits take as long as the test wants."""
         await cleared.wait()
 
-    sending: set[asyncio.Future[Any]] = set()
-    webhooks.asyncio = SimpleNamespace(
-        sleep=at_once, ensure_future=lambda work: sending.add(asyncio.ensure_future(work))
-    )
+    # one after the other, once they are asked for: two on their way at once may overtake each other
+    sending: list[Coroutine[Any, Any, None]] = []
+    webhooks.asyncio = SimpleNamespace(sleep=at_once, ensure_future=sending.append)
     resources.asyncio = SimpleNamespace(sleep=until_cleared, ensure_future=asyncio.ensure_future)
     resources.Store.dump_to_disk = lambda self: None
 
@@ -253,7 +257,7 @@ def _serve() -> None:  # noqa: PLR0915  (what it declares belongs to one server)
         session = Session._api_retrieve(name) if name else None
         if what == "reset":
             ahead["times"] = 0
-            for table in (inbox, answers, store):
+            for table in (inbox, answers, store, sending):
                 table.clear()
         elif what == "trouble":
             ahead.update(data)
@@ -278,14 +282,18 @@ def _serve() -> None:  # noqa: PLR0915  (what it declares belongs to one server)
         elif what == "expire":
             session._expire()
         elif what == "inbox":
-            await asyncio.gather(*sending)
-            sending.clear()
-            found = [told for told in inbox if told["kind"].startswith("checkout.")]
-            inbox.clear()
+            found = await told()
         else:
             wanted = {"sessions": Session, "refunds": Refund}[what]
             found = [o._export() for o in store.values() if isinstance(o, wanted)]
         return web.json_response(found)
+
+    async def told() -> list[dict[str, str]]:
+        while sending:
+            await sending.pop(0)
+        found = inbox[:]
+        inbox.clear()
+        return found
 
     async def receive(request: web.Request) -> web.Response:
         body = await request.text()
@@ -309,7 +317,10 @@ def _serve() -> None:  # noqa: PLR0915  (what it declares belongs to one server)
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
-        webhooks.register_webhook("tests", f"http://127.0.0.1:{port}/_config/hook", SECRET, None)
+        hook = f"http://127.0.0.1:{port}/_config/hook"
+        webhooks.register_webhook(
+            "tests", hook, SECRET, [f"checkout.session.{what}" for what in TOLD]
+        )
         print(port, flush=True)
         await asyncio.Event().wait()
 

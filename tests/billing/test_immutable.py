@@ -34,7 +34,7 @@ from billing.models import (
 )
 from permissions import audit, locks
 from teams.factories import SubaccountFactory, UserFactory
-from tests.concurrency.racing import errors, together
+from tests.concurrency.racing import AMPLE, errors, together
 
 NOW = timezone.now()
 DAY = date(2026, 2, 2)
@@ -291,7 +291,7 @@ def test_no_line_slips_in_while_an_invoice_is_issued() -> None:
             time.sleep(0.2)
 
     def add() -> None:
-        issuing.wait(5)
+        assert issuing.wait(AMPLE)
         late.save(force_insert=True)
 
     (refusal,) = errors(together(issue, add))

@@ -95,7 +95,8 @@ def test_an_operator_writes_a_plan_with_tiers_and_changes_it_until_it_is_chosen(
     plan.refresh_from_db()
     assert (plan.price, plan.name) == (60, "Growth 2")
     assert list(plan.tiers.values_list("above", "price")) == [(0, 11)]
-    assert list(AuditEvent.objects.filter(root="platform").values_list("action", flat=True)) == [
+    events = AuditEvent.objects.filter(root="platform").order_by("sequence")
+    assert list(events.values_list("action", flat=True)) == [
         "rate_plan.created",
         "rate_plan.renamed",
         "rate_plan.edited",

@@ -68,11 +68,13 @@ def test_switch_scope_add_toggle_be_refused_archive_and_restore(
     page.get_by_role("link", name="Archive…").click()
     page.get_by_role("button", name="Archive East").click()
     confirm(page, "Archive East")
+    expect(page.get_by_text("East is archived.")).to_be_visible()
     assert Subaccount.objects.get(pk=world.places["east"].pk).is_archived
     page.goto(f"{live_server.url}/teams/subaccount/{world.places['east'].pk}/change/")
     page.get_by_role("link", name="Restore…").click()
     page.get_by_role("button", name="Restore East").click()
     confirm(page, "Restore East")
+    expect(page.get_by_text("East is active again.")).to_be_visible()
     assert not Subaccount.objects.get(pk=world.places["east"].pk).is_archived
 
 
@@ -138,7 +140,7 @@ def test_the_same_by_keyboard_alone(world: World, live_server: Any, page: Any) -
     press("Enter")
     expect(page.locator("#scope-find")).to_be_focused()
     press("Escape")
-    assert summary.evaluate("element => element === document.activeElement")
+    expect(summary).to_be_focused()
 
     # a switch
     page.goto(f"{live_server.url}/auth/user/{world.people['full'].pk}/change/")

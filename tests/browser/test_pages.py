@@ -260,11 +260,13 @@ def moved(world: Any) -> dict[str, int]:
     }
 
 
-def sign_in(page: Any, address: str, login: str) -> None:
+def sign_in(page: Any, address: str, login: str, password: str = "demo") -> None:
+    """Sign in, and be on the page after it: whoever goes on sooner may not be in yet."""
     page.goto(f"{address}/sign-in/login/")
     page.fill("#id_login", login)
-    page.fill("#id_password", "demo")
+    page.fill("#id_password", password)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url(lambda url: "/sign-in/login/" not in url)
 
 
 def open_page(browser: Any) -> tuple[Any, list[str]]:
@@ -279,6 +281,7 @@ def open_page(browser: Any) -> tuple[Any, list[str]]:
 
 def faults(page: Any, said: list[str]) -> list[Any]:
     """Return what is wrong with the page in front of us; ``said`` is what its console said."""
+    page.wait_for_load_state()  # what was waited for may be there before the end of its page
     # a refused page says 403 on the console of the browser; nothing else may be said
     found: list[Any] = [
         line

@@ -73,6 +73,7 @@ def test_a_role_is_changed_by_keyboard(role: Role, live_server: Any, browser: An
     role.refresh_from_db()
     assert role.permissions == ["access_settings", "use_api_test"]
     page.get_by_role("link", name="Delete…").press("Enter")
+    page.wait_for_url("**/act/delete/")
     assert faults(page, said) == []
     page.context.close()
 

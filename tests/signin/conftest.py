@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import django
 import pytest
+from allauth.mfa.totp.internal import auth
 
 from tests.signin.people import login
 
@@ -33,3 +36,13 @@ def bob(db: Any) -> Any:
 @pytest.fixture(autouse=True)
 def as_run(console_logins: None) -> None:
     """Sign in as in the console of this repository."""
+
+
+@pytest.fixture(autouse=True)
+def one_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an app show the same code for the length of a test.
+
+    It shows another one every thirty seconds; what was read just before would be late.
+    """
+    began = time.time()
+    monkeypatch.setattr(auth, "time", SimpleNamespace(time=lambda: began))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_pages import faults, open_page
+from tests.browser.test_pages import faults, open_page, sign_in
 from tests.signin.people import PASSWORD, login
 
 pytestmark = pytest.mark.browser
@@ -30,11 +30,9 @@ def ana(transactional_db: Any, settings: Any, live_server: Any) -> Any:
     return login("ana")
 
 
-def sign_in(page: Any, address: str) -> None:
-    page.goto(f"{address}/sign-in/login/")
-    page.fill("#id_login", "ana")
-    page.fill("#id_password", PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+def sign_out(page: Any) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def walk(page: Any, said: list[str], address: str, paths: tuple[str, ...]) -> list[Any]:
@@ -52,13 +50,14 @@ def test_pages_are_accessible_silent_and_fit_and_a_passkey_signs_in(
     address = settings.CONSOLE_ORIGIN
     page, said = open_page(browser)
     wrong = walk(page, said, address, OUTSIDE)
-    sign_in(page, address)
+    sign_in(page, address, "ana", PASSWORD)
     expect(page.get_by_role("heading", name="Nothing here for this login")).to_be_visible()
     wrong += [("no place", fault) for fault in faults(page, said)]
     wrong += walk(page, said, address, INSIDE)
     page.goto(f"{address}/sign-in/2fa/webauthn/add/")
     page.fill("#id_password", PASSWORD)
     page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#id_passwordless")).to_be_visible()
     wrong += walk(page, said, address, SURE)
     devices = page.context.new_cdp_session(page)
     devices.send("WebAuthn.enable")
@@ -77,13 +76,13 @@ def test_pages_are_accessible_silent_and_fit_and_a_passkey_signs_in(
     page.wait_for_url("**/recovery-codes/")
     wrong += [("recovery codes", fault) for fault in faults(page, said)]
 
-    page.get_by_role("button", name="Sign out").click()
-    sign_in(page, address)
+    sign_out(page)
+    sign_in(page, address, "ana", PASSWORD)
     wrong += [("second factor", fault) for fault in faults(page, said)]
     page.get_by_role("button", name="Use a passkey").click()
     page.get_by_role("heading", name="Nothing here for this login").wait_for()
 
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.get_by_role("heading", name="Nothing here for this login").wait_for()
     page.context.close()
