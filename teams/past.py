@@ -31,8 +31,8 @@ CHANGED = ("change", *COLUMNS)
 GAINED, LOST = "gained", "lost"
 FORMATS = ("csv", "json")
 NOTE = (
-    "Logins that were switched off then, and rights that slept for want of a second factor, are "
-    "not in the record: what slept counts as held. What a role gave is told by today's rules."
+    "Whose login was switched off then, and who lacked a second factor, is not in the record: what "
+    "they could not use for that counts as held. What a role gave is told by today's rules."
 )
 #: so many people are worked out at once, and of people who reach many places so few that they have
 #: something in so many in all: each place may be some sixty lines
