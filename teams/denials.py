@@ -20,6 +20,8 @@ _WHILE = {
     "reseller": "of a reseller partner",
     "all_subaccounts": "of all subaccounts",
 }
+_OF_ACCOUNT = "This is about the account as a whole, not about one subaccount"
+_OF_SUBACCOUNT = "This is about single subaccounts, not about the account as a whole"
 
 
 def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
@@ -37,8 +39,7 @@ def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
         case Denial.WITHHELD:
             return "Teams are switched off in this account"
         case Denial.WRONG_LEVEL:
-            where = "the account" if outcome.detail == TOP else "a subaccount"
-            return f"Is asked of {where}, not here"
+            return _OF_ACCOUNT if outcome.detail == TOP else _OF_SUBACCOUNT
         case Denial.ARCHIVED:
             return "The subaccount is archived"
         case Denial.SECOND_FACTOR:
@@ -46,7 +47,7 @@ def denial_text(edition: Edition, outcome: Outcome, permission: str) -> str:
         case Denial.CONDITION:
             return _CONDITIONS.get(outcome.detail, outcome.detail)
         case Denial.NOT_VISIBLE:
-            return "Not shared with any of their teams"
+            return "Shared only with other teams, or with none"
         case Denial.INACTIVE:
             return "The login is switched off"
         case _:

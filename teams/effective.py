@@ -110,3 +110,16 @@ def source_text(source: Source) -> str:
             return "Guest access"
         case _:
             return f"Role {source.label}"
+
+
+def source_words(source: Source) -> str:
+    """Return where a right comes from, to follow "through" in a sentence."""
+    match source.kind:
+        case "owner":
+            return "ownership of the account"
+        case "toggle":
+            return f"the optional permission {source.label}"
+        case "guest":
+            return "guest access"
+        case _:
+            return f"the role {source.label}"

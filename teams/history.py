@@ -40,7 +40,7 @@ class Line:
 
     ``person_ref`` is the key of the login as text. ``place`` is "account", "subaccount:<key>", or
     for guest access to one thing "<app.model>:<key>"; ``inside`` is the key of the subaccount, None
-    for the account. ``given`` are the sources themselves, for whoever may not know all of them;
+    for the account. ``given`` are the sources themselves, as far as the reader may know of them;
     with ``thing``, what a single thing is called, ``place_name`` begins.
     """
 

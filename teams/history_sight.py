@@ -94,7 +94,7 @@ def sight_of(reader: Any, account: Account) -> Sight:
 
     def filtered(lines: Collection[Line]) -> list[Line]:
         left = [
-            replace(line, through=_known_words(line, knows))
+            _known(line, knows)
             for line in lines
             if line.person_ref in people and line.inside in seen
         ]
@@ -133,5 +133,7 @@ def _seen(reader: Any, label: str, keys: Collection[str]) -> set[str]:
     return {str(key) for key in access.visible(rows, reader, view).values_list("pk", flat=True)}
 
 
-def _known_words(line: Line, knows: Callable[[Source], bool]) -> tuple[str, ...]:
-    return words_of([source for source in line.given if knows(source)]) or (UNSEEN,)
+def _known(line: Line, knows: Callable[[Source], bool]) -> Line:
+    """Return ``line`` with those of its sources alone that the reader knows."""
+    given = tuple(source for source in line.given if knows(source))
+    return replace(line, given=given, through=words_of(given) or (UNSEEN,))

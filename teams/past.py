@@ -8,7 +8,7 @@ all of a large account in memory to read the first lines.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -31,8 +31,8 @@ CHANGED = ("change", *COLUMNS)
 GAINED, LOST = "gained", "lost"
 FORMATS = ("csv", "json")
 NOTE = (
-    "Logins that were switched off then, and rights that slept for want of a second factor, are "
-    "not in the record: what slept counts as held. What a role gave is told by today's rules."
+    "Whose login was switched off then, and who lacked a second factor, is not in the record: what "
+    "they could not use for that counts as held. What a role gave is told by today's rules."
 )
 #: so many people are worked out at once, and of people who reach many places so few that they have
 #: something in so many in all: each place may be some sixty lines
@@ -212,10 +212,18 @@ def head(question: Question, notes: Collection[str]) -> dict[str, Any]:
 
 
 def _json(answer: Answer) -> Iterator[str]:
-    yield f'{_text(head(answer.question, answer.notes))[:-1]}, "lines": ['
+    rows = (answer.cells(finding) for finding in answer.all())
+    return as_json(head(answer.question, answer.notes), answer.columns, rows)
+
+
+def as_json(
+    said: Mapping[str, Any], columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> Iterator[str]:
+    """Yield the parts of a file that says this and has ``rows`` as its lines, each as it comes."""
+    yield f'{_text(said)[:-1]}, "lines": ['
     between = "\n"
-    for finding in answer.all():
-        yield between + _text(dict(zip(answer.columns, answer.cells(finding), strict=True)))
+    for row in rows:
+        yield between + _text(dict(zip(columns, row, strict=True)))
         between = ",\n"
     yield "\n]}\n"
 

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from billing import purchases, selectors, services
-from billing.admin.desks import no_lookups
+from billing.admin.desks import holds, no_lookups
 from billing.models import ContentItem, ContentPurchase
 from billing.money import shown
 from billing.payers import is_direct
@@ -24,8 +24,8 @@ from permissions.errors import Invalid
 from teams.admin.base import ConsoleAdmin, ConsoleVerb
 from teams.admin.content import preview
 from teams.admin.desk import Desk, desk_of
-from teams.admin.site import console
-from teams.catalogue import PURCHASE_CONTENT
+from teams.admin.site import PAY_PAGE, console
+from teams.catalogue import CHANGE_RATE_PLAN, PAY_INVOICES, PURCHASE_CONTENT
 from teams.models import MessageTemplate, SavedRow, Subaccount
 
 #: purchases on the page; all of them are on invoices
@@ -77,11 +77,30 @@ def _barred(desk: Desk) -> str:
     if not desk.once(_places):
         where = desk.place.name if desk.place else "any subaccount that is there now"
         return f"You cannot buy content for {where}."
+    bar = desk.once(_bar)
+    return bar.message if bar else ""
+
+
+def _bar(desk: Desk) -> Invalid | None:
+    """Return what of the account keeps everybody from buying, if anything does."""
     try:
         purchases.check_can_buy(desk.account)
     except Invalid as error:
-        return error.message
-    return ""
+        return error
+    return None
+
+
+def _way_out(desk: Desk) -> tuple[str, str]:
+    """Return where the reader ends what keeps everybody from buying, and what they do there; empty
+    for whoever cannot."""
+    bar = desk.once(_bar)
+    if bar is None or not desk.once(_places):
+        return "", ""
+    if bar.code == "OVERDUE" and holds(desk, PAY_INVOICES):
+        return reverse(f"{console.name}:{PAY_PAGE}"), "Pay under Billing"
+    if bar.code == "NO_PLAN" and holds(desk, CHANGE_RATE_PLAN):
+        return reverse(f"{console.name}:billing_rateplan_changelist"), "Choose a rate plan"
+    return "", ""
 
 
 def _open_places(desk: Desk, item: ContentItem) -> list[Subaccount]:
@@ -232,6 +251,7 @@ class ContentItemAdmin(ConsoleAdmin):
             "title": "Buy content",
             "opts": self.opts,
             "barred": desk.once(_barred),
+            "way_out": _way_out(desk),
             "offers": [
                 {
                     "item": item,

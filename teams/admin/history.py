@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from permissions.admin import site_page
 from permissions.audit import timeline
+from permissions.errors import Invalid
 from permissions.models import AuditEvent
 from teams.admin.desk import Desk, desk_of
 from teams.admin.feed import Entry, entry, reader_of, words_of
@@ -32,6 +33,7 @@ from teams.admin.site import console
 from teams.event_sight import Reader
 from teams.event_words import Line, Words
 from teams.services.audit_export import export
+from teams.services.audit_export_limits import in_minutes, minutes_to_wait
 from teams.services.change import root_key
 
 #: what an export may be written as, and the type of such a file
@@ -101,6 +103,7 @@ def history(request: HttpRequest) -> HttpResponse:
     found = look(reader, events)
     told = words_of(desk, found.events)
     url = reverse(f"{console.name}:history")
+    wait = minutes_to_wait(desk.user, desk.account)
     context = {
         "title": "History",
         "subtitle": _subtitle(desk, asked),
@@ -116,6 +119,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "export_url": reverse(f"{console.name}:history_export"),
         "is_whole": desk.acts_as_owner,
         "formats": FORMATS,
+        "wait": in_minutes(wait) if wait else "",
         "values": asked.values.items(),
         **choices(desk, asked),
     }
@@ -180,7 +184,11 @@ def export_history(request: HttpRequest) -> Any:
     if problems:  # a file with other events than were asked for would be taken for these
         messages.error(request, f"Nothing was exported. {' '.join(problems)}")
         return HttpResponseRedirect(f"{reverse(f'{console.name}:history')}?{asked.query}")
-    lines = export(actor=desk.user, account=desk.account, filters=asked.filters, fmt=fmt)
+    try:
+        lines = export(actor=desk.user, account=desk.account, filters=asked.filters, fmt=fmt)
+    except Invalid as error:  # too often within the hour
+        messages.error(request, error.message)
+        return HttpResponseRedirect(f"{reverse(f'{console.name}:history')}?{asked.query}")
     answer = StreamingHttpResponse(lines, content_type=f"{FORMATS[fmt][1]}; charset=utf-8")
     name = f"history-{desk.account.slug}-{timezone.localdate():%Y-%m-%d}.{fmt}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'

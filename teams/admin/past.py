@@ -23,7 +23,9 @@ from teams.admin.previews import person_url
 from teams.admin.site import console
 from teams.admin.words import listed
 from teams.catalogue import CATALOGUE
-from teams.history_sight import may_look
+from teams.effective import source_words
+from teams.history import Line
+from teams.history_sight import UNSEEN, may_look
 from teams.past import FORMATS, Answer, Finding, file_of
 
 #: what a file may be written as, and its type
@@ -187,9 +189,16 @@ def _parts(desk: Desk, findings: Iterable[Finding]) -> Iterator[Part]:
             places=names,
             count=len(rights),
             what=listed(labels) if len(labels) <= NAMED else f"{len(labels)} permissions",
-            through=listed(list(dict.fromkeys(way for _one, ways in rights for way in ways))),
+            through=listed(
+                list(dict.fromkeys(way for one in places[0] for way in _ways(one.line)))
+            ),
             rights=_rights(desk, rights),
         )
+
+
+def _ways(line: Line) -> list[str]:
+    """Return through what a right came, within a sentence."""
+    return [source_words(source) for source in line.given] or [UNSEEN[0].lower() + UNSEEN[1:]]
 
 
 def _where(level: str, names: list[str]) -> str:

@@ -27,12 +27,12 @@ from teams.event_filters import EventFilters
 from teams.event_sight import Reader
 from teams.event_words import Words
 from teams.models import Account
+from teams.services.audit_export_limits import EXPORTED, refuse_more
 from teams.services.change import Entry, root_key
 from teams.services.inputs import expect, expect_user
 from teams.services.reasons import because_of
 
 FORMATS = ("csv", "jsonl", "json")
-EXPORTED = "audit.exported"
 #: so many events are read at once, and the reader's rights asked again for
 BATCH = 1000
 COLUMNS = (
@@ -66,7 +66,8 @@ def export(*, actor: Any, account: Any, filters: EventFilters, fmt: str) -> Iter
     """Return the lines of a file with what ``actor`` may know of the record of ``account``.
 
     ``fmt`` is one of ``FORMATS``; the oldest event comes first. That it is taken out stands in the
-    record when this returns. Raises Invalid (FORMAT), or NotFound for who has no place there.
+    record when this returns. Raises Invalid (FORMAT; TOO_MANY for who has had as many within the
+    hour as ``audit_export_limits`` says), or NotFound for who has no place there.
     """
     reader = expect_user(actor, "The actor")
     stored = expect(account, Account, "The account")
@@ -119,6 +120,8 @@ def _record(entry: Entry, filters: EventFilters, fmt: str, because: Mapping[str,
         entry.record(EXPORTED, entry.account, format=fmt, chosen=chosen, **because)
         # nobody else appends before this is committed, so the newest one is our own
         own: AuditEvent = audit.timeline(root_key(entry.account))[0]
+        if entry.actor is not audit.PLATFORM:
+            refuse_more(entry.account, own)
     return own.sequence - 1
 
 

@@ -358,11 +358,19 @@ def test_where_nothing_can_be_bought_nothing_is_offered() -> None:
     client = browser(w.owner)
     page = text(client.get(SHELF))
     assert "is overdue" in page
+    assert '<a href="/billing/">Pay under Billing</a>' in page
     assert "/act/buy/" not in page
     assert client.get(f"{SHELF}{item.pk}/act/buy/").status_code == 200, "asks for which, no more"
     assert client.get(f"{SHELF}{item.pk}/act/buy/{w.north.pk}/").status_code == 403
     other = world("emma_hq")
-    assert "has no rate plan" in text(browser(other.owner).get(SHELF))
+    page = text(browser(other.owner).get(SHELF))
+    assert "has no rate plan" in page
+    assert '<a href="/billing/rateplan/">Choose a rate plan</a>' in page
+    partner = shop("constant_contact")
+    InvoiceFactory(account=partner.account)
+    page = text(browser(partner.manager(role="partner_manager").user).get(SHELF))
+    assert "Whoever may pay it can do so under Billing." in page
+    assert "Pay under Billing" not in page, "a link to a refusal"
     services.set_features(actor=w.owner, subaccount=w.north, off=["purchases"])
     services.set_features(actor=w.owner, subaccount=w.south, off=["purchases"])
     assert "You cannot buy content for any subaccount" in text(client.get(SHELF))

@@ -65,7 +65,12 @@ def test_who_may_not_write_looks() -> None:
     before = stored()
     assert looks.get(to("contentitem", "change", item.pk)).status_code == 200
     assert looks.post(to("contentitem", "change", item.pk), {"price": "1"}).status_code == 403
-    assert looks.post(to("contentitem", "add"), ITEM).status_code == 403
+    refusal = looks.post(to("contentitem", "add"), ITEM)
+    assert refusal.status_code == 403
+    said = refusal.content.decode()
+    assert "Whoever looks after the logins of the platform’s staff can tell" in said
+    assert '<a class="button" href="/operator/">Back to the operator site</a>' in said
+    assert "owner of your account" not in said, "operators have none"
     looks.post(to("contentitem"), {"action": "withdraw", "_selected_action": [str(item.pk)]})
     assert stored() == before
     assert Permission.objects.filter(codename="change_contentitem").exists()

@@ -18,6 +18,7 @@ from permissions import audit
 from permissions.models import AuditCheckpoint, AuditEvent
 from teams import services
 from teams.factories import UserFactory
+from teams.services import audit_export_limits
 from tests.commands.helpers import Done, run
 from tests.permissions.auditing import append_at, unlocked
 from tests.services.world import World, world
@@ -199,6 +200,21 @@ def test_export_of_the_owner_and_of_the_platform(w: World, tmp_path: Path) -> No
     assert record(w)[4:] == [(5, "audit.exported"), (6, "audit.exported")]
     event = AuditEvent.objects.get(sequence=6)
     assert (event.actor_ref, event.data["reason"]) == (audit.PLATFORM.ref, "Kept for a year")
+
+
+def test_export_is_refused_whoever_has_had_enough_and_leaves_the_file_alone(
+    w: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export_limits, "PER_HOUR", 1)
+    file = tmp_path / "harbor.jsonl"
+    by_owner = ("--actor", w.owner.get_username(), "--file", str(file))
+    assert export(*by_owner).code == 0
+    kept = file.read_bytes()
+    done = export(*by_owner)
+
+    assert (done.code, done.error.partition(":")[0]) == (2, "TOO_MANY")
+    assert (file.read_bytes(), len(record(w))) == (kept, 5)
+    assert export(*WHY).code == 0, "the platform says why, and works where the record is stored"
 
 
 def test_export_takes_filters_by_name(w: World) -> None:

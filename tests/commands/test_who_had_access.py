@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from permissions.models import AuditEvent
-from teams import services
+from teams import past, services
 from teams.factories import UserFactory
 from teams.models import Membership
 from teams.moments import past_moment
+from teams.past import Answer, Finding
 from teams.services.snapshots import snapshot
 from tests.commands.helpers import run
 from tests.services.world import World, stored, world
@@ -32,20 +35,25 @@ def ask(w: World, **options: Any) -> Any:
     return run("who_had_access", **{**asked, "actor": w.owner.username, **options})
 
 
+def added(w: World, **person: Any) -> Membership:
+    """Return a role in North that the owner gave, which stands in the record."""
+    return services.add_member(
+        actor=w.owner,
+        account=w.account,
+        user=UserFactory(**person),
+        role="full",
+        subaccount=w.north,
+        consented=True,
+    )
+
+
 def test_the_record_is_begun_once_and_then_asked(w: World) -> None:
     slug = w.account.slug
     assert ask(w).error.startswith("NO_RECORD: The record of")
     assert run("snapshot_access", account=slug).out == f"{slug}: The record begins now.\n"
     assert run("snapshot_access", all=True, format="json").json == {"written": []}
     assert run("snapshot_access").code == run("snapshot_access", account=slug, all=True).code == 2
-    row = services.add_member(
-        actor=w.owner,
-        account=w.account,
-        user=UserFactory(),
-        role="full",
-        subaccount=w.north,
-        consented=True,
-    )
+    row = added(w)
     before = stored()
     name = row.user.get_full_name()
     lines = ask(w, permission="send_campaigns", subaccount="north", format="csv").rows
@@ -63,6 +71,83 @@ def test_the_record_is_begun_once_and_then_asked(w: World) -> None:
     ]
     assert ask(w, person="nobody").out.startswith("Nobody had any such access.")
     assert stored() == before
+
+
+class Watched(io.StringIO):
+    """Notes, whenever something is printed, how much is worked out by then."""
+
+    def __init__(self, worked_out: list[int]) -> None:
+        super().__init__()
+        self.worked_out, self.seen = worked_out, list[int]()
+
+    def write(self, text: str) -> int:
+        self.seen.append(sum(self.worked_out))
+        return super().write(text)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("fmt", "before"), [("text", 0), ("csv", 1), ("json", 1)])
+@pytest.mark.parametrize("compared", [False, True])
+def test_it_is_printed_as_it_is_worked_out(
+    w: World, monkeypatch: pytest.MonkeyPatch, fmt: str, before: int, compared: bool
+) -> None:
+    """No more is held than what one part of the people had; ``before`` lines are none of theirs."""
+    snapshot(w.account)
+    since = timezone.now().isoformat() if compared else None
+    for _ in range(3):
+        added(w)
+    monkeypatch.setattr(past, "_CHUNK", 1)
+    worked_out: list[int] = []
+    plain = Answer.of
+
+    def of(answer: Answer, people: Any) -> list[Finding]:
+        found = plain(answer, people)
+        worked_out.append(len(found))
+        return found
+
+    monkeypatch.setattr(Answer, "of", of)
+    out = Watched(worked_out)
+    now, slug = timezone.now().isoformat(), w.account.slug
+    asked = {"as_of": now, "since": since, "account": slug, "actor": w.owner.username}
+    call_command("who_had_access", **asked, format=fmt, stdout=out)
+
+    everything = sum(worked_out)
+    held = [seen - done for done, seen in enumerate(out.seen[before:][:everything])]
+    assert sum(1 for found in worked_out if found) >= 3
+    assert held[0] == next(filter(None, worked_out)), "the first line waits for nobody else"
+    assert max(held) <= max(worked_out) < everything
+    assert len(out.getvalue().splitlines()) >= everything
+
+
+def test_text_says_who_what_where_and_through_what(w: World) -> None:
+    snapshot(w.account)
+    since = timezone.now().isoformat()
+    name, slug = added(w).user.get_full_name(), w.account.slug
+    line = f"{name}: send_campaigns in North ({slug}), Role Full"
+
+    assert ask(w, permission="send_campaigns").out.splitlines().count(line) == 1
+    first, empty, end = ask(w, permission="send_campaigns", since=since).out.splitlines()
+    assert (first, empty, end[:6]) == (f"gained: {line}", "", "As of ")
+    assert ask(w, since=since, person=w.owner.username).out.startswith("Nothing changed.\n")
+
+
+def test_a_name_is_no_formula_in_csv(w: World) -> None:
+    snapshot(w.account)
+    added(w, first_name="=HYPERLINK(1)", last_name="")
+    printed = ask(w, permission="send_campaigns", format="csv").out
+
+    assert '"\'=HYPERLINK(1)"' in printed
+    assert '"=HYPERLINK(1)"' not in printed
+
+
+def test_an_account_without_a_record_is_refused_before_the_first_line(w: World) -> None:
+    snapshot(w.account)
+    assert ask(w, account=None).code == 0
+    other = world("emma_hq", slug="zz-later")
+    type(other.account).objects.filter(pk=other.account.pk).update(owner=w.owner)
+    for fmt in ("text", "csv", "json"):
+        done = ask(w, account=None, format=fmt)
+        assert (done.code, done.out, done.error[:10]) == (2, "", "NO_RECORD:")
 
 
 def test_the_platform_says_why_and_the_tenant_reads_it(w: World) -> None:

@@ -21,6 +21,7 @@ from teams import services
 from teams.admin import history
 from teams.event_sight import Reader
 from teams.factories import UserFactory
+from teams.services import audit_export_limits
 from teams.services.change import root_key
 from tests.console.conftest import MARKER, World
 
@@ -341,3 +342,19 @@ def test_others_take_out_what_the_page_tells_them(world: World) -> None:
     assert AuditEvent.objects.filter(action="audit.exported").count() == 4
     taken = client.post(f"{URL}export/", {"format": "csv", "place": world.places["south"].pk})
     assert taken.status_code == 302
+
+
+def test_whoever_has_had_enough_files_is_offered_none_and_told_when_again(
+    world: World, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(audit_export_limits, "PER_HOUR", 1)
+    client, form = world.client("author"), 'aria-label="Export"'
+    assert form in page(client)
+    assert client.post(f"{URL}export/", {"format": "csv"}).status_code == 200
+    body = page(client)
+    assert form not in body
+    assert re.search(r"You can again in \d+ minutes\.", body)
+    refused = client.post(f"{URL}export/", {"format": "csv"}, follow=True)
+    assert "No file was written. You can again in " in refused.content.decode()
+    assert AuditEvent.objects.filter(action="audit.exported").count() == 1
+    assert form in page(world.client("owner")), "nobody keeps anybody else from their file"

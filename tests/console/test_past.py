@@ -111,17 +111,17 @@ def test_sentences_come_first_and_say_it_shortly(begun: World) -> None:
     body = page(client, since=since)
     assert people(body) == ["Author One", "Full One"]
     lost, *gained = sentences(body)
-    assert re.fullmatch(r"Lost in North: \d+ permissions, through Role Author\.", lost)
+    assert re.fullmatch(r"Lost in North: \d+ permissions, through the role Author\.", lost)
     assert gained[0] == (
         "Gained in North: Export contacts, Addresses in exports and Partner exports, through "
-        "Switched on: Export contacts."
+        "the optional permission Export contacts."
     )
-    assert re.fullmatch(r"Gained in South: \d+ permissions, through Role Full\.", gained[1])
+    assert re.fullmatch(r"Gained in South: \d+ permissions, through the role Full\.", gained[1])
     assert len(gained) == 2
     now = page(client, person=full.pk, permission="access_campaigns")
     (said,) = sentences(now)
     label = CATALOGUE["access_campaigns"].label
-    assert said == f"In North and South: {label}, through Role Full."
+    assert said == f"In North and South: {label}, through the role Full."
     assert "What Full One could do in Harbor, as of now." in now
     assert people(page(client, at=since, person=begun.people["author"].pk)) == ["Author One"]
     assert people(page(client, person=begun.people["author"].pk)) == []

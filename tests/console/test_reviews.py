@@ -132,7 +132,7 @@ def test_a_part_is_shown_as_a_part_and_no_report_of_it(world: Any) -> None:
     review = start(world)
     client = world.client("administrator")
     shown = body(client.get(page_of(review)))
-    assert "You see the lines about people you manage" in shown
+    assert "You see only the lines about people you manage" in shown
     assert "Manager One" not in shown
     services.finish_review(actor=world.people["owner"], review=review, leave_open=True)
     assert "Report as CSV" not in body(client.get(page_of(review)))

@@ -24,7 +24,8 @@ from teams.event_sight import Reader
 from teams.factories import UserFactory
 from teams.models import Membership
 from teams.services import audit_export
-from teams.services.audit_export import EXPORTED, FORMATS, export, export_as_platform
+from teams.services.audit_export import FORMATS, export, export_as_platform
+from teams.services.audit_export_limits import EXPORTED
 from tests.services.world import World, world
 
 pytestmark = pytest.mark.django_db

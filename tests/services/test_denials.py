@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from permissions.policy import Denial, Outcome
+from permissions.policy import TOP, Denial, Outcome
 from teams.denials import denial_text
 from teams.editions import get
 from teams.editions.spec import Edition, RoleSpec
@@ -57,3 +57,13 @@ def test_exactly_the_roles_that_may_hold_it_are_named(name: str) -> None:
 )
 def test_each_way_to_hold_something_is_named(edition: str, permission: str, said: str) -> None:
     assert needs(get(edition), permission) == said
+
+
+def test_a_permission_asked_at_the_other_level_is_said_to_be_of_its_own() -> None:
+    edition = get("emma_hq")
+
+    def said(permission: str, level: str) -> str:
+        return denial_text(edition, Outcome(denial=Denial.WRONG_LEVEL, detail=level), permission)
+
+    assert said("view_invoices", TOP).startswith("This is about the account as a whole")
+    assert said("send_campaigns", "subaccount").startswith("This is about single subaccounts")

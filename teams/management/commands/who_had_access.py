@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -13,11 +14,13 @@ from permissions.errors import Invalid, NotFound, OutOfScope
 from permissions.management.base import OurCommand, UsageError
 from teams import selectors
 from teams.catalogue import CATALOGUE
+from teams.csv_files import written
 from teams.history_sight import WHOLE, Sight, sight_of
 from teams.management.doers import Doer, find_login, find_platform
+from teams.management.writing import write
 from teams.models import Account
 from teams.moments import past_moment
-from teams.past import CHANGED, COLUMNS, NOTE, Answer, Question, head, said
+from teams.past import CHANGED, COLUMNS, NOTE, Answer, Question, as_json, head, said
 from teams.services.snapshots import record_look
 
 
@@ -47,30 +50,26 @@ class Command(OurCommand):
         parser.add_argument("--operator", help="the user name of who answers for it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print a line per person, place and permission."""
+        """Print a line per person, place and permission, each as it is worked out."""
         doer = self._doer(options)
         at = past_moment(options["as_of"])
         since = None if options["since"] is None else past_moment(options["since"])
         if since is not None and since >= at:
             raise UsageError("--since must be earlier than --as-of.")
         self._check(options)
-        columns = CHANGED if since else COLUMNS
-        rows: list[tuple[str, ...]] = []
-        notes = {NOTE: None}
-        for answer in self._answers(doer, options, (since, at)):
-            rows += [answer.cells(found) for found in answer.all()]
-            notes.update(dict.fromkeys(answer.notes))
-        fmt = options["format"]
-        if fmt == "json":
-            lines = [dict(zip(columns, row, strict=True)) for row in rows]
-            self.json({**head(Question(at, since), notes), "lines": lines})
-            return
-        if fmt == "text" and not rows:
-            self.stdout.write("Nothing changed." if since else "Nobody had any such access.")
-        else:
-            self.table(columns, rows, fmt)
-        if fmt == "text":
-            self.stdout.write(f"\nAs of {said(at)}. {' '.join(notes)}")
+        # what is refused of any account is refused before the first line
+        answers = list(self._answers(doer, options, (since, at)))
+        question = Question(at, since)
+        notes = {NOTE: None} | dict.fromkeys(note for one in answers for note in one.notes)
+        columns, rows = CHANGED if since else COLUMNS, _rows(answers)
+        match options["format"]:
+            case "json":
+                lines = as_json(head(question, notes), columns, rows)
+            case "csv":
+                lines = map(written, chain([columns], rows))
+            case _:
+                lines = _sentences(question, notes, rows)
+        write(self, "-", (line.encode() for line in lines))
 
     def _doer(self, options: dict[str, Any]) -> Doer:
         if bool(options["actor"]) == bool(options["as_platform"]):
@@ -134,3 +133,26 @@ class Command(OurCommand):
         if refusal is not None and not found:
             raise refusal
         return found
+
+
+def _rows(answers: list[Answer]) -> Iterator[tuple[str, ...]]:
+    """Yield what is found, as it is worked out; an account that is told is forgotten."""
+    while answers:
+        answer = answers.pop(0)
+        for found in answer.all():
+            yield answer.cells(found)
+
+
+def _sentences(
+    question: Question, notes: Collection[str], rows: Iterator[tuple[str, ...]]
+) -> Iterator[str]:
+    """Yield a line each; a table would be known only when all of it is."""
+    is_compared = question.since is not None
+    row: tuple[str, ...] = ()
+    for row in rows:
+        account, person, place, permission, through = row[-len(COLUMNS) :]
+        change = f"{row[0]}: " if is_compared else ""
+        yield f"{change}{person}: {permission} in {place} ({account}), {through}\n"
+    if not row:
+        yield "Nothing changed.\n" if is_compared else "Nobody had any such access.\n"
+    yield f"\nAs of {said(question.at)}. {' '.join(notes)}\n"
