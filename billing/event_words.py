@@ -46,6 +46,7 @@ HARMLESS: Mapping[str, Told] = {
     "rate_plan.changed": "changed the rate plan of {subject}.",
     "rate_plan.change_withdrawn": "withdrew a change of the rate plan of {subject}.",
     "content.purchased": "bought {subject} for {place}.",
+    "content.fetched": "fetched {subject} again, which had been bought for {place}.",
     "invoice.issued": "issued the invoice {subject}.",
     "invoice.credited": "credited the invoice {subject}.",
     "invoice.paid": "settled the invoice {subject}.",

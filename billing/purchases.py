@@ -7,7 +7,7 @@ that may be long: whoever asks one row for it gets it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,9 +18,14 @@ from billing import overdue, selectors
 from billing.models import ContentItem, ContentPurchase, Invoice, Meter
 from billing.money import shown
 from billing.rating import Charge
+from permissions.audit import ref_of
 from permissions.errors import Invalid
 from permissions.lookups import any_of
-from teams.models import Account, Subaccount
+from permissions.models import AuditEvent
+from teams.models import Account, MessageTemplate, SavedRow, Subaccount
+
+#: what is recorded of a purchase whenever its subaccount is handed a copy
+HANDED = ("content.purchased", "content.fetched")
 
 
 def shelf(account: Account) -> QuerySet[ContentItem]:
@@ -38,6 +43,30 @@ def bought(account: Account, places: Collection[Any]) -> QuerySet[ContentPurchas
     rows = ContentPurchase.objects.filter(any_of("subaccount_id", places), account=account)
     named = rows.select_related("item", "subaccount").defer("item__rows")
     return named.order_by("-bought_on", "-pk")
+
+
+def gone(account: Account, rows: Iterable[ContentPurchase]) -> set[Any]:
+    """Return those of ``rows`` (keys) of which the subaccount has no copy any more, be it renamed,
+    edited or put away, so that another may be fetched.
+
+    The record names the last one handed over. Where it does not, being older or no longer kept,
+    none is known, and one copy too many does no harm.
+    """
+    keys = {ref_of(row): row.pk for row in rows}
+    events = AuditEvent.objects.filter(
+        root=ref_of(account), subject_ref__in=list(keys), action__in=HANDED
+    ).order_by("sequence")
+    last = {
+        keys[ref]: data.get("copy", "") for ref, data in events.values_list("subject_ref", "data")
+    }
+    copies = [ref.split(":") for ref in last.values() if ref]
+    there: set[str] = set()
+    for model in (MessageTemplate, SavedRow):
+        label = model._meta.label_lower
+        wanted = [key for kind, key in copies if kind == label]
+        rows_there = model._default_manager.filter(pk__in=wanted)
+        there.update(f"{label}:{key}" for key in rows_there.values_list("pk", flat=True))
+    return {key for key in keys.values() if last.get(key) not in there}
 
 
 def charges(account: Account, start: date, end: date) -> list[Charge]:
@@ -99,6 +128,16 @@ def check_can_have(subaccount: Subaccount, item: ContentItem) -> None:
             f"{item} costs {shown(item.price, item.currency)}, and {account.name} pays in another "
             "currency.",
             code="CURRENCY",
+        )
+
+
+def check_can_fetch(purchase: ContentPurchase) -> None:
+    """Refuse to hand over again what is there, whoever asks. Raises Invalid (ALREADY_THERE)."""
+    if purchase.pk not in gone(purchase.account, [purchase]):
+        raise Invalid(
+            f"{purchase.subaccount.name} still has {purchase}, maybe renamed, edited or archived. "
+            "Nothing was changed: it can be fetched again once that was removed for good.",
+            code="ALREADY_THERE",
         )
 
 

@@ -37,7 +37,11 @@ ASKED: Mapping[str, tuple[str, ...]] = {
         "numbers of invoices in reports",
     ),
     PAY_INVOICES: _PAYING,
-    PURCHASE_CONTENT: ("service purchase_content", "console content to buy"),
+    PURCHASE_CONTENT: (
+        "service purchase_content",
+        "service fetch_content",
+        "console content to buy",
+    ),
     VIEW_BILLING_DETAILS: ("console billing details",),
     CHANGE_BILLING_DETAILS: (
         "service change_details",

@@ -3,198 +3,37 @@ bought for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from billing import purchases, selectors, services
-from billing.admin.desks import holds, no_lookups
+from billing import purchases
+from billing.admin.content_verbs import (
+    KEPT_UNDER,
+    Buy,
+    Fetch,
+    barred,
+    buyers,
+    fetchable,
+    had_by,
+    newest,
+    price_of,
+    way_out,
+)
+from billing.admin.desks import no_lookups
 from billing.models import ContentItem, ContentPurchase
 from billing.money import shown
-from billing.payers import is_direct
-from permissions.admin import VerbForm, site_page
-from permissions.errors import Invalid
-from teams.admin.base import ConsoleAdmin, ConsoleVerb
+from permissions.admin import site_page
+from teams.admin.base import ConsoleAdmin
 from teams.admin.content import preview
-from teams.admin.desk import Desk, desk_of
-from teams.admin.site import PAY_PAGE, console
-from teams.catalogue import CHANGE_RATE_PLAN, PAY_INVOICES, PURCHASE_CONTENT
-from teams.models import MessageTemplate, SavedRow, Subaccount
-
-#: purchases on the page; all of them are on invoices
-NEWEST = 50
-#: so many subaccounts that have something are named
-NAMED = 5
-#: what content becomes, and what the menu calls the list of that
-KEPT_UNDER: dict[str, tuple[Any, str]] = {
-    ContentItem.Kind.IMAGE: (SavedRow, "Saved rows"),
-    ContentItem.Kind.CAMPAIGN: (MessageTemplate, "Templates"),
-}
-
-
-def _places(desk: Desk) -> list[Subaccount]:
-    """Return the subaccounts for which the reader may buy, by name: of them all, or the one that
-    was chosen in the header."""
-    scope = desk.profile.scope(desk.account.pk, PURCHASE_CONTENT)
-    rows = Subaccount.objects.filter(account=desk.account, archived_at=None)
-    found = [place for place in rows.order_by("name", "pk") if place.pk in scope]
-    for place in found:
-        place.account = desk.account
-    return [p for p in found if desk.place is None or p.pk == desk.place.pk]
-
-
-def _bought(desk: Desk) -> list[ContentPurchase]:
-    return list(purchases.bought(desk.account, [place.pk for place in desk.once(_places)]))
-
-
-def _buyers(desk: Desk) -> dict[Any, list[Subaccount]]:
-    """Return for which subaccounts each item (key) was bought, the newest first."""
-    found: dict[Any, list[Subaccount]] = {}
-    for row in desk.once(_bought):
-        found.setdefault(row.item_id, []).append(row.subaccount)
-    return found
-
-
-def _had_by(desk: Desk, item: ContentItem) -> list[str]:
-    """Return for whom it was bought: the newest few by name, and how many others."""
-    names = [place.name for place in desk.once(_buyers).get(item.pk, ())]
-    if len(names) <= NAMED:
-        return names
-    rest = len(names) - NAMED
-    return [*names[:NAMED], f"{rest} other{'' if rest == 1 else 's'}"]
-
-
-def _barred(desk: Desk) -> str:
-    """Return why nothing can be bought in the account, or where one has chosen to be; empty if
-    something can."""
-    if not desk.once(_places):
-        where = desk.place.name if desk.place else "any subaccount that is there now"
-        return f"You cannot buy content for {where}."
-    bar = desk.once(_bar)
-    return bar.message if bar else ""
-
-
-def _bar(desk: Desk) -> Invalid | None:
-    """Return what of the account keeps everybody from buying, if anything does."""
-    try:
-        purchases.check_can_buy(desk.account)
-    except Invalid as error:
-        return error
-    return None
-
-
-def _way_out(desk: Desk) -> tuple[str, str]:
-    """Return where the reader ends what keeps everybody from buying, and what they do there; empty
-    for whoever cannot."""
-    bar = desk.once(_bar)
-    if bar is None or not desk.once(_places):
-        return "", ""
-    if bar.code == "OVERDUE" and holds(desk, PAY_INVOICES):
-        return reverse(f"{console.name}:{PAY_PAGE}"), "Pay under Billing"
-    if bar.code == "NO_PLAN" and holds(desk, CHANGE_RATE_PLAN):
-        return reverse(f"{console.name}:billing_rateplan_changelist"), "Choose a rate plan"
-    return "", ""
-
-
-def _open_places(desk: Desk, item: ContentItem) -> list[Subaccount]:
-    """Return those for which the reader may buy ``item`` and nobody has."""
-    had = {place.pk for place in desk.once(_buyers).get(item.pk, ())}
-    return [place for place in desk.once(_places) if place.pk not in had]
-
-
-class BuyForm(VerbForm):
-    """The price that was shown: what is confirmed is that one and no other."""
-
-    price = forms.DecimalField(widget=forms.HiddenInput, max_digits=14, decimal_places=3)
-
-    def prepare(self, verb: Any) -> None:
-        """Begin with what it costs; whoever sent another price is shown this one."""
-        self.sent = self.data.get("price")
-        self.fields["price"].initial = verb.obj.price
-        if self.is_bound:
-            self.data = {"price": verb.obj.price}
-
-    def clean(self) -> dict[str, Any]:
-        """Hand over what was sent."""
-        return {"price": self.sent}
-
-
-class Buy(ConsoleVerb):
-    """Buy it for one subaccount."""
-
-    name = "buy"
-    label = _("Buy…")
-    is_primary = True
-    needs_recent = True
-    choose = True
-    form_class = BuyForm
-    obj: ContentItem
-
-    def refusal(self) -> str:
-        """Refuse what the service would refuse."""
-        if self.part is not None:
-            try:
-                purchases.check_can_have(self.part, self.obj)
-            except Invalid as error:
-                return error.message
-            return ""
-        if barred := self.desk.once(_barred):
-            return barred
-        if not self.obj.is_offered:
-            return f"{self.obj} is not on offer any more."
-        if not _open_places(self.desk, self.obj):
-            return f"{self.obj} was bought wherever you may buy content."
-        return ""
-
-    def options(self) -> Sequence[tuple[str, str, str]]:
-        """Offer the subaccounts that do not have it."""
-        return [(str(one.pk), one.name, "") for one in _open_places(self.desk, self.obj)]
-
-    def find(self, key: str) -> Subaccount | None:
-        """Return one for which the reader may buy."""
-        return next((p for p in self.desk.once(_places) if str(p.pk) == key), None)
-
-    def prompt(self) -> str:
-        """Return the heading of the page that asks for which."""
-        return f"Buy {self.obj} for which subaccount?"
-
-    def title(self) -> str:
-        """Return the heading."""
-        return f"Buy {self.obj} for {self.part.name}" if self.part else self.prompt()
-
-    def consequence(self) -> Sequence[str]:
-        """Say what it costs, who pays when, and where it will be."""
-        month = date_format(selectors.today(), "F Y")
-        payer = self.part.name if is_direct(self.part) else self.desk.account.name
-        what = "a saved row" if self.obj.kind == ContentItem.Kind.IMAGE else "a template"
-        return (
-            f"It costs {price_of(self.obj)} before tax, once. {payer} pays: it will stand on the "
-            f"invoice for {month}.",
-            f"{self.part.name} has it at once, as {what} of its own. It cannot be given back.",
-        )
-
-    def button(self) -> str:
-        """Return what the button says."""
-        return f"Buy for {price_of(self.obj)}"
-
-    def run(self, data: Mapping[str, Any]) -> str:
-        """Buy it."""
-        made = services.purchase_content(
-            actor=self.actor, subaccount=self.part, item=self.obj, price=data["price"] or ""
-        )
-        _model, where = KEPT_UNDER[self.obj.kind]
-        return f"{made} was bought for {self.part.name}, and is there under {where}."
-
-    def next_url(self) -> str:
-        """Go to the shelf."""
-        return self.list_url()
+from teams.admin.desk import desk_of
+from teams.admin.site import console
+from teams.catalogue import PURCHASE_CONTENT
 
 
 def _kept_under(request: HttpRequest, row: ContentPurchase) -> tuple[str, str]:
@@ -208,11 +47,6 @@ def _kept_under(request: HttpRequest, row: ContentPurchase) -> tuple[str, str]:
     return label, f"{url}?place={row.subaccount_id}"
 
 
-def price_of(item: ContentItem) -> str:
-    """Return what ``item`` costs, as people read it."""
-    return shown(item.price, item.currency)
-
-
 @admin.register(ContentItem, site=console)
 class ContentItemAdmin(ConsoleAdmin):
     """What can be bought for the subaccounts of the account."""
@@ -224,7 +58,7 @@ class ContentItemAdmin(ConsoleAdmin):
     view_permission = PURCHASE_CONTENT
     page_template = "billing/console/content_item.html"
     ordering = ("name",)
-    verbs = (Buy,)
+    verbs = (Buy, Fetch)
 
     def may_enter(self, request: HttpRequest) -> bool:
         """Say whether the reader may buy for any subaccount."""
@@ -236,7 +70,7 @@ class ContentItemAdmin(ConsoleAdmin):
         if not self.may_enter(request):
             return ContentItem.objects.none()
         desk = desk_of(request)
-        had = desk.once(_buyers).keys()
+        had = desk.once(buyers).keys()
         return ContentItem.objects.filter(
             Q(pk__in=purchases.shelf(desk.account).values("pk")) | Q(pk__in=had)
         )
@@ -250,23 +84,30 @@ class ContentItemAdmin(ConsoleAdmin):
         context = {
             "title": "Buy content",
             "opts": self.opts,
-            "barred": desk.once(_barred),
-            "way_out": _way_out(desk),
+            "barred": desk.once(barred),
+            "way_out": way_out(desk),
             "offers": [
                 {
                     "item": item,
                     "price": price_of(item),
-                    "had": _had_by(desk, item),
+                    "had": had_by(desk, item),
                     "verbs": self.offered(request, item),
                 }
                 for item in purchases.shelf(desk.account)
             ],
             "bought": [
-                (row, shown(row.price, row.currency), *_kept_under(request, row))
-                for row in desk.once(_bought)[:NEWEST]
+                (row, shown(row.price, row.currency), *_kept_under(request, row), verbs)
+                for row, verbs in self._bought(request)
             ],
         }
         return site_page(self.admin_site, request, "billing/console/content.html", context)
+
+    def _bought(self, request: HttpRequest) -> Iterator[tuple[ContentPurchase, list[Any]]]:
+        """Yield what was bought, the newest first, each with what may be done about it."""
+        desk = desk_of(request)
+        for row in desk.once(newest):
+            lost = row.pk in desk.once(fetchable)
+            yield row, self.offered(request, row.item, row) if lost else []
 
     def object_view(
         self, request: HttpRequest, obj: Any, extra_context: dict[str, Any]
@@ -276,7 +117,7 @@ class ContentItemAdmin(ConsoleAdmin):
             "title": obj.name,
             "subtitle": f"{obj.get_kind_display()}, {price_of(obj)} before tax",
             "previews": [preview(html) for html in obj.rows],
-            "had": _had_by(desk_of(request), obj),
+            "had": had_by(desk_of(request), obj),
             "verbs": self.offered(request, obj),
         }
         return self.page(request, obj, context)

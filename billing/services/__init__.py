@@ -7,7 +7,7 @@ from billing.services.direct_billing import set_direct_billing, set_single_bill
 from billing.services.invoicing import draft_invoices, issue_invoice
 from billing.services.payments import cancel_payment, look_after_payment, pay_invoice
 from billing.services.plans import copy_plan, create_plan, edit_plan, offer_plan, rename_plan
-from billing.services.purchases import purchase_content
+from billing.services.purchases import fetch_content, purchase_content
 from billing.services.shelf import create_content, offer_content, reprice_content
 from billing.services.subscriptions import change_plan, set_plan_as_platform, withdraw_plan_change
 from billing.services.taxes import set_tax_as_platform
@@ -22,6 +22,7 @@ __all__ = [
     "credit_invoice",
     "draft_invoices",
     "edit_plan",
+    "fetch_content",
     "issue_invoice",
     "look_after_payment",
     "offer_content",

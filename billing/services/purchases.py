@@ -1,7 +1,8 @@
 """Buying content for one subaccount: an image or a plus campaign off the platform's shelf.
 
 It is there at once, as a copy that belongs to the subaccount, and is a line of the invoice for the
-month (``billing.purchases``). Nobody pays another price than the one they were shown.
+month (``billing.purchases``). Nobody pays another price than the one they were shown, nor twice:
+once the copy was removed for good, another is fetched for nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from billing import purchases, selectors
 from billing.models import ContentItem, ContentPurchase
 from billing.money import rounded, shown
 from billing.services.shelf import locked_content
+from permissions.audit import ref_of
 from permissions.errors import Invalid
 from teams.catalogue import PURCHASE_CONTENT
 from teams.models import MessageTemplate, SavedRow, Subaccount
@@ -58,15 +60,44 @@ def purchase_content(
             bought_on=selectors.today(),
             bought_by=work.actor,
         )
+        copy = _hand_over(work, wanted)
         work.record(
             "content.purchased",
             bought,
             kind=wanted.kind,
             price=str(rounded(wanted.price, wanted.currency)),
             currency=wanted.currency,
+            copy=ref_of(copy),
         )
-        _hand_over(work, wanted)
     return bought
+
+
+@service
+def fetch_content(
+    *, actor: Any, subaccount: Subaccount, item: ContentItem
+) -> MessageTemplate | SavedRow:
+    """Put ``item``, bought for ``subaccount`` and removed there since, into it again for nothing.
+
+    Needs what buying it needs; an overdue invoice, or that it is not on offer any more, is no
+    matter: it was bought. Raises Refused (IN_PERSON for a key), NotFound, or Invalid: WRONG_TYPE,
+    ARCHIVED, NOT_BOUGHT, ALREADY_THERE.
+    """
+    subaccount = expect(subaccount, Subaccount, "The subaccount")
+    act = "fetch bought content again"
+    with at_work(actor, subaccount, PURCHASE_CONTENT, act=act) as work:
+        in_person(act, work.account)
+        wanted = expect(item, ContentItem, "The content")
+        bought = ContentPurchase.objects.filter(subaccount=work.subaccount, item=wanted).first()
+        if bought is None:
+            raise Invalid(
+                f"{wanted} was not bought for {work.subaccount.name}, so that there is nothing to "
+                "fetch. Buy it first.",
+                code="NOT_BOUGHT",
+            )
+        purchases.check_can_fetch(bought)
+        copy = _hand_over(work, wanted)
+        work.record("content.fetched", bought, kind=wanted.kind, copy=ref_of(copy))
+    return copy
 
 
 def _clean_price(value: Any) -> Decimal:
@@ -84,13 +115,12 @@ def _clean_price(value: Any) -> Decimal:
     return price
 
 
-def _hand_over(work: Work[Subaccount], item: ContentItem) -> None:
+def _hand_over(work: Work[Subaccount], item: ContentItem) -> MessageTemplate | SavedRow:
     """Put a copy of ``item`` into the subaccount."""
     if item.kind == ContentItem.Kind.CAMPAIGN:
         rows = [new_row(html) for html in item.rows]
-        put_template(work, _free_name(work, MessageTemplate, item.name), rows)
-    else:
-        put_saved_row(work, _free_name(work, SavedRow, item.name), "".join(item.rows))
+        return put_template(work, _free_name(work, MessageTemplate, item.name), rows)
+    return put_saved_row(work, _free_name(work, SavedRow, item.name), "".join(item.rows))
 
 
 def _free_name(work: Work[Any], model: Any, name: str) -> str:

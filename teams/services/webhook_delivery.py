@@ -1,8 +1,8 @@
 """Telling webhooks: what they hear of is written with the event itself, and sent by a worker.
 
-A delivery is claimed by a conditional update before the receiver is called, with no transaction
-open, and settled afterwards. Whoever died in between leaves a claim that is due again after
-``STALE``, so a receiver may get a message twice: it carries the same ``webhook-id`` then.
+A delivery is taken out of the line (``webhook_line``) before the receiver is called, with no
+transaction open, and settled afterwards. Whoever died in between leaves it due again after a while,
+so a receiver may get a message twice: it carries the same ``webhook-id`` then.
 
 What a message says is limited to what the webhook's creator may know, asked at every attempt.
 """
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib import import_module
+from time import monotonic
 from typing import Any
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Max, Min, Q
 from django.db.transaction import atomic, on_commit
 from django.utils import timezone
 
@@ -27,8 +27,9 @@ from permissions.models import AuditEvent
 from teams import background
 from teams.background import task
 from teams.models import Account, Webhook, WebhookDelivery
-from teams.services import kept, webhook_mail
+from teams.services import kept, webhook_line, webhook_mail
 from teams.services.change import Entry, root_key
+from teams.services.webhook_line import due
 from teams.services.webhook_message import body_of, knows, message_id, why_dead
 from teams.webhook_areas import area_of
 
@@ -37,12 +38,8 @@ log = logging.getLogger("teams.webhooks")
 
 #: how long to wait after each attempt that failed; after the last there is none
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 300, 600, 1440))
-#: a claim as old as this belongs to a worker that died: no call takes so long
-STALE = timedelta(minutes=2)
 #: a webhook that took nothing for so long is switched off
 GIVE_UP = timedelta(days=5)
-#: so many are read at once
-BATCH = 100
 #: seconds after which a task of the queue begins no more messages: whoever waits there comes first
 ROUND = 20.0
 #: so much later than it is due a repetition is begun: a clock that is a bit behind finds it due
@@ -79,18 +76,25 @@ def put(hooks: list[Webhook], event: AuditEvent) -> None:
         )
         for hook in hooks
     )
-    _enqueue(hooks[0].account_id)
+    _enqueue()
 
 
 def put_again(row: WebhookDelivery) -> None:
     """Have ``row`` sent once more, with all its repetitions, once the transaction is through."""
     row.state, row.attempts, row.next_at, row.delivered_at = State.WAITING, 0, timezone.now(), None
     row.save(update_fields=["state", "attempts", "next_at", "delivered_at"])
-    _enqueue(row.account_id)
+    _enqueue()
 
 
-def _enqueue(account: int) -> None:
-    on_commit(lambda: background.enqueue(_behind_others(), account))
+def _enqueue() -> None:
+    on_commit(lambda: background.enqueue(_behind_others()))
+
+
+def _enqueue_for(at: datetime) -> None:
+    """Have a worker come for what is repeated then, where the queue can wait; elsewhere, and should
+    it be lost, there is ``send_webhooks``."""
+    if deliver_webhooks.get_backend().supports_defer:
+        _behind_others().using(run_after=at + LEEWAY).enqueue()
 
 
 def _behind_others() -> Any:
@@ -105,35 +109,17 @@ def _behind_others() -> Any:
 
 
 @task()
-def deliver_webhooks(account: int) -> int:
-    """Send what is due in an account, and see to what has to be tried again; return how many.
+def deliver_webhooks() -> int:
+    """Send what is due, whoever's it is, in the order of ``webhook_line``; return how many.
 
-    After ``ROUND`` it lets others go first, and goes on when it is its turn again. Whoever found
-    nothing to try leaves the repetitions to who tried last: else every task that ever came would
-    come again each time, for as long as one receiver is out of reach.
+    After ``ROUND`` it lets other tasks go first, and goes on when it is its turn again.
     """
-    begun = time.monotonic()
-    count = work_off(account, seconds=ROUND)
-    if not count:
-        return 0
-    if time.monotonic() - begun >= ROUND and due(account).exists():
-        background.enqueue(_behind_others(), account)
-        return count
-    waiting = WebhookDelivery.objects.filter(account=account, state=State.WAITING)
-    later = waiting.filter(webhook__disabled_at=None, next_at__gt=timezone.now())
-    again = later.aggregate(at=Min("next_at"))["at"]
-    # only where the queue can wait; elsewhere, and should it be lost, there is send_webhooks
-    if again is not None and deliver_webhooks.get_backend().supports_defer:
-        _behind_others().using(run_after=again + LEEWAY).enqueue(account)
+    begun = monotonic()
+    count = work_off(seconds=ROUND)
+    # whoever found nothing to try does not come again: it all rests, or another worker has it
+    if count and monotonic() - begun >= ROUND and due().exists():
+        background.enqueue(_behind_others())
     return count
-
-
-def due(account: int | None = None) -> QuerySet[WebhookDelivery]:
-    """Return what should be sent now, of one account or of all."""
-    rows = WebhookDelivery.objects.filter(
-        state=State.WAITING, next_at__lte=timezone.now(), webhook__disabled_at=None
-    )
-    return rows if account is None else rows.filter(account=account)
 
 
 def work_off(
@@ -142,40 +128,30 @@ def work_off(
     progress: Callable[[int], None] = lambda count: None,
     seconds: float = math.inf,
 ) -> int:
-    """Send what is due, oldest first; return how many were tried. Safe to call at any time.
+    """Send what is due of one account or, turn by turn, of all; return how many were tried.
 
-    Begins none after so many ``seconds``.
+    Begins none after so many ``seconds``. Safe to call at any time, any number at once.
     A webhook that failed rests for this round, and until its first repetition: a dead receiver with
     a thousand messages waiting must not keep a worker from everybody else.
     """
-    until = time.monotonic() + seconds
-    done, last, resting = 0, 0, set(_resting(account))
-    while keys := list(
-        due(account)
-        .filter(pk__gt=last)
-        .exclude(webhook__in=resting)
-        .order_by("pk")
-        .values_list("pk", "webhook")[:BATCH]
+    until = monotonic() + seconds
+    done, resting = 0, set(webhook_line.resting(account))
+    while (
+        monotonic() < until and (whose := webhook_line.next_account(account, resting)) is not None
     ):
-        for key, hook in keys:
-            if time.monotonic() >= until:
-                return done
-            if hook not in resting and (row := _claim(key)) is not None:
-                if not _send(row):
-                    resting.add(hook)
-                done += 1
-                progress(done)
-        last = keys[-1][0]
+        over = min(until, monotonic() + webhook_line.TURN)
+        try:
+            for key, hook in webhook_line.batch_of(whose, resting):
+                if hook not in resting and (row := _claim(key)) is not None:
+                    if not _send(row):
+                        resting.add(hook)
+                    done += 1
+                    progress(done)
+                    if monotonic() >= over:
+                        break
+        finally:  # nobody waits for an account of which something goes wrong
+            webhook_line.go_behind(whose)
     return done
-
-
-def _resting(account: int | None) -> QuerySet[Any, Any]:
-    """Return the webhooks of which a first attempt failed a moment ago, or is being made."""
-    rows = WebhookDelivery.objects.filter(
-        state=State.WAITING, attempts=1, next_at__gt=timezone.now()
-    )
-    rows = rows if account is None else rows.filter(account=account)
-    return rows.values_list("webhook", flat=True).distinct()
 
 
 def _claim(key: int) -> WebhookDelivery | None:
@@ -186,12 +162,7 @@ def _claim(key: int) -> WebhookDelivery | None:
     if row.attempts > len(PAUSES):  # whoever made the last one died of it, or was stopped
         _settle(row, State.FAILED, problem="Nobody who tried came to the end of it.")
         return None
-    mine = due().filter(pk=key, attempts=row.attempts)
-    row.attempts += 1
-    claimed = WebhookDelivery.objects.filter(pk__in=mine.values("pk")).update(
-        attempts=row.attempts, next_at=timezone.now() + STALE
-    )
-    return row if claimed else None
+    return row if webhook_line.claim(row) else None
 
 
 def _send(row: WebhookDelivery) -> bool:
@@ -225,7 +196,9 @@ def _send(row: WebhookDelivery) -> bool:
     if row.attempts > len(PAUSES) or answer.is_gone:
         _settle(row, State.FAILED, **told)
     else:
-        _settle(row, State.WAITING, next_at=timezone.now() + PAUSES[row.attempts - 1], **told)
+        again = timezone.now() + PAUSES[row.attempts - 1]
+        _settle(row, State.WAITING, next_at=again, **told)
+        _enqueue_for(again)
     if answer.is_gone:
         switch_off(hook, "The receiver said that it is gone for good (410).")
     elif _has_failed_for_long(hook):
@@ -287,9 +260,7 @@ def when_next(row: WebhookDelivery) -> datetime | None:
 __all__ = [
     "GIVE_UP",
     "PAUSES",
-    "STALE",
     "deliver_webhooks",
-    "due",
     "listener",
     "put",
     "put_again",

@@ -124,8 +124,8 @@ def test_it_goes_to_the_teams_of_whom_teams_limit_and_the_record_says_all_of_it(
     made = buy(w, ContentItemFactory(name="Spring"), actor=w.manager(role="account_admin").user)
     found = AuditEvent.objects.filter(root=f"teams.account:{w.account.pk}").order_by("pk")
     assert list(found.values_list("action", flat=True))[-2:] == [
-        "content.purchased",
         "messagetemplate.created",
+        "content.purchased",
     ]
     event = found.get(action="content.purchased")
     assert event.data["price"] == "12.50"

@@ -56,6 +56,9 @@ CALLS: Mapping[str, Callable[[Scene], Any]] = {
     "purchase_content": lambda s: services.purchase_content(
         actor=s.actor, subaccount=s.w.home, item=s.item, price=s.item.price
     ),
+    "fetch_content": lambda s: services.fetch_content(
+        actor=s.actor, subaccount=s.w.home, item=s.item
+    ),
     "change_details": lambda s: services.change_details(
         actor=s.actor, account=s.w.account, name="Other"
     ),
@@ -142,7 +145,8 @@ def test_no_key_does_anything_of_it(stripe_keys: None) -> None:
             with pytest.raises(ServiceError) as caught:
                 call(found)
         # content is bought for a subaccount, here another one; for its own, see test_purchases.py
-        expected = "NOT_FOUND" if name == "purchase_content" else "OUT_OF_SCOPE"
+        is_elsewhere = name in ("purchase_content", "fetch_content")
+        expected = "NOT_FOUND" if is_elsewhere else "OUT_OF_SCOPE"
         assert caught.value.code == expected, name
         assert stored() == before, name
 

@@ -96,6 +96,7 @@ UNTRIED: Mapping[tuple[str, str], str] = {
     ("invoice", "pay"): "see test_invoice_pages.py and test_surfaces.py",
     ("invoice", "ask"): "asks what paying asks, see test_surfaces.py",
     ("invoice", "cancel_payment"): "asks what paying asks, see test_surfaces.py",
+    ("contentitem", "fetch"): "asks what buying asks, see test_fetching.py",
     ("rateplan", "choose"): "for everybody of each edition, see test_plan_pages.py",
     ("rateplan", "withdraw"): "asks what choosing asks, see test_surfaces.py",
     ("billingdetails", "edit"): "for everybody of each edition, see test_plan_pages.py",

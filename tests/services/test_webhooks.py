@@ -32,7 +32,8 @@ from teams.factories import UserFactory
 from teams.models import Account, Webhook, WebhookDelivery
 from teams.services import pruning, webhook_delivery, webhook_mail
 from teams.services.base import changing
-from teams.services.webhook_delivery import PAUSES, STALE, work_off
+from teams.services.webhook_delivery import PAUSES, work_off
+from teams.services.webhook_line import STALE
 from teams.webhook_areas import AREAS, area_of
 from tests.services.receiver import Receiver, receiving
 from tests.services.world import World, missing, refused, world
@@ -514,27 +515,6 @@ def test_one_dead_receiver_keeps_nobody_waiting(w: World, near: Receiver) -> Non
     assert work_off() == 1
 
 
-def test_a_slow_receiver_lets_others_go_first(
-    w: World, near: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(webhook_delivery, "ROUND", 0.3)
-    near.meanwhile = lambda handler: time.sleep(0.4)
-    hook(w, near.url)
-    for _one in range(3):
-        happen(w)
-    queued = DBTaskResult.objects.filter(task_path__endswith=".deliver_webhooks")
-    assert not queued.exists()
-
-    done = webhook_delivery.deliver_webhooks.func(w.account.pk)
-
-    assert (done, states()) == (1, [State.DELIVERED, State.WAITING, State.WAITING])
-    again = queued.get()
-    assert again.args_kwargs["args"] == [w.account.pk]
-    assert again.priority == webhook_delivery.PRIORITY
-    assert [webhook_delivery.deliver_webhooks.func(w.account.pk) for _ in range(3)] == [1, 1, 0]
-    assert queued.count() == 2, "after the last nothing is left to go on with"
-
-
 def test_repetitions_are_begun_once_however_many_tasks_came(w: World, near: Receiver) -> None:
     hook(w, near.url)
     near.answer = 500
@@ -542,13 +522,13 @@ def test_repetitions_are_begun_once_however_many_tasks_came(w: World, near: Rece
         happen(w)
     queued = DBTaskResult.objects.filter(task_path__endswith=".deliver_webhooks")
 
-    done = [webhook_delivery.deliver_webhooks.func(w.account.pk) for _ in range(4)]
+    done = [webhook_delivery.deliver_webhooks.func() for _ in range(4)]
 
     assert (done, queued.count()) == ([1, 0, 0, 0], 1)
     tried = WebhookDelivery.objects.get(attempts=1)
     assert queued.get().run_after == tried.next_at + webhook_delivery.LEEWAY
     later(minutes=2)
-    assert webhook_delivery.deliver_webhooks.func(w.account.pk) == 1
+    assert webhook_delivery.deliver_webhooks.func() == 1
     assert queued.count() == 2, "whoever tried it sees to the next time"
 
 

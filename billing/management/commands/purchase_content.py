@@ -1,4 +1,4 @@
-"""Buy content for a subaccount, in somebody's name."""
+"""Buy content for a subaccount in somebody's name, or fetch again what was bought."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from permissions.errors import Invalid, NotFound
 from permissions.management.base import UsageError
 from teams.explain import is_text
 from teams.management.acts import ActCommand, Doer, Outcome, add_account, already
-from teams.models import Account
+from teams.models import Account, Subaccount
 
 
 class Command(ActCommand):
@@ -21,7 +21,8 @@ class Command(ActCommand):
 
     help = (
         "Buy ITEM off the platform's shelf for a subaccount, at the price that is named. Exits "
-        "with 0 if it was bought before. --dry-run tries it. The platform buys nothing for anybody."
+        "with 0 if it was bought before. --again fetches what was bought and removed since, for "
+        "nothing. --dry-run tries it. The platform buys nothing for anybody."
     )
 
     formats = ("text", "json")
@@ -31,16 +32,20 @@ class Command(ActCommand):
         parser.add_argument("item", help="the short name of the content")
         add_account(parser)
         parser.add_argument("--subaccount", required=True, help="its short name")
-        parser.add_argument("--price", required=True, help="what it costs, before tax: 12.50")
+        way = parser.add_mutually_exclusive_group(required=True)
+        way.add_argument("--price", help="what it costs, before tax: 12.50")
+        way.add_argument("--again", action="store_true", help="fetch what was bought before")
         super().add_arguments(parser)
 
     def act(self, doer: Doer, options: dict[str, Any]) -> Outcome:
-        """Buy it, or find it bought."""
+        """Buy it, or find it bought; or fetch it, or find it there."""
         if doer.is_platform:
             raise UsageError("The platform buys nothing: name who does with --actor.")
         account = doer.account(options["account"])
         place = doer.subaccount(account, options["subaccount"])
         item = _item(account, options["item"])
+        if options["again"]:
+            return _fetched(doer, account, place, item)
         try:
             made = services.purchase_content(
                 actor=doer.actor, subaccount=place, item=item, price=options["price"]
@@ -62,6 +67,17 @@ class Command(ActCommand):
                 "currency": made.currency,
             },
         )
+
+
+def _fetched(doer: Doer, account: Account, place: Subaccount, item: ContentItem) -> Outcome:
+    try:
+        made = services.fetch_content(actor=doer.actor, subaccount=place, item=item)
+    except Invalid as error:
+        if error.code != "ALREADY_THERE":
+            raise
+        return already(error.message, account)
+    told = {"item": item.code, "copy": made.slug}
+    return Outcome("fetch", "Fetched", f"{made} for {place.name} again", account, (), told)
 
 
 def _item(account: Account, code: str) -> ContentItem:

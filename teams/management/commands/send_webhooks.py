@@ -10,7 +10,7 @@ from permissions.errors import Invalid
 from permissions.management.base import OurCommand
 from teams import webhook_wire
 from teams.management.accounts import add_account, find_account
-from teams.services import webhook_delivery
+from teams.services import webhook_delivery, webhook_line
 
 
 class Command(OurCommand):
@@ -31,7 +31,7 @@ class Command(OurCommand):
         """Send them, each for itself."""
         account = find_account(options["account"])
         key = None if account is None else account.pk
-        waiting = webhook_delivery.due(key).count()
+        waiting = webhook_line.due(key).count()
         if options["dry_run"]:
             self.stdout.write(f"Would send {_messages(waiting)}. Nothing was sent: dry run.")
             return

@@ -1,0 +1,176 @@
+"""Webhooks of many accounts: what the slow receivers of one cost the others, turn by turn."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from teams import services
+from teams.models import Webhook, WebhookDelivery
+from teams.services import webhook_delivery, webhook_line
+from teams.services.webhook_delivery import deliver_webhooks, work_off
+from tests.concurrency.racing import PATIENCE, errors, once, together
+from tests.services.receiver import Receiver, receiving
+from tests.services.world import World, world
+
+pytestmark = pytest.mark.django_db
+
+#: seconds of a call that is cut off in the end
+CALL = 25.0
+
+
+class Clock:
+    """What a worker's clock shows, in seconds: it goes while a receiver is called, and no more."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(webhook_delivery, "monotonic", found)
+    return found
+
+
+@pytest.fixture
+def near(settings: Any, clock: Clock) -> Iterator[Receiver]:
+    """Return a receiver on this machine, every call of which takes ``CALL`` seconds."""
+    settings.DEBUG, settings.WEBHOOK_ALLOW_LOOPBACK = True, True
+    with receiving() as found:
+        taking(found, clock, CALL)
+        yield found
+
+
+def taking(near: Receiver, clock: Clock, seconds: float) -> None:
+    """Let each call take so many seconds of the worker's."""
+
+    def wait(handler: Any) -> None:
+        clock.now += seconds
+
+    near.meanwhile = wait
+
+
+def tenant(near: Receiver, name: str, *, messages: int = 0) -> World:
+    """Return an account with a webhook at ``/name``, and so many messages that wait for it."""
+    w = world("emma_hq")
+    Webhook.objects.create(
+        account=w.account, name=name, url=f"{near.origin}/{name}", created_by=w.owner
+    )
+    for number in range(messages):
+        happen(w, str(number))
+    return w
+
+
+def happen(w: World, name: str = "") -> None:
+    services.rename_subaccount(actor=w.owner, subaccount=w.north, name=f"Nord {name}")
+
+
+def called(near: Receiver) -> list[str]:
+    """Return whose receivers were called, in this order."""
+    return [message.path[1:] for message in near.messages]
+
+
+def test_one_waits_for_the_turn_under_way_and_one_of_each_account_that_came_before(
+    near: Receiver,
+) -> None:
+    for name in ("a", "b", "c"):
+        tenant(near, name, messages=3)
+    newcomer = tenant(near, "new")
+
+    work_off(progress=lambda done: happen(newcomer) if done == 1 else None)
+
+    assert called(near) == ["a", "b", "c", "new", "a", "b", "c", "a", "b", "c"]
+
+
+def test_however_many_tasks_of_one_account_stand_in_the_queue_another_is_next(
+    near: Receiver,
+) -> None:
+    tenant(near, "a", messages=5)
+    tenant(near, "new", messages=1)
+    queued = DBTaskResult.objects.filter(task_path__endswith=".deliver_webhooks")
+
+    assert [deliver_webhooks.func() for _task in range(3)] == [1, 1, 1]
+
+    assert called(near) == ["a", "new", "a"]
+    assert queued.count() == 3, "each of them took its time, and comes again for the rest"
+    assert set(queued.values_list("priority", flat=True)) == {webhook_delivery.PRIORITY}
+    assert [deliver_webhooks.func() for _task in range(4)] == [1, 1, 1, 0]
+    assert queued.count() == 5, "after the last nothing is left to come again for"
+
+
+def test_a_turn_is_one_of_seconds_and_not_of_messages(near: Receiver, clock: Clock) -> None:
+    taking(near, clock, webhook_line.TURN / 2)
+    tenant(near, "a", messages=3)
+    tenant(near, "b", messages=3)
+    work_off()
+    assert called(near) == ["a", "a", "b", "b", "a", "b"]
+
+
+def test_who_keeps_nobody_waiting_sends_all_in_one_turn(near: Receiver, clock: Clock) -> None:
+    taking(near, clock, 0)
+    tenant(near, "a", messages=3)
+    tenant(near, "b", messages=1)
+    work_off()
+    assert called(near) == ["a", "a", "a", "b"]
+
+
+def test_a_receiver_that_fails_slowly_has_had_its_turn_as_well(near: Receiver) -> None:
+    near.answer = 500
+    w = tenant(near, "a")
+    Webhook.objects.create(
+        account=w.account, name="a2", url=f"{near.origin}/a2", created_by=w.owner
+    )
+    happen(w, "1")
+    happen(w, "2")
+    tenant(near, "new", messages=1)
+    work_off()
+    assert called(near) == ["a", "new", "a2"]
+
+
+def test_somebody_elses_mistake_keeps_nobody_waiting(
+    near: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant(near, "a", messages=2)
+    tenant(near, "new", messages=1)
+
+    def stumble(done: int) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work_off(progress=stumble)
+    work_off()
+    assert called(near) == ["a", "new", "a"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_one_worker_takes_no_other_takes_nor_puts_back(near: Receiver) -> None:
+    w = tenant(near, "a", messages=1)
+    key = WebhookDelivery.objects.get().pk
+    held = threading.Event()
+
+    def take() -> Any:
+        with transaction.atomic():
+            found = webhook_delivery._claim(key)
+            held.set()
+            threading.Event().wait(PATIENCE)  # both others are there, and see what was before
+        return found
+
+    results = together(
+        take,
+        once(held, lambda: webhook_delivery._claim(key)),
+        once(held, lambda: webhook_line.go_behind(w.account.pk)),
+    )
+
+    assert errors(results) == []
+    assert [found is not None for found in results] == [True, False, False]
+    assert WebhookDelivery.objects.get().next_at > timezone.now()
