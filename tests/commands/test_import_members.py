@@ -21,7 +21,7 @@ from permissions import audit
 from teams.models import Invitation
 from teams.services import newcomer_giving
 from tests.commands.helpers import Done, run
-from tests.concurrency.racing import PATIENCE, errors, meet_before, together, without_lock
+from tests.concurrency.racing import AMPLE, errors, meet_before, together, without_lock
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.console.conftest import World, build
 from tests.services.world import stored
@@ -221,7 +221,7 @@ def test_the_lock_is_what_keeps_two_imports_apart(
     world = build()
     path = many(tmp_path, 8)
     without_lock(monkeypatch)
-    meet_before(monkeypatch, newcomer_giving, "offer", parties=2, patience=5 * PATIENCE)
+    meet_before(monkeypatch, newcomer_giving, "offer", parties=2, patience=AMPLE)
     found = together(*(lambda: call(world, path, skip_refused=True, format="json"),) * 2)
     assert errors(found) == []
     # what the database's own constraint refused is trouble, not a row that is done
