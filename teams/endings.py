@@ -93,7 +93,13 @@ def endings(user: Any, account: Account, *, within: timedelta = SOON) -> list[En
     now = timezone.now()
     search = _Search(user, account, now, now + within)
     found = [*_roles(search), *_switches(search), *_guests(search), *_teams(search)]
-    return sorted(found, key=lambda ending: (ending.ends_at, str(ending.person), ending.kind))
+    return sorted(found, key=_in_order)
+
+
+def _in_order(ending: Ending) -> tuple[Any, ...]:
+    """Return what to sort by: much ends at the end of one day, and is listed the same each time."""
+    person = ending.person
+    return ending.ends_at, str(person), str(person.pk), ending.kind, ending.about
 
 
 def own_endings(user: Any, account: Account, *, within: timedelta) -> list[Ending]:

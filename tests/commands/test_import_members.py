@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from permissions import audit
 from teams.models import Invitation
 from teams.services import newcomer_giving
 from tests.commands.helpers import Done, run
-from tests.concurrency.racing import PATIENCE, errors, meet_before, together, without_lock
+from tests.concurrency.racing import AMPLE, errors, meet_before, together, without_lock
 from tests.concurrency.test_revocation import url_of_test_database
 from tests.console.conftest import World, build
 from tests.services.world import stored
@@ -29,6 +28,28 @@ from tests.services.world import stored
 pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).parents[2]
+#: runs the command it is given and is killed once twenty rows are done
+KILLED = """
+import os
+import signal
+import sys
+import django
+django.setup()
+from django.core.management import call_command
+from teams.services import newcomers
+
+bring_in, done = newcomers.bring_in, []
+
+def carried_out(**asked):
+    result = bring_in(**asked)
+    done.append(result)
+    if len(done) == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+newcomers.bring_in = carried_out
+call_command(*sys.argv[1:])
+"""
 HEAD = "address,role,subaccount,switches\n"
 TWO = f"{HEAD}ana@x.example,editor,north,export_contacts\nben@x.example,author,south,\n"
 
@@ -173,7 +194,7 @@ def test_wrong_people_and_places_are_said(world: World, tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     world = build()
     path = many(tmp_path, 60)
-    command = [sys.executable, "manage.py", "import_members", str(path), "--skip-refused"]
+    command = ["import_members", str(path), "--skip-refused"]
     command += ["--actor", world.people["owner"].username, "--account", world.account.slug]
     env = {
         **os.environ,
@@ -181,15 +202,17 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
         "SECRET_KEY": settings.SECRET_KEY,  # or the record has an end that others signed
     }
-    first = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
-    for _ in range(2000):
-        if Invitation.objects.exists() or first.poll() is not None:
-            break
-        time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    assert first.wait(timeout=60) == -signal.SIGKILL
+    first = subprocess.run(
+        [sys.executable, "-c", KILLED, *command],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert first.returncode == -signal.SIGKILL, first.stderr
     done = Invitation.objects.count()
-    assert 0 < done < 60
+    assert done == 20
     found = call(world, path, skip_refused=True, format="json")
     assert found.code == 0
     assert (found.json["invited"], found.json["unchanged"]) == (60 - done, done)
@@ -221,7 +244,7 @@ def test_the_lock_is_what_keeps_two_imports_apart(
     world = build()
     path = many(tmp_path, 8)
     without_lock(monkeypatch)
-    meet_before(monkeypatch, newcomer_giving, "offer", parties=2, patience=5 * PATIENCE)
+    meet_before(monkeypatch, newcomer_giving, "offer", parties=2, patience=AMPLE)
     found = together(*(lambda: call(world, path, skip_refused=True, format="json"),) * 2)
     assert errors(found) == []
     # what the database's own constraint refused is trouble, not a row that is done

@@ -51,14 +51,18 @@ def meet_before(
 ) -> None:
     """Make callers of ``target.name`` wait for each other: all have checked, nobody has written.
 
-    Who has waited ``patience`` seconds in vain goes on, and so does everybody after that.
+    They meet once: nobody waits who comes there again. Who has waited ``patience`` seconds in vain
+    goes on, and so does everybody after that.
     """
     barrier = threading.Barrier(parties, timeout=patience)
+    met = threading.Event()
     original = getattr(target, name)
 
     def wait_first(*args: Any, **kwargs: Any) -> Any:
-        with suppress(threading.BrokenBarrierError):
-            barrier.wait()
+        if not met.is_set():
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait()
+            met.set()
         return original(*args, **kwargs)
 
     monkeypatch.setattr(target, name, wait_first)

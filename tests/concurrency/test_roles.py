@@ -18,7 +18,7 @@ from permissions.errors import ServiceError
 from teams import integrity, services
 from teams.factories import RoleFactory
 from teams.models import Membership, Role
-from tests.concurrency.racing import errors, meet_before, together, without_lock
+from tests.concurrency.racing import AMPLE, errors, meet_before, together, without_lock
 from tests.services.world import World, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -73,7 +73,7 @@ def test_a_role_given_while_it_is_deleted_is_saved_by_the_database_alone_without
     w = world("sailthru")
     ana, role = w.member("reports_only"), RoleFactory(account=w.account)
     without_lock(monkeypatch)
-    meet_before(monkeypatch, audit, "record", parties=2)
+    meet_before(monkeypatch, audit, "record", parties=2, patience=AMPLE)
     results = together(giving(w, ana, role), deleting(w, role))
     # no answer of a service: a foreign key, a deadlock, or what Django finds on the way
     assert [type(e) for e in errors(results) if isinstance(e, DatabaseError | ProtectedError)]

@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,8 @@ from tests.services.moving import addresses, start, upload
 from tests.services.world import World, world
 
 ROOT = Path(__file__).parents[2]
-MANY = 12_000
+#: more than one batch of an import, and of an export
+MANY = 2_500
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -45,7 +44,30 @@ def begun(count: int = MANY) -> tuple[World, ContactImport]:
     return w, start(w.owner, upload(w.owner, w.north, rows(count)), skips_errors=True)
 
 
-def worker(*options: str) -> subprocess.Popen[bytes]:
+#: a worker that is killed with its first batch behind it, and gets no further however late one
+#: would have seen that
+KILLED = """
+import os
+import signal
+from functools import partial
+import django
+django.setup()
+from django.core.management import call_command
+from teams.services import exports, import_work
+
+def die(job):
+    if job.rows_done:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+exports.run_export = partial(exports.run_export, progress=die)
+import_work.run_import = partial(import_work.run_import, progress=die)
+call_command("db_worker", "--no-reload", "--no-startup-delay", "--batch")
+"""
+WORKER = ("manage.py", "db_worker", "--no-reload", "--no-startup-delay", "--batch")
+
+
+def work(*command: str) -> int:
+    """Let a worker carry out what is queued; return how it ended."""
     env = {
         **os.environ,
         "DATABASE_URL": url_of_test_database(),
@@ -53,22 +75,10 @@ def worker(*options: str) -> subprocess.Popen[bytes]:
         "SECRET_KEY": settings.SECRET_KEY,  # or the record has an end that others signed
         "FILES_DIR": str(settings.MEDIA_ROOT),
     }
-    command = [sys.executable, "manage.py", "db_worker", "--no-reload", "--no-startup-delay"]
-    return subprocess.Popen(
-        [*command, *options],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=env, capture_output=True, check=False, timeout=240
     )
-
-
-def wait_until(so: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if so():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never came to that")
+    return done.returncode
 
 
 def stand_still(model: Any, job: Any) -> None:
@@ -81,17 +91,14 @@ def stand_still(model: Any, job: Any) -> None:
 
 def test_an_import_whose_worker_is_killed_goes_on_and_adds_nothing_twice() -> None:
     w, job = begun()
-    first = worker()
-    wait_until(lambda: ContactImport.objects.get(pk=job.pk).rows_done > 0)
-    first.send_signal(signal.SIGKILL)
-    assert first.wait(timeout=60) == -signal.SIGKILL
+    assert work("-c", KILLED) == -signal.SIGKILL
     job.refresh_from_db()
     assert job.status == "running"
     assert 0 < job.rows_done < MANY
     assert Contact.objects.count() == job.rows_done == job.created
 
     stand_still(ContactImport, job)
-    assert worker("--batch").wait(timeout=240) == 0
+    assert work(*WORKER) == 0
     job.refresh_from_db()
     assert (job.status, job.created, job.rows_done, job.rejected) == ("done", MANY, MANY, 0)
     assert len(addresses(w.north)) == Contact.objects.count() == MANY
@@ -168,15 +175,12 @@ def test_an_export_whose_worker_is_killed_is_written_anew(monkeypatch: pytest.Mo
         for n in range(MANY)
     )
     job = exports.export_contacts(actor=w.owner, subaccount=w.north).job
-    first = worker()
-    wait_until(lambda: ContactExport.objects.get(pk=job.pk).rows_done > 0)
-    first.send_signal(signal.SIGKILL)
-    assert first.wait(timeout=60) == -signal.SIGKILL
+    assert work("-c", KILLED) == -signal.SIGKILL
     job.refresh_from_db()
     assert (job.status, bool(job.file)) == ("running", False)
 
     stand_still(ContactExport, job)
-    assert worker("--batch").wait(timeout=240) == 0
+    assert work(*WORKER) == 0
     with exports.open_export(actor=w.owner, contact_export=job).open("rb") as file:
         found = list(csv.reader(io.TextIOWrapper(file, "utf-8-sig")))[1:]
     assert len(found) == len({row[0] for row in found}) == MANY

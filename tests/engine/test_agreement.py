@@ -187,13 +187,14 @@ def change(world: World, chance: random.Random) -> str:
     rows = world.rows
     actor = rows[chance.choice(["owner", "owner", "owner", "ann", "ben", "rival"])]
     account = rows["A"]
-    places = list(account.subaccounts.all())
-    seats = list(Membership.objects.filter(account=account))
+    # in one order, or the same chance would lead elsewhere on another database
+    places = list(account.subaccounts.order_by("pk"))
+    seats = list(Membership.objects.filter(account=account).order_by("pk"))
     place, seat, user = chance.choice(places), chance.choice(seats), rows[chance.choice(PEOPLE)]
     roles = [role.codename for role in get(account.edition).roles]
     spec = get(account.edition).find_role(seat.role)
     resource = chance.choice([r for r in registry if r.guest])
-    things: list[Any] = list(resource.model._default_manager.all())
+    things: list[Any] = list(resource.model._default_manager.order_by("pk"))
     verbs: list[Callable[[], Any]] = [
         lambda: s.add_member(
             consented=True, actor=actor, account=account, user=user,
@@ -228,7 +229,7 @@ def state_of(name: str, chance: random.Random) -> tuple[State, int]:
     for place in ("A/north", "A/south", "B/north"):
         for number in range(2):
             contact = ContactFactory(subaccount=world.rows[place])
-            lists = list(MailingList.objects.filter(subaccount=world.rows[place]))
+            lists = list(MailingList.objects.filter(subaccount=world.rows[place]).order_by("pk"))
             if number and lists:
                 ListMembership.objects.create(
                     subaccount=world.rows[place], contact=contact, mailing_list=lists[0]

@@ -11,7 +11,8 @@ from django.utils import timezone
 from permissions import grants
 from permissions.models import AuditEvent
 from teams import services
-from teams.factories import MailingListFactory
+from teams.endings import endings
+from teams.factories import MailingListFactory, UserFactory
 from teams.models import Membership, Team, TeamMembership
 from tests.services.world import World, holds, missing, refused, world
 
@@ -382,3 +383,13 @@ def test_the_owner_and_strangers(edition: str) -> None:
         admin = w.manager(role="account_admin").user
         with refused("OWNER_REQUIRED"):
             set_team_end(admin, team, w.owner, day(9))
+
+
+def test_what_ends_at_one_moment_is_listed_in_one_order() -> None:
+    """And not as the rows come, which is the database's affair."""
+    w, person = world("emma_hq"), UserFactory()
+    ends_at, keys = day(3), (999_999_999, 1_000_000_000)
+    for key, place in zip(keys, (w.north, w.south), strict=True):
+        w.member("full", place, user=person, pk=key, ends_at=ends_at)
+    found = [one.about for one in endings(w.owner, w.account)]
+    assert found == sorted(found) == ["membership:1000000000", "membership:999999999"]

@@ -296,7 +296,7 @@ def test_names_are_each_once_and_every_act_is_recorded(w: World) -> None:
     services.set_subaccount_group(actor=w.owner, group=coast, subaccounts=[w.south])
     services.delete_subaccount_group(actor=w.owner, group=coast)
     events = AuditEvent.objects.filter(subject_ref=f"teams.subaccountgroup:{coast.pk}")
-    found = dict(events.values_list("action", "data"))
+    found = dict(events.order_by("sequence").values_list("action", "data"))
     assert list(found) == ["group.created", "group.renamed", "group.changed", "group.deleted"]
     assert all(map(is_told, found))
     assert found["group.changed"] == {"before": [w.north.pk], "after": [w.south.pk]}

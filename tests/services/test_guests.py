@@ -61,7 +61,7 @@ def test_guest_access_is_given_and_withdrawn_in_every_edition(edition: str) -> N
     withdraw(w.owner, guest, seen)
 
     assert not holds(guest, "access_audience", seen)
-    actions = AuditEvent.objects.filter(root=f"teams.account:{w.account.pk}")
+    actions = AuditEvent.objects.filter(root=f"teams.account:{w.account.pk}").order_by("sequence")
     assert list(actions.values_list("action", flat=True)) == ["guest.given", "guest.withdrawn"]
     with refused("NOT_FOUND"):
         withdraw(w.owner, guest, seen)

@@ -143,7 +143,7 @@ def test_it_stands_in_the_tenants_audit(name: str) -> None:
 
     getattr(platform, name)(**act)
 
-    events = list(AuditEvent.objects.filter(pk__gt=last))
+    events = list(AuditEvent.objects.filter(pk__gt=last).order_by("pk"))
     assert events[0].action in {
         *("key.revoked", "member.suspended", "member.removed", "permission.toggled")
     }
