@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from permissions import grants
+from permissions.lookups import any_of
 from permissions.resources import registry
 from teams.fact_branches import factor_flag
 from teams.fact_columns import DETAILS, Row, login_fields
@@ -199,16 +200,13 @@ def _read_places(found: AccountRows) -> None:
 
 
 def _read_people(found: AccountRows) -> None:
-    """Read the logins of everybody who is named; no more than says who they are."""
-    account, flag = found.account, factor_flag()
-    seats = Membership.objects.filter(account=account)
-    people = (
-        Q(pk=account.owner_id) | Q(pk__in=seats.values("user")) | Q(pk__in=seats.values("added_by"))
-    )
-    for table in (AccountUserGrant, SubaccountUserGrant):
-        at = "content_object" if table is AccountUserGrant else "content_object__account"
-        people |= Q(pk__in=table._default_manager.filter(**{at: account.pk}).values("granted_by"))
-    logins: Any = get_user_model()._default_manager.filter(people).order_by()
+    """Read the logins of everybody who is named by what was read; no more than says who they are.
+
+    By their keys: to find them by the rows again takes the database longer than all else.
+    """
+    givers = {gift.by for gift in found.gifts.values() if gift.by is not None}
+    logins: Any = get_user_model()._default_manager.filter(any_of("pk", found.rows.keys() | givers))
+    logins, flag = logins.order_by(), factor_flag()
     logins = logins.only(*(field.name for field in login_fields()))
     for login in logins if flag is None else logins.annotate(has_factor=flag):
         found.people[login.pk] = login

@@ -7,6 +7,7 @@ together.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -51,12 +52,38 @@ def _statement(
     for everybody, so it is composed once per database, and for what answers for the project's
     sign-in, which says how a second factor is found.
     """
-    person = any_person(get_user_model()._meta.pk)
+    key: Any = get_user_model()._meta.pk
+    person = any_person(key)
     whose = _each([person]) if many else _one(person)
-    sql, params = (
-        facts_about(whose, _ANY_TIME, recorded=recorded).query.get_compiler(using).as_sql()
-    )
-    return sql, tuple(params)
+    facts = facts_about(whose, _ANY_TIME, recorded=recorded)
+    return _composed(using, facts, key.get_db_prep_value(person, connections[using]))
+
+
+#: what needs no quoting, whatever the database: kinds of facts, names of fields, codenames
+_WORD = re.compile(r"[a-z_.]*")
+
+
+def _composed(
+    using: str, facts: QuerySet[Any], stand_in: Any = None
+) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement and its parameters, with the words in it that are always the same
+    written out: all but ``stand_in``.
+
+    A parameter among many lets SQLite plan the statement anew each time it runs: it tells only the
+    first 31 apart when it asks whether one that the plan depends on has changed.
+    """
+    sql, params = facts.query.get_compiler(using).as_sql()
+    first, *others = sql.split("%s")
+    pieces, left = [first], []
+    for value, piece in zip(params, others, strict=True):
+        fits = value != stand_in and isinstance(value, str) and _WORD.fullmatch(value)
+        if fits:
+            pieces.append(f"'{fits.group()}'")
+        else:
+            pieces.append("%s")
+            left.append(value)
+        pieces.append(piece)
+    return "".join(pieces), tuple(left)
 
 
 #: the common table of those who are asked about, where they are found in the same statement
@@ -70,9 +97,7 @@ def _statement_near(using: str, _logins: Logins) -> tuple[str, tuple[Any, ...]]:
     def whose(column: str) -> Q:
         return Q(InCommon(column, _CANDIDATES))
 
-    facts = facts_about(whose, _ANY_TIME, named=True)
-    sql, params = facts.query.get_compiler(using).as_sql()
-    return sql, tuple(params)
+    return _composed(using, facts_about(whose, _ANY_TIME, named=True))
 
 
 def rows_near(sources: Sequence[QuerySet[Any]], now: datetime) -> list[Row]:

@@ -69,6 +69,21 @@ def test_a_profile_takes_one_query(plan: Plan, key: int) -> None:
     assert queries_of(lambda: access.profile_of(user, fresh=True)) == 1
 
 
+def test_a_profile_has_few_parameters(plan: Plan) -> None:
+    user, found = of(plan, GUEST).user, []
+
+    def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found.append((sql, list(params)))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(listen):
+        access.profile_of(user, fresh=True)
+
+    [(_sql, params)] = found
+    assert user.pk in params
+    assert len(params) < 32, "SQLite tells only 31 apart, and plans the statement each time"
+
+
 @pytest.mark.parametrize(
     ("key", "queries"), [(OWNER, 6), (MANAGER_500, 6), (MEMBER_1, 6), (GUEST, 6), (TEAM_LIMITED, 7)]
 )
