@@ -10,6 +10,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.clock import let_the_day_be
+
 # Transactional tests end by flushing, which the append-only audit has to allow.
 pytest_plugins = ["permissions.testing"]
 
@@ -38,6 +40,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("long", deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "shared"))
 
+
+#: seconds that a test takes at the most, unless it is ``deep``, on a busy machine
+LONGEST = 30
 
 #: what looks at pages and at what commands print, over services that both databases try
 PAGES = ("commands", "console", "hostile")
@@ -80,6 +85,17 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test in the last seconds of a day: once a day, one of them waits for the next.
+
+    "Tomorrow", "in 3 days" and "this month" mean something else after midnight, and a test that
+    says when something ends looks at the page a little later. What happens at the turn of a day is
+    tested where the clock is set to it.
+    """
+    let_the_day_be(LONGEST)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -31,6 +31,7 @@ from billing.services import metering
 from permissions import audit
 from teams.factories import ContactFactory, SubaccountFactory
 from teams.models import Account
+from tests.clock import let_the_day_be
 from tests.commands.helpers import run
 from tests.services.world import World, world
 
@@ -41,7 +42,11 @@ SLUGS = ("emma-corporate", "emma-hq", "emma-hq-rival")
 
 @pytest.fixture(scope="module")
 def told(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Tell the stories once; what the tests do is rolled back to it."""
+    """Tell the stories once; what the tests do is rolled back to it.
+
+    They are told as of today, which it has to be until the last of the tests.
+    """
+    let_the_day_be(2 * 60)
     with django_db_blocker.unblock(), transaction.atomic():
         for slug in SLUGS:
             w = world("emma_hq" if "hq" in slug else "emma_corporate", slug=slug)

@@ -289,7 +289,7 @@ def by_forms(scene: Scene) -> None:
         "segment": scene.segment.pk,
         "template": scene.template.pk,
         "subaccount": scene.w.north.pk,
-        "at": (timezone.now() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M"),
+        "at": (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"),
         "status": "sending",
         "scheduled_at_0": "2020-01-01",
         "scheduled_by": scene.w.owner.pk,

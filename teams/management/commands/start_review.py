@@ -56,14 +56,14 @@ class Command(ActCommand):
 
 
 def _due(text: Any) -> datetime:
-    """Return the moment that ``text`` names; a date means its last minute."""
+    """Return the moment that ``text`` names; a date means the end of that day, as on the page."""
     try:
         moment = parse_datetime(text) if isinstance(text, str) and len(text) > 10 else None
         day = parse_date(text) if isinstance(text, str) and moment is None else None
     except ValueError:
         moment = day = None
     if moment is None and day is not None:
-        moment = datetime.combine(day, time(23, 59))
+        moment = datetime.combine(day, time(23, 59, 59))
     if moment is None:
         raise UsageError("--due is a date such as 2027-03-31, or date and time.")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
