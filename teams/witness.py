@@ -127,9 +127,9 @@ class _Case:
 
     def shared(self, part: Resource, key: Any) -> bool:
         """Say whether one of the person's teams has it, or none has what they created."""
-        given, row = grants.groups_on(part.model(pk=key)), part.model._default_manager.get(pk=key)
+        rows, given = part.model._base_manager.filter(pk=key), grants.groups_on(part.model(pk=key))
         teams = models.TeamMembership.objects.filter(self.runs, user=self.user)
         foreign = given.exists() and teams.filter(team__account=self.root).exists()
-        is_own = part.created_by and getattr(row, f"{part.created_by}_id") == self.user
+        is_own = part.created_by and rows.filter(**{part.created_by: self.user}).exists()
         mine = given.filter(group__in=teams.values("team__group"))
         return mine.exists() or (bool(is_own) and not foreign)

@@ -112,9 +112,9 @@ def subscribe_again(token: str) -> Leaver | None:
     with transaction.atomic():
         leaver = leaver_of(token)
         if leaver is not None and leaver.contact is not None and leaver.may_return:
-            contact = Contact.objects.select_for_update().get(pk=leaver.contact.pk)
-            leaver = leaver_of(token)  # it may have got another address meanwhile
-            if leaver is not None and leaver.may_return:
+            contact = Contact.objects.select_for_update().filter(pk=leaver.contact.pk).first()
+            leaver = leaver_of(token)  # it may be gone or have got another address meanwhile
+            if contact is not None and leaver is not None and leaver.may_return:
                 contact.status, contact.unsubscribed_at = Contact.Status.SUBSCRIBED, None
                 contact.save(update_fields=["status", "unsubscribed_at"])
                 release(contact)

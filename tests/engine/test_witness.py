@@ -17,7 +17,7 @@ from permissions.access import DEPENDS, Decision, Lack
 from permissions.policy import Denial, Source
 from teams import provider, sampling, services, witness
 from teams.catalogue import CATALOGUE
-from teams.factories import UserFactory
+from teams.factories import MailingListFactory, UserFactory
 from teams.models import Account, Membership, SubaccountUserGrant
 from tests.commands.helpers import run
 from tests.engine import truth
@@ -257,6 +257,28 @@ def test_a_sample_of_what_is_decided_is_looked_at() -> None:
     assert done.code == 1
     assert {found["rule"] for found in done.json} == {"decisions_have_witnesses"}
     assert len(done.json) == len(planted)
+
+
+@pytest.mark.parametrize("goes", ["who asks", "what is asked about"])
+def test_what_goes_while_it_is_looked_at_is_no_untruth(
+    goes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People leave and throw away in production, between a decision and the look at its rows."""
+    w = world("sailthru")
+    member = w.member("marketer_limited")
+    mailing_list = MailingListFactory(subaccount=w.north, created_by=member.user)
+    asked = [(member.user, "access_audience", mailing_list)] * 2
+    monkeypatch.setattr(sampling, "questions", lambda *_: asked)
+    decide, gone = access.can, member if goes == "who asks" else mailing_list
+    assert decide(*asked[0]).allowed
+
+    def decide_and_lose(*question: Any) -> Decision:
+        found = decide(*question)
+        type(gone)._default_manager.filter(pk=gone.pk).delete()
+        return found
+
+    monkeypatch.setattr(access, "can", decide_and_lose)
+    assert list(sampling.untrue(2)) == []
 
 
 def test_the_same_seed_asks_the_same() -> None:

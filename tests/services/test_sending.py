@@ -755,6 +755,29 @@ def purge(w: World, contact: Contact) -> None:
     services.purge_item(actor=w.owner, obj=contact, confirm=str(contact))
 
 
+def test_who_is_purged_while_they_subscribe_again_stays_out(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gone between the look and the lock: the page says so, and is no error of ours."""
+    campaign = ready(w.north, count=1)
+    services.send_campaign(actor=w.owner, campaign=campaign)
+    sent(campaign)
+    url, contact, look = leave_url(campaign), Contact.objects.get(), leaving.leaver_of
+    Client().post(url)
+
+    def look_and_lose(token: str) -> Any:
+        found = look(token)
+        if Contact.objects.exists():
+            purge(w, contact)
+        return found
+
+    monkeypatch.setattr(leaving, "leaver_of", look_and_lose)
+    answer = Client().post(url, AGAIN)
+    assert answer.status_code == 200
+    assert "You are unsubscribed" in answer.content.decode()
+    assert not Contact.objects.exists()
+
+
 ODD_ADDRESS = '"Ann\\ B"@readers.example'
 
 
