@@ -20,7 +20,7 @@ SECTIONS = ("Roles, teams, ownership", "Billing", "Ask it")
 #: the month that README takes for the last one
 MONTH = "2026-10"
 #: how README has the shell say which day it is
-TODAY = "$(date +%F)"
+TODAY = "$(date -u +%F)"
 
 
 def lines(section: str) -> list[list[str]]:
