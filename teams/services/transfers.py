@@ -202,7 +202,8 @@ def claim(model: type[J], key: int) -> J | None:
     rows = model._default_manager.filter(nobodys, pk=key, status__in=model.UNFINISHED)
     if not rows.update(worker=token, alive_at=now, attempts=F("attempts") + 1):
         return None
-    return model._default_manager.select_related("created_by").get(pk=key)
+    # by the token too: whoever was held up just now has lost it, and must not go on as another
+    return model._default_manager.select_related("created_by").filter(pk=key, worker=token).first()
 
 
 @contextmanager

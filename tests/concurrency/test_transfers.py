@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core import signing
+from django.db import connection
 
 from permissions import audit
 from teams.factories import ContactFactory
@@ -208,3 +209,22 @@ def test_an_export_is_one_snapshot_while_others_write(monkeypatch: pytest.Monkey
         found = list(csv.reader(io.TextIOWrapper(file, "utf-8-sig")))[1:]
     assert {row[1] for row in found} == {"Old"}
     assert len(found) == 500
+
+
+def test_who_is_held_up_while_they_take_a_job_does_not_go_on_as_another() -> None:
+    _w, job = begun(3)
+    others: list[Any] = []
+
+    def take_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        found = execute(sql, *rest)
+        if not others and sql.startswith("UPDATE"):
+            others.append(None)  # what follows is the other's own
+            stand_still(ContactImport, job)
+            others.append(transfers.claim(ContactImport, job.pk))
+        return found
+
+    with connection.execute_wrapper(take_meanwhile):
+        assert transfers.claim(ContactImport, job.pk) is None
+    job.refresh_from_db()
+    assert others[1].worker == job.worker
+    transfers.beat(others[1])
