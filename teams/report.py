@@ -108,7 +108,7 @@ def _lines(found: AccountRows, person: Any, profile: Profile, asked: list[Any]) 
                 if said not in told:  # a permission that two switches of one toggle turn on
                     told.add(said)
                     yield _line(found, person, permission, holding.source, at)
-    for obj, given in profile.guests.items():
+    for obj, given in sorted(profile.guests.items(), key=lambda one: _called(found, one[0])):
         for permission, source in given.items():
             if permission not in asked or obj not in found.objects:
                 continue
@@ -117,6 +117,10 @@ def _lines(found: AccountRows, person: Any, profile: Profile, asked: list[Any]) 
                 name = f"{found.objects[obj]} in {found.names[place]}"
                 at = (Scope(places=frozenset({place})), name)
                 yield replace(_line(found, person, permission, source, at), obj=obj)
+
+
+def _called(found: AccountRows, obj: tuple[str, str]) -> tuple[str, str, str]:
+    return found.objects.get(obj, ""), *obj
 
 
 def _names(holding: Holding, permission: str) -> bool:

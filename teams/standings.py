@@ -194,9 +194,10 @@ def _tenant(person: Any, key: int, account: Facts, found: Sorted) -> Tenant:
                 key=("owner", key),
             )
         )
-    for row, more in found.memberships.get(key, ()):
+    # whatever order the database has them in: lists and reports go by it
+    for row, more in sorted(found.memberships.get(key, ()), key=_ref):
         managed = frozenset(found.reach.get(row.ref, ()))
-        toggles = found.toggles.get(row.ref, ())
+        toggles = sorted(found.toggles.get(row.ref, ()), key=_ref)
         size = found.sizes.get(key, 0) if row.place is None else 0
         covers_all = bool(more["all"]) or _covers_all(root, size, managed)
         holdings += _membership_holdings(
@@ -217,6 +218,11 @@ def _tenant(person: Any, key: int, account: Facts, found: Sorted) -> Tenant:
         details=_shown(account),
         labels=found.labels,
     )
+
+
+def _ref(fact: Fact) -> Any:
+    row, _more = fact
+    return row.ref
 
 
 def _shown(account: Facts) -> dict[str, Any]:

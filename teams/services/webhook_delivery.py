@@ -63,7 +63,7 @@ def listener(event: AuditEvent) -> None:
 
 
 def _on(account: int) -> list[Webhook]:
-    return list(Webhook.objects.filter(account=account, disabled_at=None))
+    return list(Webhook.objects.filter(account=account, disabled_at=None).order_by("pk"))
 
 
 def put(hooks: list[Webhook], event: AuditEvent) -> None:
