@@ -150,7 +150,7 @@ def work_off(
                     if monotonic() >= over:
                         break
         finally:  # nobody waits for an account of which something goes wrong
-            webhook_line.go_behind(whose)
+            webhook_line.go_behind(whose, resting)
     return done
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
@@ -156,6 +157,7 @@ def test_somebody_elses_mistake_keeps_nobody_waiting(
 def test_what_one_worker_takes_no_other_takes_nor_puts_back(near: Receiver) -> None:
     w = tenant(near, "a", messages=1)
     key = WebhookDelivery.objects.get().pk
+    tenant(near, "b", messages=1)  # for whom a goes behind
     held = threading.Event()
 
     def take() -> Any:
@@ -173,4 +175,28 @@ def test_what_one_worker_takes_no_other_takes_nor_puts_back(near: Receiver) -> N
 
     assert errors(results) == []
     assert [found is not None for found in results] == [True, False, False]
-    assert WebhookDelivery.objects.get().next_at > timezone.now()
+    assert WebhookDelivery.objects.get(pk=key).next_at > timezone.now()
+
+
+def test_nobody_is_moved_who_is_alone_in_the_line(near: Receiver) -> None:
+    tenant(near, "a", messages=3)
+    last = WebhookDelivery.objects.order_by("pk").last()
+    assert last is not None
+    rested = tenant(near, "dead", messages=1)  # waits too, but not now
+    hook = Webhook.objects.get(account=rested.account).pk
+    webhook_line.go_behind(last.account_id, {hook})
+    assert WebhookDelivery.objects.get(pk=last.pk).next_at == last.next_at
+
+    webhook_line.go_behind(last.account_id)
+    assert WebhookDelivery.objects.get(pk=last.pk).next_at > last.next_at
+
+
+def test_moving_many_takes_a_statement_no_longer_than_moving_few(near: Receiver) -> None:
+    tenant(near, "new", messages=1)
+    said = []
+    for messages in (1, 9):
+        account = tenant(near, f"a{messages}", messages=messages).account.pk
+        with CaptureQueriesContext(connection) as asked:
+            webhook_line.go_behind(account)
+        said.append([len(query["sql"]) - len(str(account)) for query in asked])
+    assert said[0] == said[1]
