@@ -1,4 +1,5 @@
-"""How commands write what they hand out: the whole file, or nothing."""
+"""How commands write what they hand out: the whole file, or nothing. What is printed has no such
+promise."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from teams.csv_files import written
 def write(command: OurCommand, output: str, chunks: Iterable[bytes]) -> None:
     """Write ``chunks`` to the file ``output``, or print them where that is "-".
 
-    Raises CommandError if that fails; then what was there before is there still.
+    Raises CommandError if that fails; then a file that was there before is there still.
     """
     try:
         if output == "-":
@@ -30,8 +31,9 @@ def write(command: OurCommand, output: str, chunks: Iterable[bytes]) -> None:
         else:
             _replace(Path(output), chunks)
     except OSError as error:
+        left = "what was printed is not all of it" if output == "-" else "no half file is left"
         raise CommandError(
-            f"The file could not be written ({error.strerror or error}); no half file is left.",
+            f"The file could not be written ({error.strerror or error}); {left}.",
             returncode=PROBLEM,
         ) from error
 

@@ -143,14 +143,14 @@ def work_off(
         try:
             for key, hook in webhook_line.batch_of(whose, resting):
                 if hook not in resting and (row := _claim(key)) is not None:
-                    if not _send(row):
+                    if not _attempt(row):
                         resting.add(hook)
                     done += 1
                     progress(done)
                     if monotonic() >= over:
                         break
         finally:  # nobody waits for an account of which something goes wrong
-            webhook_line.go_behind(whose)
+            webhook_line.go_behind(whose, resting)
     return done
 
 
@@ -163,6 +163,17 @@ def _claim(key: int) -> WebhookDelivery | None:
         _settle(row, State.FAILED, problem="Nobody who tried came to the end of it.")
         return None
     return row if webhook_line.claim(row) else None
+
+
+def _attempt(row: WebhookDelivery) -> bool:
+    """Make one attempt, whatever comes of it: what goes wrong with this message must not end the
+    task, which may be the only one that came for what others wait for."""
+    try:
+        return _send(row)
+    except Exception:
+        log.exception("webhook %s: could not send %s", row.webhook_id, message_id(row))
+        _repeat(row, problem="Something went wrong here, not at the receiver.")
+        return False
 
 
 def _send(row: WebhookDelivery) -> bool:
@@ -193,17 +204,26 @@ def _send(row: WebhookDelivery) -> bool:
         return True
     log.info("webhook %s: %s (attempt %s)", hook.pk, answer.problem, row.attempts)
     told = {"body": body, "status_code": answer.status, "problem": answer.problem[:300]}
-    if row.attempts > len(PAUSES) or answer.is_gone:
-        _settle(row, State.FAILED, **told)
-    else:
-        again = timezone.now() + PAUSES[row.attempts - 1]
-        _settle(row, State.WAITING, next_at=again, **told)
-        _enqueue_for(again)
     if answer.is_gone:
+        _settle(row, State.FAILED, **told)
         switch_off(hook, "The receiver said that it is gone for good (410).")
-    elif _has_failed_for_long(hook):
+        return False
+    _repeat(row, **told)
+    if _has_failed_for_long(hook):
         switch_off(hook, f"It took nothing for {GIVE_UP.days} days.")
     return False
+
+
+def _repeat(row: WebhookDelivery, **told: Any) -> None:
+    """Have ``row`` tried again after its pause, or give it up after the last; either way somebody
+    comes, for the messages behind it have waited as well."""
+    if row.attempts > len(PAUSES):
+        _settle(row, State.FAILED, **told)
+        _enqueue_for(timezone.now() + PAUSES[0])
+        return
+    again = timezone.now() + PAUSES[row.attempts - 1]
+    _settle(row, State.WAITING, next_at=again, **told)
+    _enqueue_for(again)
 
 
 def _settle(row: WebhookDelivery, state: str, **fields: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from permissions.models import AuditEvent
@@ -222,3 +223,17 @@ def test_what_is_stored_otherwise_than_recorded_is_found(w: World) -> None:
         w.member("author")
     found = run("check_integrity", format="json").json
     assert [line["detail"][:5] for line in found] == ["seats"] * 5 + ["and 2"]
+
+
+def test_what_nobody_reads_to_its_end_is_not_called_whole(w: World) -> None:
+    snapshot(w.account)
+
+    class Closed(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    asked = {"as_of": timezone.now().isoformat(), "account": w.account.slug}
+    with pytest.raises(CommandError) as stopped:
+        call_command("who_had_access", **asked, actor=w.owner.username, stdout=Closed())
+    assert stopped.value.returncode == 1
+    assert "(Broken pipe); what was printed is not all of it." in str(stopped.value)

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from permissions.audit import events
+from permissions.models import AuditEvent
 from teams import services
 from teams.models import Webhook, WebhookDelivery
 from teams.services import webhook_delivery, webhook_line
 from teams.services.webhook_delivery import deliver_webhooks, work_off
+from teams.services.webhook_line import due
 from tests.concurrency.racing import PATIENCE, errors, once, together
 from tests.services.receiver import Receiver, receiving
 from tests.services.world import World, world
@@ -152,10 +156,55 @@ def test_somebody_elses_mistake_keeps_nobody_waiting(
     assert called(near) == ["a", "new", "a"]
 
 
+def test_what_goes_wrong_with_one_message_does_not_end_the_task_that_came_for_others(
+    near: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the project: whatever listens to the record raises what it likes."""
+    a = tenant(near, "a", messages=2)
+    tenant(near, "new", messages=1)
+
+    def stumble(event: AuditEvent) -> None:
+        if event.action == webhook_delivery.SWITCHED:
+            raise RuntimeError
+
+    def answer(handler: Any) -> None:
+        near.answer = 410 if handler.path == "/a" else 200
+
+    monkeypatch.setattr(events, "_listeners", [*events._listeners, stumble])
+    near.meanwhile = answer
+
+    assert deliver_webhooks.func() == 2
+
+    assert called(near) == ["a", "new"]
+    hook = Webhook.objects.get(account=a.account)
+    assert f"webhook {hook.pk}: could not send wh{hook.pk}-" in caplog.text
+    states = hook.deliveries.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["failed", "waiting"]
+
+
+def test_what_waits_behind_a_message_that_is_given_up_is_come_for(
+    near: Receiver, clock: Clock
+) -> None:
+    taking(near, clock, 0)
+    near.answer = 500
+    tenant(near, "a", messages=2)
+    first = WebhookDelivery.objects.order_by("pk")[:1].get()
+    first.attempts = len(webhook_delivery.PAUSES)
+    first.save(update_fields=["attempts"])
+
+    assert deliver_webhooks.func() == 1
+
+    first.refresh_from_db()
+    assert (first.state, due().count()) == ("failed", 1)
+    queued = DBTaskResult.objects.get(task_path__endswith=".deliver_webhooks")
+    assert queued.run_after > timezone.now()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_one_worker_takes_no_other_takes_nor_puts_back(near: Receiver) -> None:
     w = tenant(near, "a", messages=1)
     key = WebhookDelivery.objects.get().pk
+    tenant(near, "b", messages=1)  # for whom a goes behind
     held = threading.Event()
 
     def take() -> Any:
@@ -173,4 +222,28 @@ def test_what_one_worker_takes_no_other_takes_nor_puts_back(near: Receiver) -> N
 
     assert errors(results) == []
     assert [found is not None for found in results] == [True, False, False]
-    assert WebhookDelivery.objects.get().next_at > timezone.now()
+    assert WebhookDelivery.objects.get(pk=key).next_at > timezone.now()
+
+
+def test_nobody_is_moved_who_is_alone_in_the_line(near: Receiver) -> None:
+    tenant(near, "a", messages=3)
+    last = WebhookDelivery.objects.order_by("pk").last()
+    assert last is not None
+    rested = tenant(near, "dead", messages=1)  # waits too, but not now
+    hook = Webhook.objects.get(account=rested.account).pk
+    webhook_line.go_behind(last.account_id, {hook})
+    assert WebhookDelivery.objects.get(pk=last.pk).next_at == last.next_at
+
+    webhook_line.go_behind(last.account_id)
+    assert WebhookDelivery.objects.get(pk=last.pk).next_at > last.next_at
+
+
+def test_moving_many_takes_a_statement_no_longer_than_moving_few(near: Receiver) -> None:
+    tenant(near, "new", messages=1)
+    said = []
+    for messages in (1, 9):
+        account = tenant(near, f"a{messages}", messages=messages).account.pk
+        with CaptureQueriesContext(connection) as asked:
+            webhook_line.go_behind(account)
+        said.append([len(query["sql"]) - len(str(account)) for query in asked])
+    assert said[0] == said[1]
