@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from permissions import access
 from permissions.resources import registry
@@ -57,14 +57,21 @@ def questions(count: int, chance: random.Random) -> Iterator[tuple[Any, str, Any
     kinds, permissions = list(registry), list(CATALOGUE)
     people, accounts = users.count(), known.count()
     for number in range(count if people and accounts else 0):
-        user: Any = users[chance.randrange(people)]
+        user = _at(users, chance.randrange(people))
         own: list[Any] = []
         if number % 2:
             own = list(known.filter(Q(owner=user) | Q(memberships__user=user)).distinct()[:NEAR])
-        account = chance.choice(own) if own else known[chance.randrange(accounts)]
+        account = chance.choice(own) if own else _at(known, chance.randrange(accounts))
+        if user is None or account is None:
+            continue
         kind = chance.choice(kinds)
         path = "pk" if kind.place_path is None else kind.root_path
         rows: Any = kind.model._default_manager.filter(**{path: account.pk}).order_by("pk")
         many = rows.count()
-        obj = rows[chance.randrange(many)] if many else account
+        obj = (_at(rows, chance.randrange(many)) if many else None) or account
         yield user, str(chance.choice(permissions)), obj
+
+
+def _at(rows: QuerySet[Any], number: int) -> Any:
+    """Return that row; None if there are fewer by now, for people go on working."""
+    return rows[number : number + 1].first()

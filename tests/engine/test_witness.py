@@ -281,6 +281,16 @@ def test_what_goes_while_it_is_looked_at_is_no_untruth(
     assert list(sampling.untrue(2)) == []
 
 
+def test_a_sample_asks_of_nothing_that_went_since_it_was_counted() -> None:
+    class Late(random.Random):
+        def randrange(self, start: int, *_rest: Any) -> int:
+            """Name the last of so many, of which one has gone."""
+            return start
+
+    world("sailthru")
+    assert list(sampling.questions(4, Late(1))) == []
+
+
 def test_the_same_seed_asks_the_same() -> None:
     w = world("sailthru")
     w.member(w.edition.roles[0].codename)
