@@ -43,4 +43,8 @@ class ScopedForm(forms.ModelForm):
             try:
                 check(exclude=set(self.errors))
             except ValidationError as error:
-                self.add_error(None, ValidationError(error.messages))
+                said = self.non_field_errors()  # before 6.1 Django has asked already
+                self.add_error(None, [text for text in error.messages if text not in said])
+
+    def validate_constraints(self) -> None:
+        """Check nothing: Django 6.1 asks here for what ``validate_unique`` has said already."""
