@@ -26,6 +26,7 @@ from teams.catalogue import (
 from teams.factories import ApiKeyFactory, ContactFactory, MailingListFactory
 from teams.models import ApiKey, Contact, MailingList
 from tests.api.caller import ROOT, Caller, caller, problem
+from tests.mailing import ADMINS
 from tests.services.world import World, stored, world
 
 pytestmark = pytest.mark.django_db
@@ -174,7 +175,7 @@ def test_no_key_stands_in_a_report_of_an_error(
     def broken(_self: Any) -> Any:
         raise RuntimeError("disk on fire")
 
-    settings.ADMINS = [("Ops", "ops@example.com")]
+    settings.ADMINS = ADMINS
     monkeypatch.setattr(lists.ListRows, "rows", broken)
     handlers = logging.getLogger("django").handlers
     (admins,) = [one for one in handlers if isinstance(one, AdminEmailHandler)]
@@ -195,7 +196,7 @@ def test_no_key_stands_in_a_report_of_an_error(
 def test_no_part_of_a_key_stands_in_a_report_of_a_failed_look_up(
     hq: World, settings: Any, mailoutbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # AK10
-    settings.ADMINS = [("Ops", "ops@example.com")]
+    settings.ADMINS = ADMINS
     handlers = logging.getLogger("django").handlers
     (admins,) = [one for one in handlers if isinstance(one, AdminEmailHandler)]
     monkeypatch.setattr(admins, "include_html", True)

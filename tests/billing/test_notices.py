@@ -18,6 +18,7 @@ from billing.factories import BillingDetailsFactory, InvoiceFactory
 from billing.models import Invoice
 from billing.services import dunning, notices
 from billing.services.notices import Kind
+from tests.mailing import OUTBOX, deliver_by
 from tests.services.world import World, world
 
 pytestmark = pytest.mark.django_db
@@ -206,8 +207,7 @@ def test_a_mail_that_was_certainly_not_taken_is_tried_again(
     settings: Any, error: Exception, is_tried_again: bool
 ) -> None:
     w = world("emma_corporate")
-    usual = settings.EMAIL_BACKEND
-    settings.EMAIL_BACKEND = f"{__name__}.Broken"
+    deliver_by(settings, f"{__name__}.Broken")
     Broken.error = error
     notices.tell_issued(late(w, 0))
     assert work() == []
@@ -219,7 +219,7 @@ def test_a_mail_that_was_certainly_not_taken_is_tried_again(
             assert work() == []
         assert not waiting.exists()  # not for ever
         notices.post_notice.enqueue("issued", Invoice.objects.get().pk, False, 2)
-        settings.EMAIL_BACKEND = usual
+        deliver_by(settings, OUTBOX)
         assert len(work()) == 1
         assert work() == []
 

@@ -19,6 +19,7 @@ from teams.factories import MailingListFactory
 from teams.models import Membership, Reminder, TeamMembership
 from teams.services import reminders
 from tests.commands.helpers import run
+from tests.mailing import OUTBOX, deliver_by
 from tests.services.world import stored, world
 
 pytestmark = pytest.mark.django_db
@@ -167,12 +168,11 @@ class Broken(EmailBackend):
 def test_a_mail_that_fails_is_tried_again(settings: Any, error: Exception) -> None:
     w = world("emma_corporate")
     w.member("full", ends_at=soon())
-    usual = settings.EMAIL_BACKEND
-    settings.EMAIL_BACKEND = f"{__name__}.Broken"
+    deliver_by(settings, f"{__name__}.Broken")
     Broken.error = error
     assert told() == []
     assert not Reminder.objects.exists()
-    settings.EMAIL_BACKEND = usual
+    deliver_by(settings, OUTBOX)
     assert len(told()) == 1
     assert told() == []
 

@@ -19,6 +19,7 @@ from teams import keys, services
 from teams.admin import key_verbs
 from teams.models import ApiKey, Membership
 from tests.console.conftest import World, build
+from tests.mailing import ADMINS
 from tests.services.test_api_keys import dies
 from tests.signing_in import AGAIN, RECENT, GroupLogins, signing_in_with
 
@@ -102,7 +103,7 @@ def test_a_key_is_made_after_a_recent_sign_in_and_shown_once(
 def test_a_page_that_fails_to_show_a_key_reports_all_but_the_key(
     world: World, settings: Any, mailoutbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.ADMINS = [("Ops", "ops@example.com")]
+    settings.ADMINS = ADMINS
     handlers = logging.getLogger("django").handlers
     (admins,) = [one for one in handlers if isinstance(one, AdminEmailHandler)]
     monkeypatch.setattr(admins, "include_html", True)

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_tasks_db.models import DBTaskResult
 
+from tests.mailing import deliver_by
 from tests.signin.people import (
     FORGED,
     ORIGIN,
@@ -119,11 +120,7 @@ def test_a_mail_server_that_is_down_changes_nothing_of_the_answer(
     ana: Any, at_once: None, settings: Any, caplog: Any
 ) -> None:
     fine = ask("nobody@people.example")
-    down = f"{__name__}.DownServer"
-    if hasattr(settings, "MAILERS"):
-        settings.MAILERS = {"default": {"BACKEND": down}}
-    else:
-        settings.EMAIL_BACKEND = down
+    deliver_by(settings, f"{__name__}.DownServer")
     broken = ask("ana@people.example")
     assert (broken.status_code, broken["Location"]) == (fine.status_code, fine["Location"])
     assert "could not be sent" in caplog.text

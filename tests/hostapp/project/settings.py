@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import django
 import environ
 
 SECRET_KEY = "insecure-host-key"
@@ -72,6 +73,9 @@ DATABASES = {
 }
 
 BILLING_SELLER_NAME = "Host Ltd"  # asked of a host that sends invoices
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if django.VERSION < (6, 1):
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+else:
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
 # What billing enqueues is done at once; a host has a backend with workers.
 TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
