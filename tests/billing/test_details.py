@@ -224,11 +224,12 @@ def test_what_cannot_be_billed_so_is_refused() -> None:
     assert w.home is not None
     with refused("HOME"):
         set_direct_billing(actor=w.owner, subaccount=w.home, on=True)
-    for wrong in ("yes", 1, None):
+    wrongs: tuple[Any, ...] = ("yes", 1, None)
+    for wrong in wrongs:
         with refused("WRONG_TYPE"):
-            set_single_bill(actor=w.owner, account=w.account, on=wrong)  # type: ignore[arg-type]
+            set_single_bill(actor=w.owner, account=w.account, on=wrong)
         with refused("WRONG_TYPE"):
-            set_direct_billing(actor=w.owner, subaccount=w.north, on=wrong)  # type: ignore[arg-type]
+            set_direct_billing(actor=w.owner, subaccount=w.north, on=wrong)
     other = world("emma_hq")
     with refused("NOT_IN_EDITION"):
         set_single_bill(actor=other.owner, account=other.account, on=True)
