@@ -39,7 +39,7 @@ from teams.catalogue import PURCHASE_CONTENT
 def _kept_under(request: HttpRequest, row: ContentPurchase) -> tuple[str, str]:
     """Return under what the subaccount has what was bought, and where the reader finds that list;
     no address for whoever may not open it."""
-    model, label = KEPT_UNDER[row.item.kind]
+    model, _what, label = KEPT_UNDER[row.item.kind]
     model_admin: Any = console._registry[model]
     if not model_admin.may_enter(request):
         return label, ""

@@ -28,10 +28,10 @@ from teams.models import MessageTemplate, SavedRow, Subaccount
 NEWEST = 50
 #: so many subaccounts that have something are named
 NAMED = 5
-#: what content becomes, and what the menu calls the list of that
-KEPT_UNDER: dict[str, tuple[Any, str]] = {
-    ContentItem.Kind.IMAGE: (SavedRow, "Saved rows"),
-    ContentItem.Kind.CAMPAIGN: (MessageTemplate, "Templates"),
+#: what content becomes, in words as well, and what the menu calls the list of that
+KEPT_UNDER: dict[str, tuple[Any, str, str]] = {
+    ContentItem.Kind.IMAGE: (SavedRow, "a saved row", "Saved rows"),
+    ContentItem.Kind.CAMPAIGN: (MessageTemplate, "a template", "Templates"),
 }
 
 
@@ -180,7 +180,7 @@ class Buy(ConsoleVerb):
         """Say what it costs, who pays when, and where it will be."""
         month = date_format(selectors.today(), "F Y")
         payer = self.part.name if is_direct(self.part) else self.desk.account.name
-        what = "a saved row" if self.obj.kind == ContentItem.Kind.IMAGE else "a template"
+        _model, what, _menu = KEPT_UNDER[self.obj.kind]
         return (
             f"It costs {price_of(self.obj)} before tax, once. {payer} pays: it will stand on the "
             f"invoice for {month}.",
@@ -196,7 +196,7 @@ class Buy(ConsoleVerb):
         made = services.purchase_content(
             actor=self.actor, subaccount=self.part, item=self.obj, price=data["price"] or ""
         )
-        _model, where = KEPT_UNDER[self.obj.kind]
+        _model, _what, where = KEPT_UNDER[self.obj.kind]
         return f"{made} was bought for {self.part.name}, and is there under {where}."
 
     def next_url(self) -> str:
@@ -235,7 +235,7 @@ class Fetch(ConsoleVerb):
 
     def consequence(self) -> Sequence[str]:
         """Say what there will be, and that it costs nothing."""
-        what = "a saved row" if self.obj.kind == ContentItem.Kind.IMAGE else "a template"
+        _model, what, _menu = KEPT_UNDER[self.obj.kind]
         return (
             f"{self.part.subaccount.name} has it again, as {what} of its own, as it was when it "
             "was bought. It was paid for then: this costs nothing.",
@@ -250,7 +250,7 @@ class Fetch(ConsoleVerb):
         made = services.fetch_content(
             actor=self.actor, subaccount=self.part.subaccount, item=self.obj
         )
-        _model, where = KEPT_UNDER[self.obj.kind]
+        _model, _what, where = KEPT_UNDER[self.obj.kind]
         return f"{self.part.subaccount.name} has {made} again, under {where}."
 
     def next_url(self) -> str:
