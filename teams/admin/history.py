@@ -181,14 +181,15 @@ def export_history(request: HttpRequest) -> Any:
     desk = desk_of(request)
     asked, fmt = asked_in(desk, request.POST), request.POST.get("format", "")
     problems = asked.problems if fmt in FORMATS else ["Choose how the file is written."]
+    back = HttpResponseRedirect(f"{reverse(f'{console.name}:history')}?{asked.query}".rstrip("?"))
     if problems:  # a file with other events than were asked for would be taken for these
         messages.error(request, f"Nothing was exported. {' '.join(problems)}")
-        return HttpResponseRedirect(f"{reverse(f'{console.name}:history')}?{asked.query}")
+        return back
     try:
         lines = export(actor=desk.user, account=desk.account, filters=asked.filters, fmt=fmt)
     except Invalid as error:  # too often within the hour
         messages.error(request, error.message)
-        return HttpResponseRedirect(f"{reverse(f'{console.name}:history')}?{asked.query}")
+        return back
     answer = StreamingHttpResponse(lines, content_type=f"{FORMATS[fmt][1]}; charset=utf-8")
     name = f"history-{desk.account.slug}-{timezone.localdate():%Y-%m-%d}.{fmt}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'

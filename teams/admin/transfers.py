@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -46,6 +47,8 @@ class TransferAdmin(ConsoleAdmin):
     list_filter: ClassVar[Any] = (PlaceFilter,)
     show_facets = admin.ShowFacets.ALWAYS
     ordering: ClassVar[Any] = ("-pk",)
+    #: what a job is called, on its page as in the list
+    title_cell: Callable[[Any], str]
 
     def scope(self, request: HttpRequest) -> QuerySet[Any]:
         """Return what the reader asked for in the chosen account, where they still may."""
@@ -112,10 +115,6 @@ class TransferAdmin(ConsoleAdmin):
             "is_unfinished": obj.status in obj.UNFINISHED,
         }
         return self.page(request, obj, context)
-
-    def title_cell(self, obj: Any) -> str:
-        """Return what it is called."""
-        raise NotImplementedError
 
 
 @admin.register(ContactImport, site=console)
